@@ -1,0 +1,297 @@
+"""Every setting of a run: one frozen class a stage.
+
+The app draws its form from these classes and the command line reads `--set stage.field=value`
+against them, so a field's description is what the user reads on hover.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rosearch_engine.errors import UserError
+
+Strategy = Literal["pareto", "scalar", "random"]
+OperationName = Literal["transformer", "attention", "feed_forward", "conv3", "conv5", "identity"]
+MergeName = Literal["mean", "gates"]
+PoolingName = Literal["cls", "mean", "max"]
+ActivationName = Literal["gelu", "relu", "silu"]
+
+
+class Stage(BaseModel):
+    """Base of all stages: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class DataConfig(Stage):
+    """Which labelled sentences the run works on."""
+
+    name: str = Field(
+        "movie-reviews",
+        min_length=1,
+        description="The embedded 'movie-reviews', a hub data set ('glue/sst2', 'ag_news', 'imdb', "
+        "'rotten_tomatoes' …), or the path of a CSV, TSV, JSONL or Parquet file.",
+    )
+    text: str | None = Field(
+        None, description="Column of the sentence. Empty: found by its name and content."
+    )
+    pair: str | None = Field(None, description="Column of the second sentence, for tasks on sentence pairs.")
+    label: str | None = Field(None, description="Column of the class. Empty: found by its name and content.")
+    limit: int | None = Field(
+        None, ge=40, description="Use at most this many rows, drawn at random with the seed. Empty: all."
+    )
+    validation: int = Field(
+        1000, ge=10, description="Sentences kept for clean accuracy and for fitting the temperature."
+    )
+    search_attack: int = Field(400, ge=5, description="Sentences the search may attack.")
+    held_out: int = Field(
+        1000, ge=5, description="Sentences no search ever sees; elites are re-scored on them."
+    )
+    min_words: int = Field(4, ge=1, description="Shortest sentence, in words, that enters an attack set.")
+    seed: int = Field(0, ge=0, description="Seed of the split.")
+
+
+class TeacherConfig(Stage):
+    """The pre-trained model every student is distilled from."""
+
+    name: str = Field(
+        "minilm",
+        min_length=1,
+        description="'minilm' (bundled, 22.7M weights), 'mpnet-base' (109.5M, BERT_BASE's size), a hub name "
+        "such as 'bert-base-uncased', or a folder. A checkpoint with a matching classifier is used as it is; "
+        "any other encoder is fine-tuned first.",
+    )
+    epochs: float = Field(
+        2.0, gt=0, le=50, description="Passes over the training sentences when fine-tuning."
+    )
+    learning_rate: float = Field(1e-4, gt=0, le=1e-2, description="Peak learning rate of fine-tuning.")
+    max_length: int = Field(
+        128, ge=8, le=512, description="Longest input in word pieces; the rest is cut off."
+    )
+    seed: int = Field(0, ge=0, description="Seed of fine-tuning.")
+
+
+class SpaceConfig(Stage):
+    """The search space: which genomes may be drawn. Sizes are shares of the teacher's own."""
+
+    max_nodes: int = Field(6, ge=1, le=12, description="Most inner nodes (operations) a student may have.")
+    max_inputs: int = Field(3, ge=1, le=6, description="Most edges that may enter one node.")
+    operations: tuple[OperationName, ...] = Field(
+        get_args(OperationName), min_length=1, description="Operations a node may hold."
+    )
+    merges: tuple[MergeName, ...] = Field(
+        get_args(MergeName), min_length=1, description="How several inputs of a node are joined."
+    )
+    poolings: tuple[PoolingName, ...] = Field(
+        get_args(PoolingName), min_length=1, description="How a sentence's tokens become one vector."
+    )
+    activations: tuple[ActivationName, ...] = Field(
+        get_args(ActivationName),
+        min_length=1,
+        description="Activation of feed-forward and convolution nodes.",
+    )
+    widths: tuple[float, ...] = Field(
+        (1 / 3, 1 / 2, 2 / 3, 1.0), min_length=1, description="Hidden width, as shares of the teacher's."
+    )
+    heads: tuple[float, ...] = Field(
+        (1 / 3, 1 / 2, 1.0),
+        min_length=1,
+        description="Attention heads of a node, as shares of the teacher's.",
+    )
+    feed_forwards: tuple[float, ...] = Field(
+        (1 / 8, 1 / 4, 1 / 2, 1.0),
+        min_length=1,
+        description="Feed-forward width, as shares of the teacher's.",
+    )
+    ranks: tuple[int, ...] = Field(
+        (32, 48, 64, 96),
+        min_length=1,
+        description="Rank of the factorised word table (vocabulary x rank x width).",
+    )
+
+
+class DistilConfig(Stage):
+    """How a student learns from its teacher."""
+
+    epochs: float = Field(3.0, gt=0, le=100, description="Passes over the distillation sentences.")
+    learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate.")
+    batch: int = Field(64, ge=4, le=1024, description="Sentences in a batch.")
+    temperature: float = Field(2.0, gt=0, le=100, description="Temperature T of the soft targets.")
+    hard_weight: float = Field(
+        0.2, ge=0, le=10, description="Weight of the cross-entropy against the true labels."
+    )
+    hidden_weight: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="Weight of the distance between a node's states and its teacher layer's.",
+    )
+    inherit: bool = Field(True, description="Start nodes from their teacher layer; off: start at random.")
+
+
+class AttackConfig(Stage):
+    """What every student is attacked with."""
+
+    recipe: str = Field(
+        "pwws", min_length=1, description="Attack recipe; `doctor` lists which are ready on this machine."
+    )
+    sentences: int = Field(
+        100, ge=5, description="Sentences of the search attack set each student is attacked on."
+    )
+    query_budget: int = Field(
+        2000, ge=10, description="Most model queries on one sentence; the same for every student."
+    )
+
+
+class ObjectivesConfig(Stage):
+    """What the search looks for."""
+
+    robustness: float = Field(1.0, ge=0, description="Weight of after-attack accuracy in the scalar fitness.")
+    accuracy: float = Field(1.0, ge=0, description="Weight of clean accuracy in the scalar fitness.")
+    compression: float = Field(
+        0.3,
+        ge=0,
+        description="Weight of the share of the teacher's weights that is saved, in the scalar fitness.",
+    )
+
+
+class SearchConfig(Stage):
+    """How the search walks through the space."""
+
+    strategy: Strategy = Field(
+        "pareto",
+        description="'pareto': NSGA-II over robustness, accuracy and compression. 'scalar': aging evolution of "
+        "one weighted fitness. 'random': the baseline.",
+    )
+    candidates: int = Field(40, ge=1, le=100_000, description="Students to train and attack.")
+    population: int = Field(12, ge=2, le=1000, description="Parents kept by the evolution.")
+    chains: int = Field(
+        2,
+        ge=0,
+        le=20,
+        description="Plain chains of transformer layers scored first, as baselines beside the search.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of every decision of the run.")
+
+
+class RunConfig(Stage):
+    """All stages of a run."""
+
+    data: DataConfig = DataConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    space: SpaceConfig = SpaceConfig()
+    distil: DistilConfig = DistilConfig()
+    attack: AttackConfig = AttackConfig()
+    objectives: ObjectivesConfig = ObjectivesConfig()
+    search: SearchConfig = SearchConfig()
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "demo": {
+        "teacher": {"epochs": 1.0},
+        "distil": {"epochs": 2.0},
+        "attack": {"sentences": 100},
+        "search": {"candidates": 12, "population": 6, "chains": 2},
+    },
+    "standard": {},
+}
+
+
+def build(preset: str = "standard", file: Path | None = None, settings: Iterable[str] = ()) -> RunConfig:
+    """Lay a preset, then a JSON file, then `stage.field=value` settings over the defaults.
+
+    Raises:
+        UserError: naming the first setting that is unknown or out of range.
+    """
+    if preset not in PRESETS:
+        raise UserError("preset", f"'{preset}' is not known.", f"Choose one of: {', '.join(PRESETS)}.")
+    values: dict[str, dict[str, Any]] = {stage: dict(fields) for stage, fields in PRESETS[preset].items()}
+    if file is not None:
+        _overlay(values, _read_file(file))
+    for setting in settings:
+        _overlay(values, _parse_setting(setting))
+    return validate(values)
+
+
+def validate(values: Mapping[str, Any]) -> RunConfig:
+    """A RunConfig of nested mappings.
+
+    Raises:
+        UserError: naming the first field that does not fit.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "config"
+        if first["type"] == "extra_forbidden":
+            raise UserError(field, "there is no such setting.", _nearest(field)) from None
+        raise UserError(
+            field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again."
+        ) from None
+
+
+def fingerprint(*stages: Any) -> str:
+    """Sixteen hexadecimal digits that change when any value of the stages does."""
+    plain = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in stages]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None:
+    for stage, fields in above.items():
+        if not isinstance(fields, Mapping):
+            raise UserError(
+                stage, "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.'
+            )
+        below.setdefault(stage, {}).update(fields)
+
+
+def _read_file(file: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError("config", f"{file} cannot be read ({error.strerror}).", "Check the path.") from None
+    except ValueError as error:
+        raise UserError("config", f"{file} is not JSON ({error}).", "Mend the file at that place.") from None
+    if not isinstance(content, Mapping):
+        raise UserError(
+            "config", f"{file} holds no settings.", 'Write {"search": {"candidates": 20}}, for example.'
+        )
+    return content
+
+
+def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
+    match = re.fullmatch(r"\s*(\w+)\.(\w+)\s*=(.*)", setting, flags=re.DOTALL)
+    if match is None:
+        raise UserError(
+            "set", f"'{setting}' is not a setting.", "Write stage.field=value, e.g. search.candidates=20."
+        )
+    stage, field, text = match.groups()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text.strip()
+    expected = RunConfig.model_fields.get(stage)
+    fields = getattr(expected.annotation, "model_fields", {}) if expected else {}
+    if field in fields and fields[field].annotation in (str, str | None) and value is not None:
+        value = text.strip().strip('"')
+    return {stage: {field: value}}
+
+
+def _nearest(field: str) -> str:
+    import difflib
+
+    known = [
+        f"{stage}.{name}"
+        for stage, info in RunConfig.model_fields.items()
+        for name in getattr(info.annotation, "model_fields", {})
+    ]
+    close = difflib.get_close_matches(field, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else f"Settings are: {', '.join(known)}."

@@ -1,0 +1,19 @@
+"""The one kind of error a user is meant to read."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can mend: which field, what is wrong with it, and what to do.
+
+    The command line prints it without a traceback; the app shows it beside the field.
+    """
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem} {remedy}")
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+
+    def as_dict(self) -> dict[str, str]:
+        return {"field": self.field, "problem": self.problem, "remedy": self.remedy}

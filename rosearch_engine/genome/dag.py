@@ -1,0 +1,247 @@
+"""The genome: global genes and a directed acyclic graph of operations.
+
+Node 0 is the embedding, nodes 1 … n hold the operations, node n + 1 is the classifier head.
+A `Genome` is always in canonical form, so two genomes are equal exactly when their graphs are
+isomorphic with equal genes, and no architecture is trained twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+import networkx as nx
+
+from rosearch_engine.config import ActivationName, MergeName, OperationName, PoolingName
+from rosearch_engine.errors import UserError
+
+Edge = tuple[int, int]
+
+USES_HEADS = frozenset({"transformer", "attention"})
+USES_FEED_FORWARD = frozenset({"transformer", "feed_forward"})
+USES_ACTIVATION = frozenset({"transformer", "feed_forward", "conv3", "conv5"})
+USES_TEACHER_LAYER = frozenset(get_args(OperationName)) - {"identity"}
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """One operation. Genes that the operation does not use are zero or empty.
+
+    Attributes:
+        operation: what the node computes.
+        heads: attention heads.
+        feed_forward: neurons of the feed-forward layer.
+        activation: activation of the feed-forward layer or the convolution.
+        teacher_layer: the teacher's layer, from 1, that initialises and supervises the node.
+    """
+
+    operation: str
+    heads: int = 0
+    feed_forward: int = 0
+    activation: str = ""
+    teacher_layer: int = 0
+
+    def cleaned(self) -> Node:
+        """The same node with every unused gene at its zero."""
+        return Node(
+            self.operation,
+            self.heads if self.operation in USES_HEADS else 0,
+            self.feed_forward if self.operation in USES_FEED_FORWARD else 0,
+            self.activation if self.operation in USES_ACTIVATION else "",
+            self.teacher_layer if self.operation in USES_TEACHER_LAYER else 0,
+        )
+
+
+@dataclass(frozen=True)
+class Genome:
+    """A student architecture. Make one with `Genome.of`, which checks it and puts it in canonical form.
+
+    Attributes:
+        width: size of the hidden states.
+        rank: inner size of the factorised word table, vocabulary x rank x width.
+        pooling: how the head turns the tokens of a sentence into one vector.
+        merge: how a node joins several inputs, before a layer norm.
+        nodes: the inner nodes; `nodes[i]` is node i + 1.
+        edges: pairs (from, to) with from < to, sorted.
+    """
+
+    width: int
+    rank: int
+    pooling: str
+    merge: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        width: int,
+        rank: int,
+        pooling: str,
+        merge: str,
+        nodes: Iterable[Node],
+        edges: Iterable[Edge],
+    ) -> Genome:
+        """A valid genome in canonical form.
+
+        Raises:
+            UserError: if a gene is out of its range or the graph is not a student's.
+        """
+        draft = cls(
+            width,
+            rank,
+            pooling,
+            merge,
+            tuple(node.cleaned() for node in nodes),
+            tuple(sorted({(int(a), int(b)) for a, b in edges})),
+        )
+        problem = draft._problem()
+        if problem:
+            raise UserError("genome", problem, "Mend the genome; see rosearch_engine/genome/dag.py.")
+        return draft._canonical()
+
+    @property
+    def head(self) -> int:
+        """Number of the classifier head's node."""
+        return len(self.nodes) + 1
+
+    def inputs(self, node: int) -> list[int]:
+        return [a for a, b in self.edges if b == node]
+
+    def outputs(self, node: int) -> list[int]:
+        return [b for a, b in self.edges if a == node]
+
+    def node(self, number: int) -> Node:
+        """The inner node of that number, from 1."""
+        return self.nodes[number - 1]
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits, equal for isomorphic genomes and for no others."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def graph(self) -> nx.DiGraph:
+        """The graph, each node carrying its `Node` (None for the embedding and the head) as `genes`."""
+        graph = nx.DiGraph()
+        graph.add_node(0, genes=None, role="embedding")
+        for number, node in enumerate(self.nodes, start=1):
+            graph.add_node(number, genes=node, role="operation")
+        graph.add_node(self.head, genes=None, role="head")
+        graph.add_edges_from(self.edges)
+        return graph
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "width": self.width,
+            "rank": self.rank,
+            "pooling": self.pooling,
+            "merge": self.merge,
+            "nodes": [asdict(node) for node in self.nodes],
+            "edges": [list(edge) for edge in self.edges],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Genome:
+        """The genome of `as_dict`.
+
+        Raises:
+            UserError: if a key is missing or a value does not fit.
+        """
+        try:
+            return cls.of(
+                width=int(values["width"]),
+                rank=int(values["rank"]),
+                pooling=values["pooling"],
+                merge=values["merge"],
+                nodes=[Node(**node) for node in values["nodes"]],
+                edges=[(a, b) for a, b in values["edges"]],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                "genome", f"it cannot be read ({error}).", "Write it as `report --json` does."
+            ) from None
+
+    def _problem(self) -> str:
+        if not self.nodes:
+            return "it has no inner node."
+        if self.width < 1 or self.rank < 1:
+            return "width and rank must be positive."
+        if self.pooling not in get_args(PoolingName):
+            return f"pooling '{self.pooling}' is not known."
+        if self.merge not in get_args(MergeName):
+            return f"merge '{self.merge}' is not known."
+        for number, node in enumerate(self.nodes, start=1):
+            if node.operation not in get_args(OperationName):
+                return f"operation '{node.operation}' of node {number} is not known."
+            if node.operation in USES_HEADS and node.heads < 1:
+                return f"node {number} needs at least one head."
+            if node.operation in USES_FEED_FORWARD and node.feed_forward < 1:
+                return f"node {number} needs a feed-forward width."
+            if node.operation in USES_ACTIVATION and node.activation not in get_args(ActivationName):
+                return f"activation '{node.activation}' of node {number} is not known."
+            if node.teacher_layer < 0:
+                return f"teacher layer of node {number} must not be negative."
+        for a, b in self.edges:
+            if not 0 <= a < b <= self.head:
+                return f"edge {a} -> {b} does not go from a lower to a higher node."
+        for number in range(self.head + 1):
+            if number > 0 and not self.inputs(number):
+                return f"node {number} is not reached from the embedding."
+            if number < self.head and not self.outputs(number):
+                return f"node {number} does not reach the head."
+        return ""
+
+    def _canonical(self) -> Genome:
+        """Renumber the inner nodes: by depth, then by colour, then to the least edge list."""
+        depth = {0: 0}
+        for number in range(1, self.head + 1):
+            depth[number] = 1 + max(depth[a] for a in self.inputs(number))
+        genes = {n: repr(self.node(n)) for n in range(1, self.head)} | {0: "embedding", self.head: "head"}
+        colours = {n: f"{depth[n]:04d}{_hash(genes[n])}" for n in depth}
+
+        def renumbered(order: list[int]) -> tuple[Edge, ...]:
+            new = {0: 0, self.head: self.head} | {old: i for i, old in enumerate(order, start=1)}
+            return tuple(sorted((new[a], new[b]) for a, b in self.edges))
+
+        edges, order = min((renumbered(order), order) for order in self._orders(colours))
+        nodes = tuple(self.node(old) for old in order)
+        return Genome(self.width, self.rank, self.pooling, self.merge, nodes, edges)
+
+    def _orders(self, colours: dict[int, str]) -> Iterator[list[int]]:
+        """Every order of the inner nodes that local structure leaves open (individualise and refine)."""
+        colours = self._refined(colours)
+        groups: dict[str, list[int]] = {}
+        for number in sorted(range(1, self.head), key=lambda n: (colours[n], n)):
+            groups.setdefault(colours[number], []).append(number)
+        open_group = next((group for group in groups.values() if not self._twins(group)), None)
+        if open_group is None:
+            yield [number for group in groups.values() for number in group]
+            return
+        for number in open_group:
+            yield from self._orders(colours | {number: colours[number][:4] + _hash("first", colours[number])})
+
+    def _refined(self, colours: dict[int, str]) -> dict[int, str]:
+        """Colours that also tell a node's surroundings; the leading depth keeps the order topological."""
+        for _ in colours:
+            colours = {
+                n: colours[n][:4]
+                + _hash(
+                    colours[n],
+                    sorted(colours[a] for a in self.inputs(n)),
+                    sorted(colours[b] for b in self.outputs(n)),
+                )
+                for n in colours
+            }
+        return colours
+
+    def _twins(self, group: list[int]) -> bool:
+        """Whether the nodes have equal neighbours, so that their order cannot matter."""
+        return len({(tuple(self.inputs(n)), tuple(self.outputs(n))) for n in group}) == 1
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

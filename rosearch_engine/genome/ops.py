@@ -1,0 +1,104 @@
+"""What an architecture costs, computed from the genome alone.
+
+A test proves these figures equal to those of the built model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS, Genome, Node
+
+KERNEL = {"conv3": 3, "conv5": 5}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What every student of a run shares: facts of its teacher and its task, not genes."""
+
+    vocabulary: int
+    positions: int
+    token_types: int
+    classes: int
+    head_size: int
+    width: int
+    layers: int
+    heads: int
+    feed_forward: int
+    weights: int
+    encoder_weights: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Size and work of a student.
+
+    Attributes:
+        weights: all trainable numbers.
+        encoder_weights: those outside the embedding and the classifier.
+        flops: operations of matrix products, convolutions and attention for one sentence of `length` tokens
+            (a multiply and an add count as two).
+        compression: teacher's weights / student's weights.
+        encoder_compression: the same without embeddings and classifier.
+    """
+
+    weights: int
+    encoder_weights: int
+    flops: int
+    compression: float
+    encoder_compression: float
+
+
+def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
+    """Size of a genome's student, and its work on one sentence of `length` tokens."""
+    encoder = sum(node_weights(genome, number, frame) for number in range(1, genome.head))
+    outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame)
+    flops = 2 * length * genome.rank * genome.width + 2 * genome.width * frame.classes
+    flops += sum(_flops(node, genome.width, frame.head_size, length) for node in genome.nodes)
+    weights = encoder + outside
+    return Cost(
+        weights,
+        encoder,
+        flops,
+        frame.weights / weights,
+        frame.encoder_weights / encoder if encoder else float("inf"),
+    )
+
+
+def embedding_weights(genome: Genome, frame: Frame) -> int:
+    """Word table in two factors, positions, token types, layer norm."""
+    words = frame.vocabulary * genome.rank + genome.rank * genome.width
+    return words + (frame.positions + frame.token_types + 2) * genome.width
+
+
+def node_weights(genome: Genome, number: int, frame: Frame) -> int:
+    """Weights of one inner node or of the head, its merge included."""
+    width, inputs = genome.width, len(genome.inputs(number))
+    merge = 0 if inputs == 1 else 2 * width + (inputs * width if genome.merge == "gates" else 0)
+    if number == genome.head:
+        return merge + width * frame.classes + frame.classes
+    return merge + _operation_weights(genome.node(number), width, frame.head_size)
+
+
+def _operation_weights(node: Node, width: int, head_size: int) -> int:
+    total = 0
+    if node.operation in USES_HEADS:
+        inner = node.heads * head_size
+        total += 3 * (width * inner + inner) + inner * width + width + 2 * width
+    if node.operation in USES_FEED_FORWARD:
+        total += 2 * width * node.feed_forward + node.feed_forward + width + 2 * width
+    if node.operation in KERNEL:
+        total += width * KERNEL[node.operation] + width + width * width + width + 2 * width
+    return total
+
+
+def _flops(node: Node, width: int, head_size: int, length: int) -> int:
+    total = 0
+    if node.operation in USES_HEADS:
+        inner = node.heads * head_size
+        total += 2 * length * 4 * width * inner + 2 * 2 * length * length * inner
+    if node.operation in USES_FEED_FORWARD:
+        total += 2 * length * 2 * width * node.feed_forward
+    if node.operation in KERNEL:
+        total += 2 * length * width * (KERNEL[node.operation] + width)
+    return total

@@ -1,0 +1,83 @@
+"""The search space of a run: the config's shares made concrete by the teacher's sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rosearch_engine.config import SpaceConfig
+from rosearch_engine.errors import UserError
+from rosearch_engine.genome.dag import Edge, Genome, Node
+from rosearch_engine.genome.ops import Frame
+
+
+@dataclass(frozen=True)
+class Space:
+    """Every value a gene may take."""
+
+    frame: Frame
+    max_nodes: int
+    max_inputs: int
+    operations: tuple[str, ...]
+    merges: tuple[str, ...]
+    poolings: tuple[str, ...]
+    activations: tuple[str, ...]
+    widths: tuple[int, ...]
+    heads: tuple[int, ...]
+    feed_forwards: tuple[int, ...]
+    ranks: tuple[int, ...]
+
+    @classmethod
+    def of(cls, config: SpaceConfig, frame: Frame) -> Space:
+        """The space of a config under a teacher.
+
+        Raises:
+            UserError: if a size comes out larger than the teacher's or below one.
+        """
+        return cls(
+            frame,
+            config.max_nodes,
+            config.max_inputs,
+            config.operations,
+            config.merges,
+            config.poolings,
+            config.activations,
+            _sizes("space.widths", config.widths, frame.width, multiple=8),
+            _sizes("space.heads", config.heads, frame.heads, multiple=1),
+            _sizes("space.feed_forwards", config.feed_forwards, frame.feed_forward, multiple=8),
+            tuple(sorted({min(rank, frame.width) for rank in config.ranks})),
+        )
+
+    def chain(self, layers: int) -> Genome:
+        """A plain chain of transformer layers, TinyBERT-like, spread evenly over the teacher's.
+
+        Full width, all heads, half the teacher's feed-forward neurons, as far as the space has them.
+        """
+        layers = max(1, min(layers, self.max_nodes, self.frame.layers))
+        half = min(self.feed_forwards, key=lambda size: abs(size - self.frame.feed_forward // 2))
+        nodes = [
+            Node(
+                "transformer",
+                heads=max(self.heads),
+                feed_forward=half,
+                activation="gelu" if "gelu" in self.activations else self.activations[0],
+                teacher_layer=1 + round(i * (self.frame.layers - 1) / max(1, layers)),
+            )
+            for i in range(layers)
+        ]
+        edges: list[Edge] = [(i, i + 1) for i in range(layers + 1)]
+        return Genome.of(
+            width=max(self.widths),
+            rank=min(self.ranks, key=lambda rank: abs(rank - 48)),
+            pooling="mean" if "mean" in self.poolings else self.poolings[0],
+            merge=self.merges[0],
+            nodes=nodes,
+            edges=edges,
+        )
+
+
+def _sizes(field: str, shares: tuple[float, ...], whole: int, multiple: int) -> tuple[int, ...]:
+    if any(not 0 < share <= 1 for share in shares):
+        raise UserError(
+            field, "holds a share outside (0, 1].", "Give shares of the teacher's size, such as 0.5."
+        )
+    return tuple(sorted({max(multiple, round(share * whole / multiple) * multiple) for share in shares}))
