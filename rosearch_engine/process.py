@@ -1,0 +1,164 @@
+"""The search as a process of its own: start, stop, resume, and its true state.
+
+A process's own word is not enough: a killed one says nothing, and an unreaped child still answers signals.
+So a state is read from the exit record, the pid with its creation time, and the age of the heartbeat.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from rosearch_engine.config import RunConfig
+from rosearch_engine.errors import UserError
+from rosearch_engine.resources import home
+from rosearch_engine.store.repo import Store, check_name
+
+State = Literal["recorded", "queued", "running", "stalled", "stopping", "stopped", "finished", "crashed", "lost"]
+ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"})
+
+# A search beats once a second, even while a student trains.
+STALLED_AFTER = 30.0
+START_WITHIN = 60.0
+
+
+def start(name: str, config: RunConfig) -> None:
+    """Create a run and search in the background.
+
+    Raises:
+        UserError: if the name is taken or not allowed.
+    """
+    store = Store.write()
+    run_id = store.create_run(name, config)
+    _spawn(store, run_id, name)
+
+
+def resume(name: str) -> None:
+    """Go on with a run in the background, from its last finished student.
+
+    Raises:
+        UserError: if there is no such run, or it is running, finished or recorded.
+    """
+    store = Store.write()
+    run = store.run(name)
+    check_resumable(run)
+    store.update_run(run["id"], exit=None, stop_requested=None, pid=None, heartbeat=None, progress=None)
+    _spawn(store, run["id"], name)
+
+
+def check_resumable(run: dict[str, Any]) -> None:
+    """Refuse a run that cannot go on.
+
+    Raises:
+        UserError: if it is alive, finished or recorded.
+    """
+    now = state(run)
+    if now in ALIVE:
+        raise UserError("run", f"'{run['name']}' is {now}.", "Stop it first, or watch it with `status`.")
+    if now in ("finished", "recorded"):
+        raise UserError("run", f"'{run['name']}' is {now}; nothing is left to do.", "Start a new run.")
+
+
+def stop(name: str, force: bool = False) -> State:
+    """Ask a search to end after what it can lay down safely; with `force`, kill it now.
+
+    Either way nothing measured is lost and `resume` goes on. Returns the state seen afterwards.
+
+    Raises:
+        UserError: if there is no such run or it is not running.
+    """
+    store = Store.write()
+    run = store.run(name)
+    if state(run) not in ALIVE:
+        raise UserError("run", f"'{name}' is not running (it is {state(run)}).", "See `status` for all runs.")
+    if run["host"] not in (None, socket.gethostname()):
+        raise UserError("run", f"'{name}' runs on {run['host']}.", "Stop it there.")
+    store.update_run(run["id"], stop_requested=time.time())
+    process = _process(run)
+    if process is not None:
+        if force:
+            for one in [*process.children(recursive=True), process]:
+                one.kill()
+            process.wait(10)
+            ending = {"reason": "stopped", "message": "killed on request", "time": time.time()}
+            store.update_run(run["id"], exit=ending)
+        else:
+            process.send_signal(signal.SIGTERM)
+    return state(store.run(name))
+
+
+def state(run: dict[str, Any]) -> State:
+    """True state of a run, as `Store.run` gives it."""
+    if run["recorded"]:
+        return "recorded"
+    if run["exit"]:
+        return run["exit"]["reason"]
+    now = time.time()
+    beat = run["heartbeat"] or run["created"]
+    if run["host"] not in (None, socket.gethostname()):
+        if now - beat > STALLED_AFTER:
+            return "lost"
+    elif run["pid"] is None:
+        return "queued" if now - run["created"] < START_WITHIN else "lost"
+    elif _process(run) is None:
+        return "lost"
+    if run["stop_requested"]:
+        return "stopping"
+    if run["heartbeat"] is None:
+        return "queued"
+    return "running" if now - beat <= STALLED_AFTER else "stalled"
+
+
+def log_path(name: str) -> Path:
+    check_name(name)
+    return home() / "runs" / name / "log.txt"
+
+
+def log_tail(name: str, lines: int = 30) -> list[str]:
+    """The last lines the search process wrote, for a person to read."""
+    path = log_path(name)
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 400 * lines))
+        return file.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+
+
+def _spawn(store: Store, run_id: int, name: str) -> None:
+    path = log_path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    root = str(Path(__file__).resolve().parents[1])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    with path.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rosearch_engine", "work", name],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        created = psutil.Process(process.pid).create_time()
+    except psutil.NoSuchProcess:
+        created = 0.0
+    store.update_run(run_id, pid=process.pid, process_created=created, host=socket.gethostname())
+
+
+def _process(run: dict[str, Any]) -> psutil.Process | None:
+    """The run's process if it is there, is the one that was started, and is no zombie."""
+    try:
+        process = psutil.Process(run["pid"])
+        same = abs(process.create_time() - (run["process_created"] or 0.0)) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None

@@ -1,0 +1,133 @@
+"""The tables. Times are seconds since 1970, UTC."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, list[int]: JSON, list[str]: JSON, list[float]: JSON}  # noqa: RUF012
+
+
+class Run(Base):
+    """One search: its settings, its teacher, and what its process last said of itself."""
+
+    __tablename__ = "run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    config: Mapped[dict[str, Any]]
+    version: Mapped[str]
+    created: Mapped[float] = mapped_column(default=time.time)
+    recorded: Mapped[bool] = mapped_column(default=False)
+    dataset: Mapped[dict[str, Any] | None]
+    teacher: Mapped[dict[str, Any] | None]
+    frame: Mapped[dict[str, Any] | None]
+    host: Mapped[str | None]
+    pid: Mapped[int | None]
+    process_created: Mapped[float | None]
+    heartbeat: Mapped[float | None]
+    progress: Mapped[dict[str, Any] | None]
+    stop_requested: Mapped[float | None]
+    exit: Mapped[dict[str, Any] | None]
+    active_seconds: Mapped[float] = mapped_column(default=0.0)
+
+
+class Candidate(Base):
+    """One architecture of a run. `told` orders the results as the strategy learnt of them."""
+
+    __tablename__ = "candidate"
+    __table_args__ = (UniqueConstraint("run_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    digest: Mapped[str] = mapped_column(index=True)
+    genome: Mapped[dict[str, Any]]
+    origin: Mapped[str]
+    parents: Mapped[list[int]]
+    change: Mapped[str]
+    asked_after: Mapped[int]
+    told: Mapped[int | None]
+    status: Mapped[str] = mapped_column(default="queued")
+    error: Mapped[str | None]
+    weights: Mapped[int]
+    encoder_weights: Mapped[int]
+    flops: Mapped[int]
+    compression: Mapped[float]
+    encoder_compression: Mapped[float]
+    latency_ms: Mapped[float | None]
+    training: Mapped[dict[str, Any] | None]
+    seconds: Mapped[dict[str, Any] | None]
+    artifact_id: Mapped[int | None] = mapped_column(ForeignKey("artifact.id"))
+    created: Mapped[float] = mapped_column(default=time.time)
+    finished: Mapped[float | None]
+
+
+class Measurement(Base):
+    """What one attack said of one student (or, with no candidate, of the run's teacher).
+
+    `purpose` is 'search' or 'held_out'; `rung` counts the steps of a fidelity ladder from 0.
+    """
+
+    __tablename__ = "measurement"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidate.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(default="search")
+    rung: Mapped[int] = mapped_column(default=0)
+    seed: Mapped[int]
+    protocol: Mapped[dict[str, Any]]
+    accuracy: Mapped[float]
+    accuracy_n: Mapped[int]
+    robustness: Mapped[float]
+    held: Mapped[int]
+    attacked: Mapped[int]
+    success_rate: Mapped[float | None]
+    mean_queries: Mapped[float]
+    temperature: Mapped[float]
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class AttackExample(Base):
+    """The outcome for one attacked sentence."""
+
+    __tablename__ = "attack_example"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    measurement_id: Mapped[int] = mapped_column(ForeignKey("measurement.id", ondelete="CASCADE"), index=True)
+    sentence: Mapped[int]
+    outcome: Mapped[str]
+    label: Mapped[int]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    queries: Mapped[int]
+    reason: Mapped[str] = mapped_column(default="")
+
+
+class Event(Base):
+    """Something worth a line in the run's history."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    time: Mapped[float] = mapped_column(default=time.time)
+    kind: Mapped[str]
+    text: Mapped[str]
+
+
+class Artifact(Base):
+    """A file of weights, named by the SHA-256 of its content, below `ROSEARCH_HOME`/weights."""
+
+    __tablename__ = "artifact"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    bytes: Mapped[int]
+    created: Mapped[float] = mapped_column(default=time.time)

@@ -1,0 +1,387 @@
+"""Reading and writing runs.
+
+`Store.write()` is for the search process, `Store.read()` for everyone else: it cannot change a byte.
+The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works (`ROSEARCH_STORE`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.orm import Session
+
+from rosearch_engine import __version__
+from rosearch_engine.config import RunConfig
+from rosearch_engine.errors import UserError
+from rosearch_engine.front import knee, non_dominated
+from rosearch_engine.genome import Cost, Genome
+from rosearch_engine.objectives import vector, wilson
+from rosearch_engine.resources import home
+from rosearch_engine.store.models import Artifact, AttackExample, Base, Candidate, Event, Measurement, Run
+
+
+def database() -> str:
+    """SQLAlchemy address of the store: `ROSEARCH_STORE`, or a SQLite file in the home folder."""
+    return os.environ.get("ROSEARCH_STORE") or f"sqlite:///{home() / 'rosearch.db'}"
+
+
+class Store:
+    """Runs, students, measurements, events. Rows come out as plain dictionaries."""
+
+    def __init__(self, engine: Engine, read_only: bool) -> None:
+        self._engine = engine
+        self._read_only = read_only
+
+    @classmethod
+    def write(cls, address: str | None = None) -> Store:
+        """The store, made if it is not there.
+
+        Raises:
+            UserError: if the database is damaged or cannot be written.
+        """
+        address = address or database()
+        if address.startswith("sqlite:///"):
+            Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(address)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _set_pragmas)
+        with _readable(address):
+            Base.metadata.create_all(engine)
+        return cls(engine, read_only=False)
+
+    @classmethod
+    def read(cls, address: str | None = None) -> Store:
+        """The store for looking only; an empty one where none has been made yet.
+
+        Raises:
+            UserError: if the database is damaged.
+        """
+        address = address or database()
+        if not address.startswith("sqlite:///"):
+            return cls(create_engine(address), read_only=True)
+        path = Path(address.removeprefix("sqlite:///"))
+        if not path.exists():
+            cls.write(address)
+        engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+        with _readable(address), engine.connect() as connection:
+            connection.execute(select(func.count(Run.id)))
+        return cls(engine, read_only=True)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: all of it is kept or none."""
+        assert not self._read_only, "a reader must not write"
+        with Session(self._engine) as session, session.begin():
+            yield session
+
+    # Runs
+
+    def create_run(self, name: str, config: RunConfig) -> int:
+        """Add a run.
+
+        Raises:
+            UserError: if the name is taken or not fit for a folder's name.
+        """
+        check_name(name)
+        try:
+            with self.transaction() as session:
+                run = Run(name=name, config=config.model_dump(mode="json"), version=__version__)
+                session.add(run)
+                session.flush()
+                session.add(Event(run_id=run.id, kind="created", text="run created"))
+                return run.id
+        except IntegrityError:
+            raise UserError(
+                "run", f"the name '{name}' is taken.", "Choose another name, or `resume` the run that has it."
+            ) from None
+
+    def delete_run(self, name: str) -> None:
+        with self.transaction() as session:
+            session.execute(delete(Run).where(Run.name == name))
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, the newest first, each with `students`: how many are measured."""
+        counted = (
+            select(Candidate.run_id, func.count(Candidate.id).label("students"))
+            .where(Candidate.status == "done")
+            .group_by(Candidate.run_id)
+            .subquery()
+        )
+        query = (
+            select(Run, func.coalesce(counted.c.students, 0))
+            .outerjoin(counted, counted.c.run_id == Run.id)
+            .order_by(Run.created.desc(), Run.id.desc())
+        )
+        with Session(self._engine) as session:
+            return [_plain(run) | {"students": students} for run, students in session.execute(query)]
+
+    def run(self, name: str) -> dict[str, Any]:
+        """One run by its name.
+
+        Raises:
+            UserError: if there is none of that name.
+        """
+        with Session(self._engine) as session:
+            run = session.scalar(select(Run).where(Run.name == name))
+            if run is None:
+                names = session.scalars(select(Run.name).order_by(Run.created.desc()).limit(8)).all()
+                known = f"Runs here: {', '.join(names)}." if names else "There are no runs yet."
+                raise UserError("run", f"there is no run '{name}'.", known)
+            return _plain(run)
+
+    def update_run(self, run_id: int, **values: Any) -> None:
+        with self.transaction() as session:
+            session.execute(update(Run).where(Run.id == run_id).values(**values))
+
+    def log(self, run_id: int, kind: str, text: str) -> None:
+        with self.transaction() as session:
+            session.add(Event(run_id=run_id, kind=kind, text=text))
+
+    def events(self, run_id: int, last: int = 100) -> list[dict[str, Any]]:
+        """The newest events of a run, oldest first."""
+        query = select(Event).where(Event.run_id == run_id).order_by(Event.id.desc()).limit(last)
+        with Session(self._engine) as session:
+            return [_plain(row) for row in session.scalars(query)][::-1]
+
+    # Students
+
+    def add_candidate(
+        self,
+        run_id: int,
+        number: int,
+        genome: Genome,
+        cost: Cost,
+        *,
+        origin: str,
+        parents: Sequence[int],
+        change: str,
+        asked_after: int,
+    ) -> int:
+        """Queue an architecture; returns its id."""
+        with self.transaction() as session:
+            candidate = Candidate(
+                run_id=run_id,
+                number=number,
+                digest=genome.digest,
+                genome=genome.as_dict(),
+                origin=origin,
+                parents=list(parents),
+                change=change,
+                asked_after=asked_after,
+                **asdict(cost),
+            )
+            session.add(candidate)
+            session.flush()
+            return candidate.id
+
+    def fail_candidate(self, candidate_id: int, told: int | None, error: str) -> None:
+        """Mark a candidate that could not be trained or attacked; the search goes on without it."""
+        with self.transaction() as session:
+            candidate = session.get_one(Candidate, candidate_id)
+            candidate.status, candidate.error, candidate.told = "failed", error, told
+            candidate.finished = time.time()
+            session.add(Event(run_id=candidate.run_id, kind="failed", text=f"{label(candidate.number)}: {error}"))
+
+    def finish_candidate(
+        self,
+        candidate_id: int,
+        told: int | None,
+        *,
+        weights_file: tuple[str, int],
+        latency_ms: float,
+        training: Mapping[str, Any],
+        seconds: Mapping[str, float],
+        measurement: Mapping[str, Any],
+        examples: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Keep a student's result: the row of its weights, its measurement and every attacked sentence."""
+        with self.transaction() as session:
+            candidate = session.get_one(Candidate, candidate_id)
+            candidate.artifact_id = _artifact(session, *weights_file)
+            candidate.status, candidate.told, candidate.finished = "done", told, time.time()
+            candidate.latency_ms, candidate.training, candidate.seconds = latency_ms, dict(training), dict(seconds)
+            _measure(session, candidate.run_id, candidate_id, measurement, examples)
+            words = (
+                f"{label(candidate.number)} ({candidate.origin}): accuracy {measurement['accuracy']:.1%}, "
+                f"after attack {measurement['robustness']:.1%}, {candidate.compression:.1f}x smaller"
+            )
+            session.add(Event(run_id=candidate.run_id, kind="student", text=words))
+
+    def measure(
+        self,
+        run_id: int,
+        candidate_id: int | None,
+        measurement: Mapping[str, Any],
+        examples: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Add a further measurement of a student, or of the teacher when `candidate_id` is None."""
+        with self.transaction() as session:
+            _measure(session, run_id, candidate_id, measurement, examples)
+
+    def candidates(self, run_id: int) -> list[dict[str, Any]]:
+        """Every candidate of a run as it stands in its table, in the order of their numbers."""
+        query = select(Candidate).where(Candidate.run_id == run_id).order_by(Candidate.number)
+        with Session(self._engine) as session:
+            return [_plain(row) for row in session.scalars(query)]
+
+    def students(self, run_id: int) -> list[dict[str, Any]]:
+        """Every candidate with its search-time measurement, intervals and front membership, by number."""
+        query = (
+            select(Candidate, Measurement, Artifact.sha256)
+            .outerjoin(Measurement, (Measurement.candidate_id == Candidate.id) & (Measurement.purpose == "search"))
+            .outerjoin(Artifact, Artifact.id == Candidate.artifact_id)
+            .where(Candidate.run_id == run_id)
+            .order_by(Candidate.number, Measurement.rung)
+        )
+        with Session(self._engine) as session:
+            # The highest rung comes last and wins.
+            rows = {c.number: _student(c, m, sha) for c, m, sha in session.execute(query)}
+        return _with_front(list(rows.values()))
+
+    def student(self, run_id: int, name: str) -> dict[str, Any]:
+        """One student by its name (`s0007`), number or digest.
+
+        Raises:
+            UserError: if the run has no such student.
+        """
+        for student in self.students(run_id):
+            if name in (student["name"], str(student["number"]), student["digest"]):
+                return student
+        raise UserError("student", f"the run has no student '{name}'.", "Names are like s0007; see `report`.")
+
+    def teacher_measurement(self, run_id: int) -> dict[str, Any] | None:
+        """The teacher's own numbers under the run's attack, once they are there."""
+        query = select(Measurement).where(Measurement.run_id == run_id, Measurement.candidate_id.is_(None))
+        with Session(self._engine) as session:
+            row = session.scalar(query.order_by(Measurement.id.desc()))
+            return None if row is None else _measurement(row)
+
+    def examples(self, measurement_id: int) -> list[dict[str, Any]]:
+        """Every attacked sentence of a measurement."""
+        query = select(AttackExample).where(AttackExample.measurement_id == measurement_id).order_by(AttackExample.id)
+        with Session(self._engine) as session:
+            return [_plain(row) for row in session.scalars(query)]
+
+
+def label(number: int) -> str:
+    """A student's name."""
+    return f"s{number:04d}"
+
+
+def check_name(name: str) -> None:
+    """Refuse a run name that cannot be a folder or a part of an address.
+
+    Raises:
+        UserError: if it is empty, long, or holds anything but letters, digits, '-', '_' and '.'.
+    """
+    if not name or len(name) > 60 or name.startswith(".") or not all(c.isalnum() or c in "-_." for c in name):
+        raise UserError("run", f"'{name}' is no name for a run.", "Use 1 to 60 letters, digits, '-', '_' or '.'.")
+
+
+def weights_path(sha256: str) -> Path:
+    """Where the weights of that content lie."""
+    return home() / "weights" / f"{sha256}.safetensors"
+
+
+def _artifact(session: Session, sha256: str, size: int) -> int:
+    known = session.scalar(select(Artifact.id).where(Artifact.sha256 == sha256))
+    if known is not None:
+        return known
+    artifact = Artifact(sha256=sha256, bytes=size)
+    session.add(artifact)
+    session.flush()
+    return artifact.id
+
+
+def _measure(
+    session: Session,
+    run_id: int,
+    candidate_id: int | None,
+    measurement: Mapping[str, Any],
+    examples: Sequence[Mapping[str, Any]],
+) -> None:
+    row = Measurement(run_id=run_id, candidate_id=candidate_id, **measurement)
+    session.add(row)
+    session.flush()
+    session.add_all(AttackExample(measurement_id=row.id, **example) for example in examples)
+
+
+def _student(candidate: Candidate, measurement: Measurement | None, sha256: str | None) -> dict[str, Any]:
+    student = _plain(candidate) | {"name": label(candidate.number), "weights_sha256": sha256}
+    empty = dict.fromkeys(_MEASURED)
+    return student | (empty if measurement is None else _measurement(measurement))
+
+
+_MEASURED = (
+    "measurement_id",
+    "accuracy",
+    "accuracy_n",
+    "accuracy_interval",
+    "robustness",
+    "robustness_interval",
+    "held",
+    "attacked",
+    "success_rate",
+    "mean_queries",
+    "temperature",
+    "protocol",
+)
+
+
+def _measurement(row: Measurement) -> dict[str, Any]:
+    known = {
+        "measurement_id": row.id,
+        "accuracy_interval": wilson(round(row.accuracy * row.accuracy_n), row.accuracy_n),
+        "robustness_interval": wilson(row.held, row.attacked),
+    }
+    return {name: known.get(name, getattr(row, name, None)) for name in _MEASURED}
+
+
+def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    measured = [student for student in students if student["status"] == "done"]
+    for student in students:
+        student["front"] = student["knee"] = False
+    if measured:
+        objectives = np.stack([vector(student) for student in measured])
+        for student, on_front in zip(measured, non_dominated(objectives), strict=True):
+            student["front"] = bool(on_front)
+        best = knee(objectives)
+        if best is not None:
+            measured[best]["knee"] = True
+    return students
+
+
+def _plain(row: Base) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
+
+
+def _set_pragmas(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def _readable(address: str) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        place = address.removeprefix("sqlite:///")
+        raise UserError(
+            "database",
+            f"{place} cannot be used ({error.orig}).",
+            "If it is damaged, move it away and start again: weights and teachers are kept in their own files.",
+        ) from None
