@@ -82,7 +82,7 @@ def stop(name: str, force: bool = False) -> State:
     if run["host"] not in (None, socket.gethostname()):
         raise UserError("run", f"'{name}' runs on {run['host']}.", "Stop it there.")
     store.update_run(run["id"], stop_requested=time.time())
-    process = _process(run)
+    process = live_process(run)
     if process is not None:
         if force:
             for one in [*process.children(recursive=True), process]:
@@ -108,7 +108,7 @@ def state(run: dict[str, Any]) -> State:
             return "lost"
     elif run["pid"] is None:
         return "queued" if now - run["created"] < START_WITHIN else "lost"
-    elif _process(run) is None:
+    elif live_process(run) is None:
         return "lost"
     if run["stop_requested"]:
         return "stopping"
@@ -154,8 +154,10 @@ def _spawn(store: Store, run_id: int, name: str) -> None:
     store.update_run(run_id, pid=process.pid, process_created=created, host=socket.gethostname())
 
 
-def _process(run: dict[str, Any]) -> psutil.Process | None:
+def live_process(run: dict[str, Any]) -> psutil.Process | None:
     """The run's process if it is there, is the one that was started, and is no zombie."""
+    if run["pid"] is None:
+        return None
     try:
         process = psutil.Process(run["pid"])
         same = abs(process.create_time() - (run["process_created"] or 0.0)) < 1.0

@@ -1,0 +1,410 @@
+"""The picture of a genome: Graphviz coordinates, our own SVG, and a component that returns clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import networkx as nx
+import streamlit as st
+
+from app import state, words
+from app.words import count
+from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.genome.ops import KERNEL, embedding_weights, node_weights
+
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 196.0, 62.0
+GAP_X, GAP_Y = 28.0, 34.0
+MARGIN = 14.0
+
+# Operation families: the theme's colour they borrow, and what they fall back to outside the app.
+FAMILIES = {
+    "ends": ("blue", "#e3edfb", "#1c64c4", "#12468c"),
+    "transformer": ("red", "#fdeaea", "#d6453d", "#96241e"),
+    "attention": ("orange", "#fdf0dc", "#d9822b", "#8f4f0e"),
+    "feed_forward": ("violet", "#efe8fb", "#7d52c7", "#553094"),
+    "conv": ("green", "#e0f4ea", "#21915f", "#11603d"),
+    "identity": ("gray", "#eceef2", "#7a8294", "#4a5160"),
+}
+
+TITLES = {
+    "transformer": "Transformer layer",
+    "attention": "Self-attention",
+    "feed_forward": "Feed-forward",
+    "conv3": "Convolution, 3 wide",
+    "conv5": "Convolution, 5 wide",
+    "identity": "Identity",
+}
+
+
+LEGEND = {
+    "ends": "Embedding, head",
+    "transformer": "Transformer layer",
+    "attention": "Self-attention",
+    "feed_forward": "Feed-forward",
+    "conv": "Convolution",
+    "identity": "Identity",
+}
+MERGES = {"mean": "mean", "gates": "learned gates"}
+POOLINGS = {"cls": "the first token", "mean": "mean of the tokens", "max": "maximum over the tokens"}
+
+
+@dataclass(frozen=True)
+class Box:
+    """One node as it is drawn.
+
+    Attributes:
+        number: the genome's node number.
+        family: key of `FAMILIES`.
+        title: what the node computes.
+        shape: its sizes, from input to output.
+        weights: trainable numbers; None where the run's frame is not known yet.
+        teacher_layer: the teacher's layer that starts and supervises it, 0 for none.
+        merge: how several inputs are joined; empty for one input.
+    """
+
+    number: int
+    family: str
+    title: str
+    shape: str
+    weights: int | None
+    teacher_layer: int
+    merge: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Coordinates in pixels, y downwards.
+
+    Attributes:
+        centres: the middle of each node.
+        curves: for each edge its points, as the start and triples of a cubic spline.
+        engine: 'graphviz', or 'layers' where Graphviz is not to be had.
+    """
+
+    centres: dict[int, Point]
+    curves: dict[tuple[int, int], list[Point]]
+    width: float
+    height: float
+    engine: str
+
+
+def boxes(genome: Genome, frame: Frame | None) -> list[Box]:
+    """What to write in each node, from the embedding to the head."""
+    classes = f"{frame.classes} classes" if frame else "classes"
+    words = f"{frame.vocabulary:,} × {genome.rank} × {genome.width}" if frame else f"{genome.rank} × {genome.width}"
+    drawn = [Box(0, "ends", "Embedding", words, embedding_weights(genome, frame) if frame else None, 0, "")]
+    for number, node in enumerate(genome.nodes, start=1):
+        family = "conv" if node.operation in KERNEL else node.operation
+        drawn.append(
+            Box(
+                number,
+                family,
+                TITLES[node.operation],
+                _shape(genome, number),
+                node_weights(genome, number, frame) if frame else None,
+                node.teacher_layer,
+                _merge(genome, number),
+            )
+        )
+    head = f"{genome.pooling} of tokens · {genome.width} → {classes}"
+    weights = node_weights(genome, genome.head, frame) if frame else None
+    return [*drawn, Box(genome.head, "ends", "Classifier head", head, weights, 0, _merge(genome, genome.head))]
+
+
+def _shape(genome: Genome, number: int) -> str:
+    node, width = genome.node(number), genome.width
+    parts = []
+    if node.heads:
+        parts.append(f"{node.heads} head{'s' if node.heads > 1 else ''}")
+    if node.feed_forward:
+        parts.append(f"{width} → {node.feed_forward} → {width}")
+    elif node.operation != "identity":
+        parts.append(f"{width} → {width}")
+    if node.activation:
+        parts.append(node.activation)
+    return " · ".join(parts) or "passes its input on"
+
+
+def _merge(genome: Genome, number: int) -> str:
+    inputs = len(genome.inputs(number))
+    return f"{genome.merge} of {inputs}" if inputs > 1 else ""
+
+
+def layout(genome: Genome) -> Layout:
+    """Place the nodes: with Graphviz, or in plain layers where its system libraries are missing."""
+    try:
+        import pygraphviz
+    except ImportError:
+        return layered(genome)
+    return _graphviz(genome, pygraphviz)
+
+
+def _graphviz(genome: Genome, pygraphviz: Any) -> Layout:
+    graph = pygraphviz.AGraph(directed=True, strict=True, rankdir="TB", nodesep=GAP_X / 72, ranksep=GAP_Y / 72)
+    graph.node_attr.update(shape="box", fixedsize="true", width=WIDTH / 72, height=HEIGHT / 72, label="")
+    graph.add_nodes_from(range(genome.head + 1))
+    graph.add_edges_from(genome.edges)
+    graph.layout("dot")
+    _, _, width, height = (float(part) for part in graph.graph_attr["bb"].split(","))
+
+    def place(text: str) -> Point:
+        x, y = text.split(",")[-2:]
+        return float(x) + MARGIN, height - float(y) + MARGIN
+
+    centres = {int(node): place(node.attr["pos"]) for node in graph.nodes()}
+    curves = {}
+    for edge in graph.edges():
+        tip, *points = edge.attr["pos"].split(" ")
+        curves[int(edge[0]), int(edge[1])] = [*map(place, points), place(tip)]
+    return Layout(centres, curves, width + 2 * MARGIN, height + 2 * MARGIN, "graphviz")
+
+
+def layered(genome: Genome) -> Layout:
+    """Nodes in rows by their longest way from the embedding, edges as plain curves."""
+    graph = genome.graph()
+    for depth, numbers in enumerate(nx.topological_generations(graph)):
+        for number in numbers:
+            graph.nodes[number]["layer"] = depth
+    placed = nx.multipartite_layout(graph, subset_key="layer", align="horizontal", scale=1)
+    rows: dict[int, list[int]] = {}
+    for number in graph:
+        rows.setdefault(graph.nodes[number]["layer"], []).append(number)
+    widest = max(len(row) for row in rows.values())
+    width = widest * (WIDTH + GAP_X) - GAP_X + 2 * MARGIN
+    centres = {}
+    for depth, row in rows.items():
+        row.sort(key=lambda number: placed[number][0])
+        for place, number in enumerate(row):
+            x = width / 2 + (place - (len(row) - 1) / 2) * (WIDTH + GAP_X)
+            centres[number] = (x, MARGIN + HEIGHT / 2 + depth * (HEIGHT + GAP_Y))
+    curves = {}
+    for a, b in genome.edges:
+        (x0, y0), (x1, y1) = centres[a], centres[b]
+        start, end = (x0, y0 + HEIGHT / 2), (x1, y1 - HEIGHT / 2)
+        # A longer edge swings out to the side, past the boxes between.
+        out = (WIDTH / 2 + GAP_X) * (y1 - y0 > HEIGHT + GAP_Y + 1) * (1 if x0 >= width / 2 else -1)
+        curves[a, b] = [start, (x0 + out, start[1] + GAP_Y), (x1 + out, end[1] - GAP_Y), (end[0], end[1] - 6), end]
+    height = max(y for _, y in centres.values()) + HEIGHT / 2 + MARGIN
+    return Layout(centres, curves, width, height, "layers")
+
+
+def svg(genome: Genome, frame: Frame | None, placed: Layout | None = None) -> str:
+    """The picture as SVG. Colours follow the app's theme inside the app and stand by themselves outside."""
+    placed = placed or layout(genome)
+    drawn = boxes(genome, frame)
+    most = max((box.weights or 0 for box in drawn), default=0) or 1
+    depth = _depths(genome)
+    edges = "".join(_edge(a, b, placed.curves[a, b], depth[b] - depth[a] > 1) for a, b in genome.edges)
+    nodes = "".join(_node(box, placed.centres[box.number], most) for box in drawn)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {placed.width:.0f} {placed.height:.0f}" '
+        f'width="{placed.width:.0f}" height="{placed.height:.0f}" role="group" '
+        f'aria-label="Architecture with {len(genome.nodes)} operations" font-family="system-ui, sans-serif">'
+        f"{edges}{nodes}</svg>"
+    )
+
+
+def _depths(genome: Genome) -> dict[int, int]:
+    return {n: depth for depth, row in enumerate(nx.topological_generations(genome.graph())) for n in row}
+
+
+def _edge(a: int, b: int, points: list[Point], skip: bool) -> str:
+    start, *rest = points[:-1]
+    path = f"M{start[0]:.1f},{start[1]:.1f} C" + " ".join(f"{x:.1f},{y:.1f}" for x, y in rest)
+    (x0, y0), (x1, y1) = points[-2], points[-1]
+    length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
+    ux, uy = (x1 - x0) / length, (y1 - y0) / length
+    back = (x1 - 8 * ux, y1 - 8 * uy)
+    head = (
+        f"{x1:.1f},{y1:.1f} {back[0] - 4 * uy:.1f},{back[1] + 4 * ux:.1f} {back[0] + 4 * uy:.1f},{back[1] - 4 * ux:.1f}"
+    )
+    dash = ' stroke-dasharray="6 4"' if skip else ""
+    ink = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
+    return (
+        f'<g class="edge" data-a="{a}" data-b="{b}" style="stroke:{ink};fill:{ink}">'
+        f'<path d="{path}" fill="none" stroke-width="1.6"{dash}/><polygon points="{head}" stroke="none"/></g>'
+    )
+
+
+def _node(box: Box, centre: Point, most: int) -> str:
+    name, back, line, ink = FAMILIES[box.family]
+    x, y = centre[0] - WIDTH / 2, centre[1] - HEIGHT / 2
+    back, line = f"var(--st-{name}-background-color, {back})", f"var(--st-{name}-color, {line})"
+    ink, plain = f"var(--st-{name}-text-color, {ink})", "var(--st-text-color, #1d2433)"
+    weights = "" if box.weights is None else f"{count(box.weights)} weights"
+    about = ", ".join(
+        filter(None, [box.title, box.shape, weights, _teacher(box), f"inputs: {box.merge}" if box.merge else ""])
+    )
+    bar = (WIDTH - 20) * (box.weights or 0) / most
+    parts = [
+        f'<rect class="back" x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="8" '
+        f'style="fill:var(--st-background-color, #ffffff)"/>',
+        f'<rect class="body" x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="8" stroke-width="1.5" '
+        f'style="fill:{back};stroke:{line}"/>',
+        _text(x + 10, y + 19, box.title, ink, 13.5, weight=650),
+        _text(x + 10, y + 36, box.shape, plain, 11.5),
+        f'<rect x="{x + 10:.1f}" y="{y + HEIGHT - 9:.1f}" width="{WIDTH - 20}" height="3.5" rx="1.7" '
+        f'style="fill:{line};opacity:.2"/>',
+        f'<rect x="{x + 10:.1f}" y="{y + HEIGHT - 9:.1f}" width="{bar:.1f}" height="3.5" rx="1.7" style="fill:{line}"/>',
+    ]
+    if box.teacher_layer:
+        parts.append(
+            f'<rect x="{x + WIDTH - 34:.1f}" y="{y + 7:.1f}" width="26" height="16" rx="8" '
+            f'style="fill:{line}"/>'
+            + _text(x + WIDTH - 21, y + 19, f"T{box.teacher_layer}", "#ffffff", 10.5, "middle", 650)
+        )
+    if box.merge:
+        parts.append(_text(centre[0] + WIDTH / 2 - 10, y - 5, box.merge, plain, 10.5, "end"))
+    return (
+        f'<g class="node" data-id="{box.number}" tabindex="0" role="button" aria-label="{escape(about)}">'
+        f"<title>{escape(about)}</title>{''.join(parts)}</g>"
+    )
+
+
+def _text(x: float, y: float, text: str, ink: str, size: float, anchor: str = "start", weight: int = 400) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" '
+        f'style="fill:{ink}">{escape(text)}</text>'
+    )
+
+
+def _teacher(box: Box) -> str:
+    return f"starts from and follows teacher layer {box.teacher_layer}" if box.teacher_layer else ""
+
+
+def frame_of(run: Mapping[str, Any]) -> Frame | None:
+    """The frame a run's students share, once its teacher is known."""
+    return Frame(**run["frame"]) if run["frame"] else None
+
+
+def legend() -> None:
+    """The operation families and their colours."""
+    with st.container(horizontal=True, gap="small"):
+        for family, (colour, *_) in FAMILIES.items():
+            st.badge(LEGEND[family], color=colour)  # type: ignore[arg-type]
+
+
+def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
+    """Everything about one node."""
+    if number is None:
+        st.info("Click a node to see its genes.", icon=":material/touch_app:")
+        return
+    box = boxes(genome, frame)[number]
+    st.subheader(box.title, anchor=False)
+    facts = {"Sizes": box.shape}
+    if box.weights is not None:
+        facts["Weights"] = f"{box.weights:,}"
+    if box.teacher_layer:
+        facts["Teacher layer"] = f"{box.teacher_layer}, which starts and supervises it"
+    names = {other.number: f"{other.title} ({other.number})" for other in boxes(genome, frame)}
+    if genome.inputs(number):
+        joined = f"{MERGES[genome.merge]} of " if box.merge else ""
+        facts["Input"] = joined + ", ".join(names[a] for a in genome.inputs(number))
+    if genome.outputs(number):
+        facts["Feeds"] = ", ".join(names[b] for b in genome.outputs(number))
+    _facts(facts)
+
+
+def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
+    """The genes that hold for the whole student."""
+    st.markdown(f"**{student['name']}** · {words.summary(student)}")
+    _facts(
+        {
+            "Width": f"{genome.width}",
+            "Word table": f"factorised through {genome.rank}",
+            "Merge rule": f"{MERGES[genome.merge]}, then layer norm",
+            "Pooling": POOLINGS[genome.pooling],
+            "Weights": f"{count(student['weights'])}, {count(student['encoder_weights'])} of them in the encoder",
+            "Work": f"{count(student['flops'])} operations a sentence of 32 tokens",
+        }
+    )
+
+
+def lineage(student: Mapping[str, Any], everyone: Sequence[Mapping[str, Any]]) -> None:
+    """Where a student came from, with a way to its parents and children."""
+    by_number = {other["number"]: other for other in everyone}
+    parents = [by_number[number] for number in dict.fromkeys(student["parents"]) if number in by_number]
+    children = [other for other in everyone if student["number"] in other["parents"]]
+    st.markdown(f"**Origin**: {words.ORIGINS.get(student['origin'], student['origin'])}")
+    if student["change"]:
+        st.caption(state.plain(student["change"]))
+    for title, family in (("Parents", parents), ("Children", children)):
+        shown = [other for other in family if other["status"] == "done"][:8]
+        if not shown:
+            continue
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(title, width="content")
+            for other in shown:
+                if st.button(other["name"], key=f"{title}.{other['name']}", help=words.summary(other), type="tertiary"):
+                    state.choose(student=other["name"])
+                    st.rerun()
+
+
+def _facts(facts: Mapping[str, str]) -> None:
+    for name, value in facts.items():
+        left, right = st.columns([2, 5], wrap=False, gap="small")
+        left.caption(name)
+        right.markdown(state.plain(value))
+
+
+_CSS = """
+.host { overflow-x: auto; }
+.host svg { display: block; margin: 0 auto; max-width: 100%; height: auto; }
+.host svg text { font-family: var(--st-font); }
+.node { cursor: pointer; outline: none; }
+.node, .edge { transition: opacity .12s; }
+.node:hover .body, .node:focus-visible .body { stroke-width: 2.5; }
+.node.picked .body { stroke: var(--st-primary-color) !important; stroke-width: 3.5; }
+.faded { opacity: .22; }
+@media (max-width: 480px) { .host svg { max-width: none; } }
+"""
+
+_JS = """
+export default function ({ parentElement, data, setStateValue }) {
+  const host = parentElement.querySelector('.host');
+  if (host.dataset.drawn !== data.svg) { host.innerHTML = data.svg; host.dataset.drawn = data.svg; }
+  const nodes = [...host.querySelectorAll('.node')], edges = [...host.querySelectorAll('.edge')];
+  const mark = id => nodes.forEach(n => n.classList.toggle('picked', Number(n.dataset.id) === id));
+  const focus = id => {
+    const near = new Set([id]);
+    edges.forEach(e => {
+      const joined = Number(e.dataset.a) === id || Number(e.dataset.b) === id;
+      if (joined) { near.add(Number(e.dataset.a)); near.add(Number(e.dataset.b)); }
+      e.classList.toggle('faded', id !== null && !joined);
+    });
+    nodes.forEach(n => n.classList.toggle('faded', id !== null && !near.has(Number(n.dataset.id))));
+  };
+  nodes.forEach(n => {
+    const id = Number(n.dataset.id);
+    n.onclick = () => { mark(id); setStateValue('node', id); };
+    n.onkeydown = event => {
+      if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); n.onclick(); }
+    };
+    n.onmouseenter = n.onfocus = () => focus(id);
+    n.onmouseleave = n.onblur = () => focus(null);
+  });
+  mark(data.picked);
+}
+"""
+
+_view = st.components.v2.component("architecture", html="<div class='host'></div>", css=_CSS, js=_JS)
+
+
+def show(genome: Genome, frame: Frame | None, key: str) -> int | None:
+    """Draw the picture; returns the node that was clicked last."""
+    placed = layout(genome)
+    held = st.session_state.get(key) or {}
+    picked = held.get("node")
+    result = _view(data={"svg": svg(genome, frame, placed), "picked": picked}, key=key, on_node_change=lambda: None)
+    if placed.engine == "layers":
+        st.caption(
+            "Drawn in plain layers: Graphviz could not be loaded. On Debian or Ubuntu, "
+            "`apt-get install graphviz` brings what it needs."
+        )
+    node = result.node
+    return node if isinstance(node, int) and 0 <= node <= genome.head else None

@@ -1,0 +1,245 @@
+"""The attack screen's pieces: the job in hand, the verdict, the word diff, the probabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from app import state, words
+from rosearch_engine.errors import UserError
+
+LONGEST = 1000
+SHOWN_EXAMPLES = 6
+
+VERDICTS: dict[str, tuple[str, str, str]] = {
+    "fooled": ("error", ":material/gpp_bad:", "**Fooled.** The model changed its mind after {changes}."),
+    "held": ("success", ":material/verified_user:", "**Held.** The attack ran out of words to change."),
+    "budget used": (
+        "success",
+        ":material/verified_user:",
+        "**Held.** The query budget was used up before it gave way.",
+    ),
+    "already wrong": ("warning", ":material/error:", "**Already wrong.** There is nothing left to attack."),
+    "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** What was found so far is below."),
+}
+
+_REMOVED = "background:rgba(220,64,52,.16);text-decoration:line-through;text-decoration-color:rgba(220,64,52,.9)"
+_ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid rgba(34,160,96,.9)"
+_WORD = "padding:.08em .25em;border-radius:.3em"
+
+
+@st.cache_resource(show_spinner=False)
+def worker() -> Any:
+    """The one process that attacks for all visitors; it starts to warm up at once."""
+    from rosearch_engine.live import AttackWorker
+
+    started = AttackWorker()
+    started.start()
+    return started
+
+
+def live_worker() -> Any:
+    """The worker, started anew if it has died."""
+    if worker().state == "dead":
+        worker.clear()
+    return worker()
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def recipes() -> list[dict[str, Any]]:
+    """Every attack recipe and whether it is ready here."""
+    from rosearch_engine.attack import catalogue
+
+    return catalogue.recipes()
+
+
+def recipe_name(recipe: Mapping[str, Any]) -> str:
+    lacking = "" if recipe["ready"] else f" (needs {', '.join(recipe['missing'])})"
+    return f"{recipe['title']}{lacking}"
+
+
+def recipe_note(recipe: Mapping[str, Any]) -> None:
+    """What a recipe does, or what brings it."""
+    if recipe["ready"]:
+        st.caption(f"{state.plain(recipe['title'])}: {state.plain(recipe['kind'])}.")
+    else:
+        lacking = state.plain(", ".join(recipe["missing"]))
+        st.warning(f"{state.plain(recipe['title'])} needs {lacking}. To bring it, run:", icon=":material/download:")
+        st.code(recipe["note"], language="bash")
+
+
+def examples(measurement_id: int) -> list[tuple[str, str | None]]:
+    """Short sentences that the run itself attacked, each with its second sentence where there is one."""
+    texts = [row["before"]["text"] for row in state.store().examples(measurement_id) if row["outcome"] != "failed"]
+    pairs = [(text, None) if isinstance(text, str) else (text[0], text[1]) for text in texts]
+    fitting = [pair for pair in pairs if all(len(part or "") <= LONGEST for part in pair)]
+    return sorted(fitting, key=lambda pair: (len(pair[0]) < 30, len(pair[0])))[:SHOWN_EXAMPLES]
+
+
+def example_pills(measurement_id: int) -> None:
+    """Example sentences to start from; a click writes one into the form."""
+    known = examples(measurement_id)
+    if not known:
+        return
+    chosen = st.pills(
+        "Examples, as the search attacked them",
+        range(len(known)),
+        format_func=lambda index: state.plain(shortened(known[index][0])),
+        key="example",
+        wrap=True,
+    )
+    if chosen is not None and st.session_state.get("example_taken") != (measurement_id, chosen):
+        st.session_state["example_taken"] = (measurement_id, chosen)
+        st.session_state["sentence"], st.session_state["pair"] = known[chosen][0], known[chosen][1] or ""
+
+
+def shortened(text: str, most: int = 44) -> str:
+    """The beginning of a sentence, cut between words."""
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
+
+
+def start(run: str, student: str, recipe: str, text: str, pair: str | None, budget: int) -> None:
+    """Hand a sentence to the worker and keep the job in this visitor's session."""
+    stop()
+    job = live_worker().submit(run, student, recipe, text, pair, budget)
+    st.session_state["attack"] = {"job": job, "student": student, "run": run, "budget": budget, "text": text}
+
+
+def stop() -> None:
+    held = st.session_state.get("attack")
+    if held and held["job"].state in ("waiting", "attacking"):
+        held["job"].stop()
+
+
+def outcome(classes: Sequence[str]) -> None:
+    """The attack in hand: its progress while it works, its result when it is done."""
+    held = st.session_state.get("attack")
+    if held is None:
+        st.info(
+            "Pick an example or write a sentence of your own, then press **Attack** (Ctrl+Enter). "
+            "The attack changes a word here and there until the model changes its mind.",
+            icon=":material/lightbulb:",
+        )
+        return
+    if held["job"].state in ("waiting", "attacking"):
+        st.fragment(_progress, run_every=0.5)()
+        return
+    job = held["job"]
+    st.caption(f"{state.plain(held['student'])} of {state.plain(held['run'])}")
+    if job.error:
+        state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
+    if job.result:
+        show(job.result, classes, held)
+
+
+def _progress() -> None:
+    held = st.session_state["attack"]
+    job = held["job"]
+    if job.state not in ("waiting", "attacking"):
+        st.rerun()
+    if job.state == "waiting":
+        note = job.note or "the attack process is loading; the first attack takes some seconds"
+        st.progress(0.0, text=state.plain(f"Waiting: {note}"))
+    else:
+        share = min(1.0, job.queries / held["budget"])
+        text = f"{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
+        st.progress(share, text=state.plain(text))
+    if st.button("Stop", icon=":material/stop_circle:", key="attack.stop"):
+        job.stop()
+
+
+def show(result: Mapping[str, Any], classes: Sequence[str], held: Mapping[str, Any]) -> None:
+    """A finished attack: verdict, diff, probabilities, importance, download."""
+    verdict(result, classes)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown("**What the attack changed**")
+        st.html(diff_html(result["words"]))
+        if result["importance"]:
+            st.markdown("**How much each word matters**", help="How far the confidence falls without the word.")
+            st.html(importance_html(result["original"], result["importance"]))
+    with right:
+        st.markdown("**What the model thinks**", help="Probability of each class; the line marks one half.")
+        st.html(bars_html(result["before"]["probabilities"], result["after"]["probabilities"], classes))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "JSON",
+            json.dumps({"run": held["run"], "student": held["student"], **result}, indent=2, ensure_ascii=False),
+            file_name=f"attack-{held['student']}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s. Pick another student and attack again.")
+
+
+def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
+    kind, icon, text = VERDICTS[result["outcome"]]
+    changed = sum(word["op"] != "same" for word in result["words"])
+    said = text.format(changes=words.plural(changed, "changed word"))
+    before, after = (_class(result[when]["class"], classes) for when in ("before", "after"))
+    turn = f"It said **{before}**" + (f" and now says **{after}**." if before != after else ".")
+    banner = {"error": st.error, "success": st.success, "warning": st.warning}[kind]
+    banner(f"{said} {turn} {result['queries']} queries.", icon=icon)
+
+
+def _class(number: int, classes: Sequence[str]) -> str:
+    return state.plain(classes[number] if 0 <= number < len(classes) else number)
+
+
+def diff_html(changes: Sequence[Mapping[str, str]]) -> str:
+    """The sentence with removed words struck out and added ones marked."""
+    parts = []
+    for change in changes:
+        before, after = escape(change["before"] or ""), escape(change["after"] or "")
+        if change["op"] == "same":
+            parts.append(f"<span>{before}</span>")
+            continue
+        if before:
+            parts.append(f'<del style="{_WORD};{_REMOVED}">{before}</del>')
+        if after:
+            parts.append(f'<ins style="{_WORD};{_ADDED};text-decoration:none">{after}</ins>')
+    return f'<div style="font-size:1.08rem;line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
+
+
+def importance_html(original: str, importance: Sequence[Mapping[str, Any]]) -> str:
+    """The words of the sentence on a ground as strong as the word's importance."""
+    most = max((abs(word["score"]) for word in importance), default=0.0) or 1.0
+    parts = []
+    for word in sorted(importance, key=lambda word: word["index"]):
+        strength = max(0.0, word["score"]) / most
+        parts.append(
+            f'<span title="{word["score"]:+.3f}" style="{_WORD};background:rgba(226,110,30,{0.65 * strength:.2f})">'
+            f"{escape(word['word'])}</span>"
+        )
+    return f'<div style="line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
+
+
+def bars_html(before: Sequence[float], after: Sequence[float], classes: Sequence[str]) -> str:
+    """For each class its probability before and after, with a line at one half."""
+    rows = []
+    for number in sorted(range(len(before)), key=lambda i: -before[i])[:6]:
+        name = escape(classes[number] if number < len(classes) else f"class {number}")
+        after_value = after[number] if number < len(after) else before[number]
+        rows.append(f'<div style="font-weight:600;margin-top:.6em;overflow-wrap:anywhere">{name}</div>')
+        rows.append(_bar("before", before[number], "rgba(128,138,155,.75)"))
+        rows.append(_bar("after", after_value, "rgba(47,125,225,.95)"))
+    return f'<div style="font-size:.92rem">{"".join(rows)}</div>'
+
+
+def _bar(label: str, share: float, colour: str) -> str:
+    width = 100 * min(1.0, max(0.0, share))
+    return (
+        '<div style="display:flex;align-items:center;gap:.6em;margin:.2em 0">'
+        f'<span style="width:3.6em;opacity:.75">{label}</span>'
+        '<span style="position:relative;flex:1;height:.85em;border-radius:.25em;background:rgba(128,138,155,.18)">'
+        f'<span style="position:absolute;left:0;top:0;bottom:0;width:{width:.1f}%;border-radius:.25em;'
+        f'background:{colour}"></span>'
+        '<span style="position:absolute;left:50%;top:-.15em;bottom:-.15em;border-left:1px dashed rgba(128,138,155,1)">'
+        "</span></span>"
+        f'<span style="width:3.2em;text-align:right;font-variant-numeric:tabular-nums">{share:.1%}</span></div>'
+    )

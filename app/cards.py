@@ -1,0 +1,231 @@
+"""Pieces that several screens share: the state badge, a student's card, tables, what to say where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import state, words
+from rosearch_engine import process
+
+Row = Mapping[str, Any]
+
+
+def sidebar() -> None:
+    """The run, its true state, and the student, on every page."""
+    names = [row["name"] for row in state.runs()]
+    if not names:
+        st.caption("No run yet. Start one on the Search page.")
+        return
+    _default("run", names, names[0], f"There is no run called '{st.query_params.get('run')}' here.")
+    st.selectbox("Run", names, index=None, key="run", bind="query-params", required=True)
+    run = state.run()
+    if run is None:
+        return
+    with st.container():
+        st.fragment(_live_badge, run_every=5 if process.state(run) in process.ALIVE else None)(run["name"])
+    rows = state.measured(state.students(run))
+    if not rows:
+        st.caption("No student measured yet.")
+        return
+    known = [row["name"] for row in rows]
+    best = next((row["name"] for row in rows if row["knee"]), known[0])
+    _default("student", known, best, f"Run '{run['name']}' has no measured student of that name.")
+    help_text = "The student whose architecture is drawn and which is attacked. First shown: the knee of the front."
+    st.selectbox("Student", known, index=None, key="student", bind="query-params", required=True, help=help_text)
+    student = state.student()
+    if student is not None:
+        st.caption(words.summary(student) + (" · **on the front**" if student["front"] else ""))
+
+
+def _default(name: str, known: Sequence[str], fallback: str, problem: str) -> None:
+    """Give a picker its first value, and say so when the address asks for what is not there."""
+    asked = st.query_params.get(name)
+    if asked and asked not in known:
+        st.warning(f"{state.plain(problem)} Showing '{state.plain(fallback)}'.", icon=":material/info:")
+    if st.session_state.get(name) not in known:
+        st.session_state[name] = asked if asked in known else fallback
+
+
+def _live_badge(name: str) -> None:
+    run = state.store().run(name)
+    now = process.state(run)
+    badge(now)
+    # The pages were drawn for a search that is alive: draw them anew once it has ended.
+    if st.session_state.get("badge") not in (None, (name, now)) and st.session_state["badge"][0] == name:
+        st.session_state["badge"] = (name, now)
+        st.rerun()
+    st.session_state["badge"] = (name, now)
+
+
+def badge(now: str) -> None:
+    colour, icon, help_text = words.STATES[now]
+    st.badge(now, icon=icon, color=colour, help=help_text)  # type: ignore[arg-type]
+
+
+def empty(title: str, text: str, page: str | None = "search", label: str = "Start a search") -> None:
+    """What a screen says where there is nothing to show, and the way on."""
+    with st.container(border=True):
+        st.subheader(title, anchor=False)
+        st.write(text)
+        if page and st.button(label, type="primary", icon=":material/arrow_forward:", key=f"empty.{page}"):
+            state.go(page)
+
+
+def student_card(student: Row, teacher: Row | None) -> None:
+    """A student's numbers, beside the teacher's, and the ways on."""
+    known = words.GLOSSARY
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(student["name"], anchor=False, width="content")
+        if student["front"]:
+            st.badge("front", color="blue", help=known["front"])
+        if student["knee"]:
+            st.badge("knee", color="orange", help=known["knee"])
+        if student["origin"] == "chain":
+            st.badge("plain chain", color="gray", help=known["chain"])
+    left, right = st.columns(2, wrap=False)
+    with left:
+        _metric("Clean accuracy", student, teacher, "accuracy", known["clean accuracy"])
+    with right:
+        _metric("After attack", student, teacher, "robustness", known["after attack"])
+    low = words.interval(student["robustness_interval"])
+    st.caption(f"After attack: between {low} with 95% confidence, n = {student['attacked']} sentences.")
+    facts = {
+        "Smaller, all weights": (words.times(student["compression"]), known["compression"]),
+        "Smaller, encoder only": (words.times(student["encoder_compression"]), known["encoder compression"]),
+        "Weights": (words.count(student["weights"]), "Trainable numbers, everything counted."),
+        "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
+        "Attack success rate": (words.percent(student["success_rate"]), known["success rate"]),
+        "Queries a sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
+    }
+    for name, (value, help_text) in facts.items():
+        left, right = st.columns([3, 2], wrap=False, gap="small")
+        left.markdown(name, help=help_text)
+        right.markdown(f"**{value}**", text_alignment="right")
+
+
+def _metric(label: str, student: Row, teacher: Row | None, key: str, help_text: str) -> None:
+    delta = f"{100 * (student[key] - teacher[key]):+.1f} points" if teacher else None
+    st.metric(
+        label,
+        words.percent(student[key]),
+        delta,
+        delta_description="vs teacher" if teacher else None,
+        help=help_text,
+        border=True,
+    )
+
+
+def ways_on(skip: str = "") -> None:
+    """Buttons from a student to the other screens."""
+    for page, label, icon in (
+        ("architecture", "See its architecture", ":material/account_tree:"),
+        ("attack", "Attack it", ":material/bolt:"),
+        ("front", "Back to the front", ":material/scatter_plot:"),
+    ):
+        main = page != skip and not (skip == "" and page == "front")
+        if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}"):
+            state.go(page)
+
+
+def student_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Measured students as a table, the front first, each in objective order."""
+    ordered = sorted(rows, key=lambda row: (not row["front"], -row["robustness"], -row["accuracy"]))
+    return pd.DataFrame(
+        {
+            "student": [row["name"] for row in ordered],
+            "front": [row["front"] for row in ordered],
+            "clean accuracy": [100 * row["accuracy"] for row in ordered],
+            "after attack": [100 * row["robustness"] for row in ordered],
+            "low": [100 * row["robustness_interval"][0] for row in ordered],
+            "high": [100 * row["robustness_interval"][1] for row in ordered],
+            "attacked": [row["attacked"] for row in ordered],
+            "times smaller": [row["compression"] for row in ordered],
+            "encoder times smaller": [row["encoder_compression"] for row in ordered],
+            "weights": [row["weights"] for row in ordered],
+            "latency ms": [row["latency_ms"] for row in ordered],
+            "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in ordered],
+            "queries": [row["mean_queries"] for row in ordered],
+            "origin": [row["origin"] for row in ordered],
+            "digest": [row["digest"] for row in ordered],
+        }
+    )
+
+
+def student_columns() -> dict[str, Any]:
+    """How the columns of `student_table` are shown."""
+    known, number = words.GLOSSARY, st.column_config.NumberColumn
+    return {
+        "student": st.column_config.TextColumn(pinned=True),
+        "front": st.column_config.CheckboxColumn(help=known["front"]),
+        "clean accuracy": number(format="%.1f%%", help=known["clean accuracy"]),
+        "after attack": st.column_config.ProgressColumn(
+            format="%.1f%%", min_value=0, max_value=100, help=known["after attack"]
+        ),
+        "low": number("from", format="%.0f%%", help="Lower end of the 95% interval of the after-attack accuracy."),
+        "high": number("to", format="%.0f%%", help="Upper end of the 95% interval of the after-attack accuracy."),
+        "attacked": number("n", help="Sentences attacked."),
+        "times smaller": number(format="%.1f×", help=known["compression"]),
+        "encoder times smaller": number("encoder", format="%.1f×", help=known["encoder compression"]),
+        "weights": number(format="compact"),
+        "latency ms": number("latency", format="%.1f ms", help=known["latency"]),
+        "success rate": number(format="%.0f%%", help=known["success rate"]),
+        "queries": number(format="%.0f", help=known["mean queries"]),
+    }
+
+
+def pick_from(table: pd.DataFrame) -> None:
+    """The table of students; a click on a row takes that student in hand."""
+    st.session_state["table_names"] = list(table["student"])
+    # The table shows the student in hand. It is drawn anew only when that was picked elsewhere, to keep its scroll.
+    picked = st.session_state.get("student")
+    if picked not in (st.session_state.get("clicked_row"), st.session_state.get("table_shows")):
+        st.session_state["table_shows"] = picked
+        st.session_state.pop(state.TABLE, None)
+    rows = [index for index, name in enumerate(table["student"]) if name == picked]
+    st.dataframe(
+        table,
+        column_config=student_columns(),
+        hide_index=True,
+        height=320,
+        key=state.TABLE,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
+    )
+
+
+def run_table(runs: Sequence[Row]) -> pd.DataFrame:
+    """All runs with their true state."""
+    return pd.DataFrame(
+        {
+            "run": [row["name"] for row in runs],
+            "state": [process.state(dict(row)) for row in runs],
+            "students": [row["students"] for row in runs],
+            "of": [row["config"]["search"]["candidates"] for row in runs],
+            "data": [(row["dataset"] or row["config"]["data"])["name"] for row in runs],
+            "teacher": [row["config"]["teacher"]["name"] for row in runs],
+            "attack": [row["config"]["attack"]["recipe"] for row in runs],
+            "started": [words.ago(row["created"]) for row in runs],
+            "worked": [words.duration(row["active_seconds"]) if row["active_seconds"] else "–" for row in runs],
+        }
+    )
+
+
+def about(run: Row, rows: Sequence[Row]) -> str:
+    """A run in one line."""
+    done = [row for row in rows if row["status"] == "done"]
+    failed = sum(row["status"] == "failed" for row in rows)
+    config = run["config"]
+    parts = [
+        f"{'Recorded run' if run['recorded'] else 'Run'} **{state.plain(run['name'])}**",
+        words.plural(len(done), "student") + " measured",
+        f"{sum(row['front'] for row in done)} on the front",
+        f"{failed} failed" if failed else "",
+        f"{state.plain((run['dataset'] or config['data'])['name'])}",
+        f"attacked with {state.plain(config['attack']['recipe'])}, {config['attack']['sentences']} sentences each",
+    ]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,285 @@
+"""Plotly figures. Every point carries its student's name in `customdata`, so a click can be traced back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.words import interval, percent, times
+from rosearch_engine.front import hypervolume_curve, non_dominated
+from rosearch_engine.objectives import vector
+
+Student = Mapping[str, Any]
+
+# Up to this many students every one gets its whiskers; beyond, only the front.
+FEW = 12
+GREY = "#8a92a3"
+ACCENT = "#2f7de1"
+STAR = "#e8590c"
+SCALE = "Viridis"
+
+
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "svg", "filename": "front"},
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One objective as it is drawn."""
+
+    key: str
+    title: str
+    share: bool
+
+    def layout(self) -> dict[str, Any]:
+        tail = {"tickformat": ".0%"} if self.share else {"ticksuffix": "×"}
+        return {"title": f"{self.title}  → better", "zeroline": False, **tail}
+
+
+AXES = {
+    "accuracy": Axis("accuracy", "Clean accuracy (%)", share=True),
+    "robustness": Axis("robustness", "After-attack accuracy (%)", share=True),
+    "compression": Axis("compression", "Times smaller than the teacher", share=False),
+}
+
+# The plane's name, as the reader and the address see it: (x, y, colour).
+PLANES = {
+    "Robust vs accurate": ("accuracy", "robustness", "compression"),
+    "Robust vs small": ("compression", "robustness", "accuracy"),
+    "Accurate vs small": ("compression", "accuracy", "robustness"),
+}
+
+
+def front_figure(
+    students: Sequence[Student],
+    teacher: Student | None,
+    plane: str,
+    *,
+    dominated: bool = True,
+    ring: str | None = None,
+    revision: int = 0,
+    height: int = 520,
+    compact: bool = False,
+) -> go.Figure:
+    """The trade-off in one plane.
+
+    Args:
+        students: rows of `Store.students`; those without a measurement are left out.
+        teacher: the teacher's measurement, drawn as a diamond.
+        plane: a key of `PLANES`.
+        dominated: whether to draw the students that another one beats.
+        ring: a student to mark that was picked outside this figure.
+        revision: changes whenever the ring does, so that a stale selection is dropped.
+        compact: without legend and colour bar, for an overview.
+    """
+    x, y, colour = (AXES[key] for key in PLANES[plane])
+    rows = [s for s in students if s["status"] == "done"]
+    in_plane = _in_plane(rows, x.key, y.key)
+    groups = {
+        "dominated": [s for s, best in zip(rows, in_plane, strict=True) if not s["front"] and not best],
+        "best on all three": [s for s, best in zip(rows, in_plane, strict=True) if s["front"] and not best],
+        "front in this plane": [s for s, best in zip(rows, in_plane, strict=True) if best],
+    }
+    figure = go.Figure()
+    if dominated:
+        figure.add_trace(_points(groups["dominated"], "dominated", x, y, colour, rows, size=7, few=len(rows) <= FEW))
+    figure.add_trace(_steps(groups["front in this plane"], x.key, y.key))
+    for name, size in (("best on all three", 11), ("front in this plane", 17)):
+        figure.add_trace(_points(groups[name], name, x, y, colour, rows, size=size, few=True, bar=not compact))
+    for name, symbol, colour_of in (("plain chain", "square-open", GREY), ("knee", "star", STAR)):
+        if any(s["origin"] == "chain" if name == "plain chain" else s["knee"] for s in rows):
+            figure.add_trace(_legend_only(name, symbol, colour_of))
+    if teacher is not None:
+        figure.add_trace(_teacher(teacher, x, y))
+    _ring(figure, rows, ring, x.key, y.key)
+    figure.update_layout(
+        xaxis=x.layout(),
+        yaxis=y.layout(),
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8 if compact else 64, "b": 8},
+        showlegend=not compact,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemsizing": "trace"},
+        clickmode="event+select",
+        dragmode="pan",
+        hoverlabel={"align": "left"},
+        meta={"revision": revision},
+        coloraxis={
+            "colorscale": SCALE,
+            "showscale": not compact,
+            "colorbar": {
+                "title": {"text": colour.title.replace(" than the teacher", ""), "side": "right"},
+                "thickness": 10,
+                "outlinewidth": 0,
+                "tickformat": ".0%" if colour.share else "",
+                "ticksuffix": "" if colour.share else "×",
+            },
+        },
+    )
+    return figure
+
+
+def hypervolumes(students: Sequence[Student]) -> list[float]:
+    """Hypervolume after each measured student, in the order in which the search learnt of them."""
+    return hypervolume_curve([vector(s) for s in _told(students)])
+
+
+def hypervolume_figure(students: Sequence[Student], height: int = 220) -> go.Figure:
+    """The hypervolume as it grew."""
+    rows, curve = _told(students), hypervolumes(students)
+    figure = go.Figure(
+        go.Scatter(
+            x=list(range(1, len(curve) + 1)),
+            y=curve,
+            mode="lines",
+            line={"shape": "hv", "color": ACCENT, "width": 2},
+            customdata=[[s["name"]] for s in rows],
+            hovertemplate="after %{customdata[0]}: %{y:.4f}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        xaxis={"title": "Students measured", "rangemode": "tozero"},
+        yaxis={"title": "Hypervolume", "rangemode": "tozero"},
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+    )
+    return figure
+
+
+def _told(students: Sequence[Student]) -> list[Student]:
+    done = [s for s in students if s["status"] == "done"]
+    return sorted(done, key=lambda s: s["number"] if s["told"] is None else s["told"])
+
+
+def _in_plane(rows: Sequence[Student], x: str, y: str) -> np.ndarray:
+    return non_dominated(np.array([[s[x], s[y]] for s in rows], dtype=float).reshape(len(rows), 2))
+
+
+def _points(
+    students: Sequence[Student],
+    name: str,
+    x: Axis,
+    y: Axis,
+    colour: Axis,
+    everyone: Sequence[Student],
+    *,
+    size: int,
+    few: bool,
+    bar: bool = True,
+) -> go.Scatter:
+    beaten = name == "dominated"
+    ringed = name == "front in this plane"
+    faded: dict[str, Any] = {"color": GREY, "opacity": 0.35}
+    coloured: dict[str, Any] = {"color": [s[colour.key] for s in students], "coloraxis": "coloraxis", "opacity": 0.95}
+    return go.Scatter(
+        x=[s[x.key] for s in students],
+        y=[s[y.key] for s in students],
+        name=f"{name} ({len(students)})",
+        mode="markers",
+        customdata=[[s["name"]] for s in students],
+        text=[_hover(s) for s in students],
+        hovertemplate="%{text}<extra></extra>",
+        error_x=_whiskers(students, x, few),
+        error_y=_whiskers(students, y, few),
+        marker={
+            "size": [size + 6 * bool(s["knee"]) for s in students],
+            "symbol": [_symbol(s) for s in students],
+            "line": {
+                "width": [2 if s["knee"] or ringed else 0 for s in students],
+                "color": [STAR if s["knee"] else ACCENT for s in students],
+            },
+            **(faded if beaten else coloured),
+        },
+        selected={"marker": {"opacity": 1, "size": size + 7}},
+        unselected={"marker": {"opacity": 0.2 if beaten else 0.45}},
+    )
+
+
+def _symbol(student: Student) -> str:
+    if student["knee"]:
+        return "star"
+    return "square" if student["origin"] == "chain" else "circle"
+
+
+def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str, Any]:
+    if not wanted or not axis.share:
+        return {"visible": False}
+    bounds = [s[f"{axis.key}_interval"] for s in students]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - s[axis.key] for s, (_, high) in zip(students, bounds, strict=True)],
+        "arrayminus": [s[axis.key] - low for s, (low, _) in zip(students, bounds, strict=True)],
+        "thickness": 1,
+        "width": 3,
+        "color": "rgba(138, 146, 163, 0.55)",
+    }
+
+
+def _hover(student: Student) -> str:
+    return (
+        f"<b>{student['name']}</b> {'knee, ' if student['knee'] else ''}{student['origin']}<br>"
+        f"clean {percent(student['accuracy'])}<br>"
+        f"after attack {percent(student['robustness'])} ({interval(student['robustness_interval'])})<br>"
+        f"{times(student['compression'])} smaller, {student['latency_ms']:.1f} ms"
+    )
+
+
+def _steps(front: Sequence[Student], x: str, y: str) -> go.Scatter:
+    corners = sorted((s[x], s[y]) for s in front)
+    return go.Scatter(
+        x=[a for a, _ in corners],
+        y=[b for _, b in corners],
+        mode="lines",
+        line={"shape": "vh", "dash": "dot", "width": 2, "color": ACCENT},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _legend_only(name: str, symbol: str, colour: str) -> go.Scatter:
+    marker = {"symbol": symbol, "size": 10, "color": colour}
+    return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, hoverinfo="skip")
+
+
+def _teacher(teacher: Student, x: Axis, y: Axis) -> go.Scatter:
+    at = {**teacher, "compression": 1.0}
+    bounds = interval(teacher["robustness_interval"])
+    return go.Scatter(
+        x=[at[x.key]],
+        y=[at[y.key]],
+        mode="markers+text",
+        name="teacher",
+        text=["teacher"],
+        textposition="top center",
+        marker={"symbol": "diamond", "size": 14, "color": GREY, "line": {"width": 1, "color": "white"}},
+        hovertemplate=f"<b>teacher</b><br>clean {percent(teacher['accuracy'])}<br>"
+        f"after attack {percent(teacher['robustness'])} ({bounds})<extra></extra>",
+        unselected={"marker": {"opacity": 0.6}},
+    )
+
+
+def _ring(figure: go.Figure, rows: Sequence[Student], name: str | None, x: str, y: str) -> None:
+    picked = [s for s in rows if s["name"] == name]
+    if not picked:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[picked[0][x]],
+            y=[picked[0][y]],
+            mode="markers+text",
+            text=[name],
+            textposition="bottom center",
+            marker={"symbol": "circle-open", "size": 30, "color": STAR, "line": {"width": 3}},
+            hoverinfo="skip",
+            showlegend=False,
+            # A click on another point takes the ring away without redrawing the figure.
+            unselected={"marker": {"opacity": 0}, "textfont": {"color": "rgba(0,0,0,0)"}},
+        )
+    )

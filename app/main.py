@@ -1,0 +1,36 @@
+"""Entry of the app: `streamlit run app/main.py`, from any folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Streamlit puts this file's own folder on the path, not the repository's root.
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from app import cards, state  # noqa: E402
+
+SCREENS = {
+    "overview": ("Overview", ":material/home:"),
+    "search": ("Search", ":material/travel_explore:"),
+    "front": ("Front", ":material/scatter_plot:"),
+    "architecture": ("Architecture", ":material/account_tree:"),
+    "attack": ("Attack", ":material/bolt:"),
+}
+
+st.set_page_config(page_title="RoSearch Explorer", page_icon=":material/shield:", layout="wide")
+page = st.navigation(
+    [
+        st.Page(state.PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "overview")
+        for name, (title, icon) in SCREENS.items()
+    ]
+)
+with state.guarded():
+    state.take_picks()
+    with st.sidebar:
+        cards.sidebar()
+    page.run()

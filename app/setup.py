@@ -1,0 +1,203 @@
+"""Setting a search up: preset, data with a preview, recipe, every other setting, and the start."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import streamlit as st
+from pydantic import BaseModel
+
+from app import attack_view, forms, state, words
+from rosearch_engine import config, process, resources
+from rosearch_engine.config import RunConfig
+from rosearch_engine.errors import UserError
+
+PRESET_WORDS = {
+    "demo": "A dozen students and two plain chains, 100 attacked sentences each. For a first look.",
+    "standard": "Forty students, longer training. For results you mean to use.",
+}
+STAGES = {
+    "data": ("Data", "which sentences, and how they are divided"),
+    "teacher": ("Teacher", "the model every student learns from"),
+    "space": ("Search space", "which architectures may be drawn"),
+    "distil": ("Distillation", "how a student learns"),
+    "attack": ("Attack", "what every student must withstand"),
+    "objectives": ("Objectives", "weights of the scalar strategy"),
+    "search": ("Search", "strategy, size, seed"),
+}
+# Drawn above the folded stages, where everyone looks first.
+UP_FRONT = {"data": ("name", "text", "pair", "label"), "attack": ("recipe",), "search": ("candidates",)}
+SOURCES = ("By name", "My own file")
+FILE_TYPES = ["csv", "tsv", "jsonl", "parquet"]
+
+
+def form() -> None:
+    """The whole form; starts the search on a press."""
+    try:
+        answers, preset = _questions()
+        settings = config.validate(answers)
+    except UserError as error:
+        state.show_error(error)
+        return
+    known = {row["name"] for row in state.runs()}
+    with st.container(border=True):
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        name = left.text_input("Name of the run", _free_name(preset, known), key=f"run_name.{len(known)}.{preset}")
+        recipe = next((r for r in attack_view.recipes() if r["name"] == settings.attack.recipe), None)
+        blocked = recipe is not None and not recipe["ready"]
+        pressed = right.button(
+            "Start the search", type="primary", icon=":material/play_arrow:", width="stretch", disabled=blocked
+        )
+        st.caption(_promise(settings))
+    if pressed:
+        _start((name or "").strip(), settings)
+
+
+def _questions() -> tuple[dict[str, dict[str, Any]], str]:
+    presets = sorted(config.PRESETS, key=lambda name: name != "demo")
+    preset = st.segmented_control("Preset", presets, default="demo", key="preset", required=True) or "demo"
+    st.caption(PRESET_WORDS.get(preset, ""))
+    values = config.PRESETS[preset]
+    answers: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
+    left, right = st.columns(2, gap="large")
+    with left:
+        answers["data"] |= _data()
+    with right:
+        answers["attack"]["recipe"] = _recipe()
+        count = {"candidates": values.get("search", {}).get("candidates", RunConfig().search.candidates)}
+        rest = tuple(name for name in config.SearchConfig.model_fields if name != "candidates")
+        answers["search"] |= forms.draw("search", config.SearchConfig, count, preset, skip=rest)
+    _preview(answers["data"])
+    st.markdown("**Every other setting**")
+    for stage, (title, about) in STAGES.items():
+        kind = RunConfig.model_fields[stage].annotation
+        assert isinstance(kind, type) and issubclass(kind, BaseModel)
+        with st.expander(f"{title}: {about}"):
+            answers[stage] |= forms.draw(stage, kind, values.get(stage, {}), preset, skip=UP_FRONT.get(stage, ()))
+    return answers, preset
+
+
+def _data() -> dict[str, Any]:
+    fields = config.DataConfig.model_fields
+    source = st.segmented_control("Data", SOURCES, default=SOURCES[0], key="source", required=True)
+    if source == SOURCES[0]:
+        name = st.text_input("Data set", fields["name"].default, key="data.name", help=fields["name"].description)
+        answers: dict[str, Any] = {"name": (name or "").strip()}
+    else:
+        sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
+        if sent is None:
+            raise UserError("data.name", "no file has been chosen.", "Drop one on the field above, or go by name.")
+        answers = {"name": keep(sent.name, sent.getvalue())}
+    with st.popover("Columns", icon=":material/view_column:"):
+        for column in ("text", "pair", "label"):
+            given = st.text_input(
+                forms.label(column),
+                key=f"data.{column}",
+                help=fields[column].description,
+                placeholder="found by itself" if column != "pair" else "none",
+            )
+            answers[column] = (given or "").strip() or None
+    return answers
+
+
+def keep(name: str, content: bytes) -> str:
+    """Lay an uploaded file in the home folder, by its content; returns its path."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
+    path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_bytes(content)
+    return str(path)
+
+
+def _recipe() -> str:
+    known = attack_view.recipes()
+    first = next((index for index, recipe in enumerate(known) if recipe["ready"]), 0)
+    chosen = st.selectbox(
+        "Attack",
+        known,
+        index=first,
+        format_func=attack_view.recipe_name,
+        key="attack.recipe",
+        help=config.AttackConfig.model_fields["recipe"].description,
+    )
+    attack_view.recipe_note(chosen)
+    return chosen["name"]
+
+
+def _preview(answers: dict[str, Any]) -> None:
+    key = tuple(sorted((name, value or "") for name, value in answers.items()))
+    asked = st.button("Look at the data", icon=":material/table_view:", key="look")
+    if asked:
+        st.session_state["looked_at"] = key
+    if st.session_state.get("looked_at") != key:
+        return
+    try:
+        found = _looked_at(answers["name"], answers["text"], answers["pair"], answers["label"])
+    except UserError as error:
+        state.show_error(error)
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.dataframe(found["rows"], height=240, key="preview_rows")
+    with right:
+        st.caption(state.plain(found["columns"]))
+        total = sum(found["balance"].values()) or 1
+        for label, number in found["balance"].items():
+            st.progress(number / total, text=state.plain(f"{label}: {number:,} ({number / total:.0%})"))
+        st.caption(" · ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in found["sizes"].items()))
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading the data …")
+def _looked_at(name: str, text: str | None, pair: str | None, label: str | None) -> dict[str, Any]:
+    from rosearch_engine import data
+
+    settings = config.validate({"data": {"name": name, "text": text, "pair": pair, "label": label}}).data
+    found = data.preview(settings)
+    columns = [f"{kind}: {value}" for kind, value in vars(found.columns).items() if value]
+    return {
+        "rows": found.rows,
+        "balance": found.balance,
+        "sizes": found.sizes,
+        "columns": "Columns used: " + ", ".join(columns),
+    }
+
+
+def _free_name(preset: str, known: set[str]) -> str:
+    return next(name for n in range(1, len(known) + 2) if (name := f"{preset}-{n}") not in known)
+
+
+def _promise(settings: RunConfig) -> str:
+    """What a press will do, and how long it took here before."""
+    text = (
+        f"Trains {words.plural(settings.search.candidates, 'student')} and attacks each on "
+        f"{words.plural(settings.attack.sentences, 'sentence')}, in a process of its own: closing this page "
+        "does not stop it."
+    )
+    past = _seconds_a_student()
+    if past is None:
+        return text
+    name, seconds = past
+    whole = words.duration(seconds * settings.search.candidates)
+    return f"{text} '{state.plain(name)}' took {words.duration(seconds)} a student: at that pace about {whole}."
+
+
+def _seconds_a_student() -> tuple[str, float] | None:
+    for run in state.runs():
+        if run["students"] and not run["recorded"]:
+            spent = [sum(row["seconds"].values()) for row in state.measured(state.students(run)) if row["seconds"]]
+            if spent:
+                return run["name"], sum(spent) / len(spent)
+    return None
+
+
+def _start(name: str, settings: RunConfig) -> None:
+    try:
+        process.start(name, settings)
+    except UserError as error:
+        state.show_error(error)
+        return
+    state.choose(run=name, student=None, panel="Watch")
+    st.rerun()

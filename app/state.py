@@ -1,0 +1,165 @@
+"""What the screens read: cached, read-only queries of the store, and the run and student in hand.
+
+The run and the student live in the address (`?run=demo&student=s0007`), so a link shows the same view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlalchemy.exc import DatabaseError
+
+from rosearch_engine import process
+from rosearch_engine.errors import UserError
+from rosearch_engine.store.repo import Store, database
+
+Row = dict[str, Any]
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+# Widgets whose selection names a student, wherever they are drawn.
+CHART, TABLE = "front_chart", "front_table"
+
+
+@st.cache_resource(max_entries=4, on_release=Store.close, show_spinner=False)
+def _store(address: str) -> Store:
+    return Store.read(address)
+
+
+def store() -> Store:
+    """The store for looking only.
+
+    Raises:
+        UserError: if the database is damaged.
+    """
+    return _store(database())
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show what a user can mend as a message, and a vanished or broken database as one too."""
+    try:
+        yield
+    except UserError as error:
+        show_error(error)
+    except DatabaseError as error:
+        _store.clear()
+        show_error(UserError("database", f"{database()} cannot be read ({error.orig}).", "Look at it, then reload."))
+
+
+def show_error(error: UserError) -> None:
+    st.error(f"**{plain(error.field)}**: {plain(error.problem)}  \n{plain(error.remedy)}", icon=":material/error:")
+
+
+def plain(text: object) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in str(text))
+
+
+def runs() -> list[Row]:
+    """All runs, the newest first."""
+    return store().runs()
+
+
+def run() -> Row | None:
+    """The run in hand."""
+    name = st.session_state.get("run")
+    return next((row for row in runs() if row["name"] == name), None)
+
+
+def marker(run: Row) -> tuple[int, int]:
+    """Changes when students are added to a run; costs one row."""
+    last = store().events(run["id"], last=1)
+    return run["students"], last[-1]["id"] if last else 0
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _students(address: str, run_id: int, marker: tuple[int, int]) -> list[Row]:
+    return store().students(run_id)
+
+
+def students(run: Row) -> list[Row]:
+    """Every student of a run, by number."""
+    return _students(database(), run["id"], marker(run))
+
+
+def student() -> Row | None:
+    """The student in hand."""
+    here = run()
+    name = st.session_state.get("student")
+    return next((row for row in students(here) if row["name"] == name), None) if here else None
+
+
+def measured(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["status"] == "done"]
+
+
+def snapshot(run: Row) -> tuple[list[Row], int]:
+    """The students a chart shows, frozen while the run goes on, and how many have come since.
+
+    A chart that is drawn anew loses its zoom and its selection, so new students wait for `thaw`.
+    """
+    now = students(run)
+    if process.state(run) not in process.ALIVE:
+        return now, 0
+    held = st.session_state.get("snapshot")
+    if held is None or held[0] != run["id"] or not measured(held[1]):
+        st.session_state["snapshot"] = held = (run["id"], now)
+    return held[1], len(measured(now)) - len(measured(held[1]))
+
+
+def thaw() -> None:
+    """Let the next snapshot take in the new students."""
+    st.session_state.pop("snapshot", None)
+
+
+def choose(**picks: str | None) -> None:
+    """Set the run or the student in hand at the start of the next run of the script."""
+    st.session_state["pending"] = st.session_state.get("pending", {}) | picks
+
+
+def go(page: str, **picks: str | None) -> None:
+    """Open another page with the run and student in hand, or with the ones given."""
+    choose(**picks)
+    held = {name: st.session_state.get(name) for name in ("run", "student")} | picks
+    st.switch_page(PAGES / f"{page}.py", query_params={name: value for name, value in held.items() if value})
+
+
+def take_picks() -> None:
+    """Carry what the last view selected over into the run and student in hand, before any widget is drawn."""
+    for name, value in st.session_state.pop("pending", {}).items():
+        st.session_state[name] = value
+    for seen, picked in (("clicked_point", _clicked_point()), ("clicked_row", _clicked_row())):
+        if picked != st.session_state.get(seen):
+            st.session_state[seen] = picked
+            if picked:
+                st.session_state["student"] = picked
+
+
+def ring() -> tuple[str | None, int]:
+    """The student last picked outside the chart, to be ringed in it, and how often that has changed.
+
+    A click inside the chart leaves the ring alone: the chart shows it by itself, and drawing it anew loses the zoom.
+    """
+    picked = st.session_state.get("student")
+    held = st.session_state.get("ring", (None, 0))
+    if picked != st.session_state.get("ring_seen"):
+        st.session_state["ring_seen"] = picked
+        if picked != st.session_state.get("clicked_point"):
+            st.session_state["ring"] = held = (picked, held[1] + 1)
+    return held
+
+
+def _clicked_point() -> str | None:
+    points = (st.session_state.get(CHART) or {}).get("selection", {}).get("points", [])
+    named = [point["customdata"][0] for point in points if point.get("customdata")]
+    return named[0] if named else None
+
+
+def _clicked_row() -> str | None:
+    rows = (st.session_state.get(TABLE) or {}).get("selection", {}).get("rows", [])
+    names = st.session_state.get("table_names", [])
+    return names[rows[0]] if rows and rows[0] < len(names) else None

@@ -1,0 +1,123 @@
+"""Watching a run: what its process does now, what it has found, and the buttons that stop or resume it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import cards, charts, state, words
+from rosearch_engine import process
+from rosearch_engine.errors import UserError
+
+REFRESH = {"off": None, "2 s": 2, "5 s": 5, "30 s": 30}
+
+
+def panel(name: str) -> None:
+    """The live view of one run, with its refresh menu."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.subheader(state.plain(name), anchor=False, width="content")
+        pace = st.segmented_control(
+            "Refresh", list(REFRESH), default="2 s", key="refresh", required=True, persist_state="session"
+        )
+    alive = process.state(state.store().run(name)) in process.ALIVE
+    st.fragment(_live, run_every=REFRESH[pace or "off"] if alive else None)(name)
+
+
+def _live(name: str) -> None:
+    with state.guarded():
+        run = state.store().run(name)
+        now = process.state(run)
+        rows = state.students(run)
+        _status(run, now)
+        _numbers(run, rows)
+        _buttons(run, now)
+        if state.measured(rows):
+            left, right = st.columns(2)
+            with left:
+                st.markdown("**Hypervolume**", help=words.GLOSSARY["hypervolume"])
+                chart = charts.hypervolume_figure(rows)
+                st.plotly_chart(chart, key="hypervolume", config={"displayModeBar": False}, alt="Hypervolume")
+            with right:
+                st.markdown("**Students so far**")
+                st.dataframe(
+                    cards.student_table(state.measured(rows)).iloc[:, :9],
+                    column_config=cards.student_columns(),
+                    hide_index=True,
+                    height=220,
+                    key="students_so_far",
+                )
+        with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
+            lines = process.log_tail(name)
+            st.code("\n".join(lines) if lines else "Nothing written yet.", language=None, wrap_lines=True, height=260)
+
+
+def _status(run: dict[str, Any], now: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        cards.badge(now)
+        step = run["progress"] if now in process.ALIVE else None
+        if step:
+            st.caption(f"{state.plain(step.get('device', ''))} · {step.get('memory_mb', 0) / 1000:.1f} GB of memory")
+        elif run["heartbeat"]:
+            st.caption(f"last heard of {words.ago(run['heartbeat'])}")
+    if now == "crashed":
+        st.error(f"The search ended with an error: {state.plain(run['exit'].get('message') or 'see the log below')}")
+    elif now == "lost":
+        st.warning("The search process is gone without a word. Resume it: nothing measured is lost.")
+    elif now == "queued":
+        st.info("The search process is starting; the first sign of life takes some seconds.")
+    if step:
+        done, total = step.get("done") or 0, step.get("total") or 0
+        who = f" · {step['student']}" if step.get("student") else ""
+        loss = f" · loss {step['loss']:.3f}" if step.get("loss") is not None else ""
+        counted = f" · {done:,} / {total:,} {step.get('unit') or ''}" if total else ""
+        text = state.plain(f"{str(step.get('stage', '')).capitalize()}{who}{counted}{loss}")
+        st.progress(min(1.0, done / total) if total else 0.0, text=text)
+
+
+def _numbers(run: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    done = state.measured(rows)
+    total = run["config"]["search"]["candidates"]
+    best = max((row["robustness"] for row in done), default=None)
+    curve = charts.hypervolumes(rows)
+    a, b, c, d = st.columns(4)
+    a.metric("Students measured", f"{len(done)} / {total}", border=True)
+    b.metric("On the front", sum(row["front"] for row in done), border=True, help=words.GLOSSARY["front"])
+    c.metric("Best after attack", words.percent(best), border=True, help=words.GLOSSARY["after attack"])
+    hypervolume = f"{curve[-1]:.3f}" if curve else "–"
+    d.metric("Hypervolume", hypervolume, border=True, help=words.GLOSSARY["hypervolume"])
+
+
+def _buttons(run: dict[str, Any], now: str) -> None:
+    with st.container(horizontal=True):
+        if now in process.ALIVE and now != "stopping":
+            if st.button("Stop", icon=":material/stop_circle:", key="stop"):
+                _confirm_stop(run["name"])
+        if now == "stopping" and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
+            process.stop(run["name"], force=True)
+            st.rerun()
+        if now in ("stopped", "crashed", "lost") and st.button(
+            "Resume", type="primary", icon=":material/play_arrow:", key="resume"
+        ):
+            process.resume(run["name"])
+            st.rerun()
+        if run["students"] and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
+            state.go("front", run=run["name"], student=None)
+
+
+@st.dialog("Stop this search?", icon=":material/stop_circle:")
+def _confirm_stop(name: str) -> None:
+    st.write(
+        f"**{state.plain(name)}** lays down what it has and ends. Every measured student stays, "
+        "and Resume goes on from there."
+    )
+    yes, no = st.columns(2)
+    if yes.button("Stop the search", type="primary", width="stretch", key="stop.yes"):
+        try:
+            process.stop(name)
+        except UserError as error:
+            state.show_error(error)
+            return
+        st.rerun()
+    if no.button("Keep it running", width="stretch", key="stop.no"):
+        st.rerun()

@@ -1,0 +1,58 @@
+"""Front: choose a student by what it trades."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import cards, charts, state
+
+st.title("Front", anchor=False)
+run = state.run()
+if run is None or not state.measured(state.students(run)):
+    cards.empty("No student to choose from", "The front appears with the first student that a search has measured.")
+    st.stop()
+
+rows, waiting = state.snapshot(run)
+st.caption(cards.about(run, rows))
+if waiting > 0 and st.button(f"{waiting} new: show", icon=":material/refresh:", key="thaw"):
+    state.thaw()
+    st.rerun()
+
+left, right = st.columns([11, 5], gap="large")
+with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        plane = st.segmented_control(
+            "Plane",
+            list(charts.PLANES),
+            default=next(iter(charts.PLANES)),
+            key="plane",
+            bind="query-params",
+            required=True,
+            help="Which two of the three objectives to draw; the third is the colour. Better is up and right.",
+        )
+        dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
+    teacher = state.store().teacher_measurement(run["id"])
+    ring, revision = state.ring()
+    figure = charts.front_figure(
+        rows, teacher, plane or next(iter(charts.PLANES)), dominated=dominated, ring=ring, revision=revision
+    )
+    st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
+    st.caption("Click a point to see its student. Whiskers: 95% intervals. Dotted: the front in this plane.")
+with right:
+    student = state.student()
+    if student is not None:
+        cards.student_card(student, teacher)
+        cards.ways_on()
+
+table = cards.student_table(state.measured(rows))
+cards.pick_from(table)
+with st.container(horizontal=True):
+    name = run["name"]
+    csv = table.to_csv(index=False)
+    page = figure.to_html(include_plotlyjs="cdn")
+    st.download_button(
+        "Table (CSV)", csv, f"{name}-front.csv", "text/csv", icon=":material/download:", on_click="ignore"
+    )
+    st.download_button(
+        "Chart (HTML)", page, f"{name}-front.html", "text/html", icon=":material/download:", on_click="ignore"
+    )

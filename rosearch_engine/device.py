@@ -1,0 +1,40 @@
+"""Where the arithmetic runs, and in which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import psutil
+import torch
+
+
+def device() -> torch.device:
+    """The accelerator where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_fast_bfloat16(where: torch.device) -> bool:
+    """Whether bfloat16 products are faster than float32 ones there."""
+    if where.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def training_precision(where: torch.device) -> AbstractContextManager[object]:
+    """Autocast to bfloat16 where that is faster. Attacks never use it: their outcomes are float32."""
+    if has_fast_bfloat16(where):
+        return torch.autocast(where.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def describe(where: torch.device) -> str:
+    """The device in words, for people."""
+    precision = "bfloat16 training" if has_fast_bfloat16(where) else "float32 training"
+    if where.type == "cuda":
+        return f"{torch.cuda.get_device_name(where)}, {precision}"
+    return f"CPU, {torch.get_num_threads()} threads, {precision}"
+
+
+def memory_mb() -> float:
+    """Resident memory of this process in MB."""
+    return psutil.Process().memory_info().rss / 1e6

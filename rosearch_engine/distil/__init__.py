@@ -1,0 +1,1 @@
+"""Stage 5: a student learns from its teacher's cached outputs."""

@@ -1,0 +1,191 @@
+"""The run's memory: what was asked, how it fared, what comes next."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict
+from typing import Any
+
+from rosearch_engine.attack.protocol import example
+from rosearch_engine.errors import UserError
+from rosearch_engine.evaluate import (
+    Bench,
+    Evaluation,
+    candidate_seed,
+    evaluate_teacher,
+    measurement,
+    save_weights,
+)
+from rosearch_engine.front import Front
+from rosearch_engine.genome import Genome, cost
+from rosearch_engine.objectives import FAILED, vector
+from rosearch_engine.progress import Progress
+from rosearch_engine.store.repo import Store, label
+from rosearch_engine.strategies import make_strategy
+
+BASELINE = "chain"
+
+
+class Candidate:
+    """An architecture whose turn it is."""
+
+    def __init__(self, row: dict[str, Any], run_seed: int) -> None:
+        self.id: int = row["id"]
+        self.number: int = row["number"]
+        self.is_baseline: bool = row["origin"] == BASELINE
+        self.genome = Genome.from_dict(row["genome"])
+        self.seed = candidate_seed(run_seed, self.genome)
+
+
+class Journal:
+    """Hands out architectures one by one and keeps what is learnt of them."""
+
+    def __init__(self, store: Store, run_id: int, bench: Bench, progress: Progress) -> None:
+        self._store, self._run_id, self._bench, self._progress = store, run_id, bench, progress
+        self._config = bench.config
+        self._front = Front()
+        self._tells = 0
+        self._describe_run()
+        rows = store.candidates(run_id) or self._add_baselines()
+        baselines = {row["digest"] for row in rows if row["origin"] == BASELINE}
+        self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, seen=set(baselines))
+        self._replay(rows)
+        self._queue = deque(row for row in rows if row["status"] == "queued")
+        self._asked, self._baselines = len(rows), len(baselines)
+        self._done = len(rows) - len(self._queue)
+        self._report()
+
+    def next(self) -> Candidate | None:
+        """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
+        if not self._queue:
+            if self._asked - self._baselines >= self._config.search.candidates:
+                return None
+            number = self._asked + 1
+            proposal = self._strategy.ask(number)
+            if proposal is None:
+                self._store.log(self._run_id, "exhausted", "every architecture of the space has been tried")
+                return None
+            self._add(number, proposal.genome, proposal.origin, proposal.parents, proposal.change)
+            self._queue.extend(self._store.candidates(self._run_id)[-1:])
+        candidate = Candidate(self._queue.popleft(), self._config.search.seed)
+        self._progress.tell(student=label(candidate.number))
+        return candidate
+
+    def finish(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Keep a student's weights and result, and tell the strategy."""
+        self._progress.stage("saving")
+        weights = save_weights(evaluation.model)
+        self._store.finish_candidate(
+            candidate.id,
+            None if candidate.is_baseline else self._tells + 1,
+            weights_file=weights,
+            latency_ms=evaluation.latency_ms,
+            training=asdict(evaluation.training),
+            seconds=evaluation.seconds,
+            measurement=measurement(evaluation.score, candidate.seed, self._bench),
+            examples=[example(result) for result in evaluation.results],
+        )
+        compression = cost(candidate.genome, self._bench.teacher.frame).compression
+        objectives = vector(asdict(evaluation.score) | {"compression": compression})
+        self._front.add(candidate.number, objectives)
+        if not candidate.is_baseline:
+            self._tells += 1
+            self._strategy.tell(candidate.number, objectives)
+        self._done += 1
+        self._report()
+
+    def fail(self, candidate: Candidate, error: BaseException) -> None:
+        """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
+        self._store.fail_candidate(candidate.id, None if candidate.is_baseline else self._tells + 1, str(error))
+        if not candidate.is_baseline:
+            self._tells += 1
+            self._strategy.tell(candidate.number, FAILED)
+        self._done += 1
+        self._report()
+
+    def measure_teacher_once(self) -> None:
+        """Attack the teacher too, once there is a student to see beside it."""
+        if self._store.teacher_measurement(self._run_id) is None:
+            self._progress.tell(student="teacher")
+            what, results = evaluate_teacher(self._bench, self._progress)
+            row = measurement(what, self._config.teacher.seed, self._bench)
+            self._store.measure(self._run_id, None, row, [example(result) for result in results])
+
+    def _add_baselines(self) -> list[dict[str, Any]]:
+        chains = dict.fromkeys(self._bench.space.chain(layers) for layers in range(1, self._config.search.chains + 1))
+        for number, genome in enumerate(chains, start=1):
+            self._add(number, genome, BASELINE, (), f"plain chain of {len(genome.nodes)} transformer layers")
+        return self._store.candidates(self._run_id)
+
+    def _add(self, number: int, genome: Genome, origin: str, parents: tuple[int, ...], change: str) -> None:
+        self._store.add_candidate(
+            self._run_id,
+            number,
+            genome,
+            cost(genome, self._bench.teacher.frame),
+            origin=origin,
+            parents=parents,
+            change=change,
+            asked_after=self._tells,
+        )
+        self._asked = number
+
+    def _replay(self, rows: list[dict[str, Any]]) -> None:
+        """Ask and tell the strategy all that it was asked and told before."""
+        students = {student["number"]: student for student in self._store.students(self._run_id)}
+        for student in students.values():
+            if student["status"] == "done":
+                self._front.add(student["number"], vector(student))
+        told = sorted((row for row in rows if row["told"]), key=lambda row: row["told"])
+
+        def retell_until(count: int) -> None:
+            while self._tells < count:
+                student = students[told[self._tells]["number"]]
+                self._strategy.tell(student["number"], vector(student) if student["status"] == "done" else FAILED)
+                self._tells += 1
+
+        for row in rows:
+            if row["origin"] == BASELINE:
+                continue
+            retell_until(row["asked_after"])
+            proposal = self._strategy.ask(row["number"])
+            if proposal is None or proposal.genome.digest != row["digest"]:
+                raise UserError(
+                    "run",
+                    f"student {label(row['number'])} cannot be proposed again as it was.",
+                    "The run was made by another version of this program; start a new one.",
+                )
+        retell_until(len(told))
+
+    def _describe_run(self) -> None:
+        data, teacher = self._bench.data, self._bench.teacher
+        self._store.update_run(
+            self._run_id,
+            dataset={
+                "name": data.name,
+                "classes": list(data.classes),
+                "pair": data.distillation.pairs is not None,
+                "sizes": data.counts,
+                "fingerprint": data.fingerprint,
+            },
+            teacher={
+                "name": teacher.name,
+                "key": teacher.key,
+                "folder": str(teacher.folder),
+                "accuracy": teacher.accuracy,
+                "weights": teacher.frame.weights,
+                "encoder_weights": teacher.frame.encoder_weights,
+                "pad": self._bench.sentences.pad,
+                "max_length": teacher.max_length,
+            },
+            frame=asdict(teacher.frame),
+        )
+
+    def _report(self) -> None:
+        self._progress.tell(
+            students=self._done,
+            candidates=self._config.search.candidates + self._baselines,
+            hypervolume=self._front.hypervolume(),
+        )
+
+

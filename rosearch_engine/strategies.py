@@ -1,0 +1,239 @@
+"""How the next architecture is chosen. A strategy is asked for a proposal and told how it fared.
+
+The loop may ask several times before it tells, and tell in any order. A strategy draws all its chance from one
+seed and keeps no other state than what it was asked and told, so replaying a run's asks and tells rebuilds it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.crossover import Crossover
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.individual import Individual
+from pymoo.core.mutation import Mutation
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.sampling import Sampling
+from pymoo.core.termination import NoTermination
+
+from rosearch_engine.config import ObjectivesConfig, SearchConfig
+from rosearch_engine.genome import Genome, Space
+from rosearch_engine.genome.operators import crossover, mutate, sample
+from rosearch_engine.objectives import NAMES, fitness
+
+# Tries for an architecture that has not been proposed yet before the space counts as exhausted.
+TRIES = 200
+# Share of the children that come from two parents.
+CROSSOVER = 0.5
+
+
+@dataclass
+class Proposal:
+    """An architecture to try. `number` names it in `tell` and in the parents of later ones."""
+
+    genome: Genome
+    origin: str
+    parents: tuple[int, ...] = ()
+    change: str = ""
+    number: int = 0
+
+
+class Strategy(Protocol):
+    """What the search loop needs of a strategy."""
+
+    def ask(self, number: int) -> Proposal | None:
+        """The next architecture, never one that was proposed before; None when the space is exhausted."""
+
+    def tell(self, number: int, objectives: np.ndarray) -> None:
+        """How a proposal fared: objectives `(3,)`, to be made large."""
+
+
+def make_strategy(search: SearchConfig, objectives: ObjectivesConfig, space: Space, seen: set[str]) -> Strategy:
+    """The strategy of a run. Architectures whose digests are in `seen` are never proposed."""
+    rng = np.random.default_rng(search.seed)
+    if search.strategy == "pareto":
+        return Pareto(space, search.population, seed=search.seed, seen=seen)
+    if search.strategy == "scalar":
+        return AgingEvolution(space, search.population, objectives, rng, seen)
+    return RandomSearch(space, rng, seen)
+
+
+class RandomSearch:
+    """Every architecture drawn afresh: the baseline that a search has to beat."""
+
+    def __init__(self, space: Space, rng: np.random.Generator, seen: set[str]) -> None:
+        self._space, self._rng, self._seen = space, rng, seen
+
+    def ask(self, number: int) -> Proposal | None:
+        return _fresh(self._space, self._rng, self._seen, number)
+
+    def tell(self, number: int, objectives: np.ndarray) -> None:
+        pass
+
+
+class AgingEvolution:
+    """The best of a few random members has a child; the oldest member dies (Real et al. 2019)."""
+
+    def __init__(
+        self, space: Space, population: int, objectives: ObjectivesConfig, rng: np.random.Generator, seen: set[str]
+    ) -> None:
+        self._space, self._rng, self._seen, self._objectives = space, rng, seen, objectives
+        self._size = population
+        self._asked: dict[int, Proposal] = {}
+        self._members: deque[tuple[float, Proposal]] = deque(maxlen=population)
+
+    def ask(self, number: int) -> Proposal | None:
+        proposal = self._child(number) if len(self._members) == self._size else None
+        proposal = proposal or _fresh(self._space, self._rng, self._seen, number)
+        if proposal:
+            self._asked[number] = proposal
+        return proposal
+
+    def tell(self, number: int, objectives: np.ndarray) -> None:
+        self._members.append((fitness(objectives, self._objectives), self._asked.pop(number)))
+
+    def _child(self, number: int) -> Proposal | None:
+        for _ in range(TRIES):
+            first, second = self._parent(), self._parent()
+            proposal = _child(first, second, self._space, self._rng)
+            if proposal.genome.digest not in self._seen:
+                self._seen.add(proposal.genome.digest)
+                proposal.number = number
+                return proposal
+        return None
+
+    def _parent(self) -> Proposal:
+        few = self._rng.integers(len(self._members), size=max(2, self._size // 4))
+        return max((self._members[int(i)] for i in few), key=lambda member: member[0])[1]
+
+
+class Pareto:
+    """NSGA-II (Deb et al. 2002) in steady state: one child at a time, from the front's own population."""
+
+    def __init__(self, space: Space, population: int, seed: int, seen: set[str]) -> None:
+        self._space, self._seen = space, seen
+        self._rng = np.random.default_rng([seed, 1])
+        self._algorithm = NSGA2(
+            pop_size=population,
+            n_offsprings=1,
+            sampling=_Samples(space),
+            crossover=_Pairs(),
+            mutation=_Children(space),
+            eliminate_duplicates=_Unseen(seen),
+        )
+        problem = Problem(n_var=1, n_obj=len(NAMES), vtype=object)
+        self._algorithm.setup(problem, termination=NoTermination(), seed=seed)
+        self._ready: deque[Individual] = deque()
+        self._founders = 0
+        self._asked: dict[int, Individual] = {}
+        self._told: list[Individual] = []
+
+    def ask(self, number: int) -> Proposal | None:
+        individual = self._next()
+        if individual is None:
+            proposal = _fresh(self._space, self._rng, self._seen, number)
+            individual = None if proposal is None else Individual(X=np.array([proposal], dtype=object))
+        if individual is None:
+            return None
+        proposal = individual.X[0]
+        proposal.number = number
+        self._seen.add(proposal.genome.digest)
+        self._asked[number] = individual
+        return proposal
+
+    def tell(self, number: int, objectives: np.ndarray) -> None:
+        individual = self._asked.pop(number)
+        # pymoo makes small; the objectives are to be made large.
+        individual.set("F", -np.asarray(objectives, dtype=float))
+        self._told.append(individual)
+        if self._algorithm.is_initialized or len(self._told) == self._founders:
+            self._algorithm.tell(infills=Population.create(*self._told))
+            self._told = []
+
+    def _next(self) -> Individual | None:
+        """A founder of the first population, then children; None while nothing can be bred."""
+        if not self._founders:
+            self._ready.extend(self._algorithm.ask())
+            self._founders = len(self._ready)
+        if self._ready:
+            return self._ready.popleft()
+        if not self._algorithm.is_initialized:
+            return None
+        children = self._algorithm.ask()
+        self._algorithm.termination.force_termination = False
+        return children[0] if children is not None and len(children) else None
+
+
+class _Samples(Sampling):
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self._space = space
+
+    def _do(self, problem: Problem, n_samples: int, *_: Any, random_state: Any = None, **__: Any) -> np.ndarray:
+        drawn = np.empty((n_samples, 1), dtype=object)
+        for row in range(n_samples):
+            drawn[row, 0] = Proposal(sample(self._space, random_state), "sample")
+        return drawn
+
+
+class _Pairs(Crossover):
+    """Hands both parents on: the child is made with its mutation, so that its origin can be told in one place."""
+
+    def __init__(self) -> None:
+        super().__init__(n_parents=2, n_offsprings=1, prob=1.0)
+
+    def _do(self, problem: Problem, X: np.ndarray, *_: Any, **__: Any) -> np.ndarray:
+        pairs = np.empty((1, X.shape[1], 1), dtype=object)
+        for row in range(X.shape[1]):
+            pairs[0, row, 0] = (X[0, row, 0], X[1, row, 0])
+        return pairs
+
+
+class _Children(Mutation):
+    def __init__(self, space: Space) -> None:
+        super().__init__(prob=1.0)
+        self._space = space
+
+    def _do(self, problem: Problem, X: np.ndarray, *_: Any, random_state: Any = None, **__: Any) -> np.ndarray:
+        children = np.empty_like(X)
+        for row in range(len(X)):
+            children[row, 0] = _child(*X[row, 0], self._space, random_state)
+        return children
+
+
+class _Unseen(DuplicateElimination):
+    def __init__(self, seen: set[str]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def _do(self, pop: Population, other: Population | None, is_duplicate: np.ndarray) -> np.ndarray:
+        taken = set(self._seen) if other is None else {individual.X[0].genome.digest for individual in other}
+        for row, individual in enumerate(pop):
+            digest = individual.X[0].genome.digest
+            is_duplicate[row] |= digest in taken
+            if other is None:
+                taken.add(digest)
+        return is_duplicate
+
+
+def _child(first: Proposal, second: Proposal, space: Space, rng: np.random.Generator) -> Proposal:
+    """One mutation of the first parent, or of the crossover of both."""
+    if first is second or rng.random() >= CROSSOVER:
+        genome, words = mutate(first.genome, space, rng)
+        return Proposal(genome, "mutation", (first.number,), words)
+    genome, words = mutate(crossover(first.genome, second.genome, space, rng), space, rng)
+    return Proposal(genome, "crossover", (first.number, second.number), words)
+
+
+def _fresh(space: Space, rng: np.random.Generator, seen: set[str], number: int) -> Proposal | None:
+    for _ in range(TRIES):
+        genome = sample(space, rng)
+        if genome.digest not in seen:
+            seen.add(genome.digest)
+            return Proposal(genome, "sample", number=number)
+    return None

@@ -1,0 +1,257 @@
+"""Stage 2: the teacher, used as it is or fine-tuned once, and its outputs, computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    get_linear_schedule_with_warmup,
+)
+
+from rosearch_engine.batching import Encoded, encode_split, reading_batches, training_batches
+from rosearch_engine.config import TeacherConfig, fingerprint
+from rosearch_engine.data import Dataset
+from rosearch_engine.device import device, training_precision
+from rosearch_engine.errors import UserError
+from rosearch_engine.genome import Frame
+from rosearch_engine.inference import accuracy, inputs_for, predict
+from rosearch_engine.progress import Progress
+from rosearch_engine.resources import home, require
+from rosearch_engine.student.anatomy import dissect, frame
+
+BUNDLED = ("minilm", "mpnet-base")
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A classifier to distil from.
+
+    Attributes:
+        folder: its checkpoint.
+        key: fingerprint of the checkpoint, the data set and the settings that made it.
+        accuracy: on the validation sentences.
+        validation_logits: `(sentences, classes)` on the validation sentences.
+    """
+
+    name: str
+    folder: Path
+    key: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    frame: Frame
+    max_length: int
+    accuracy: float
+    validation_logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the teacher says of the distillation sentences, memory-mapped.
+
+    Attributes:
+        logits: `(sentences, classes)`, float32.
+        hidden: `(sentences, layers + 1, width)`, float16: states averaged over a sentence's tokens, the
+            embedding's first.
+    """
+
+    logits: np.ndarray
+    hidden: np.ndarray
+
+
+def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
+    """The teacher of a run: a checkpoint with a matching classifier as it is, any other encoder fine-tuned.
+
+    Raises:
+        UserError: if the checkpoint cannot be found or read, or its family is not known.
+    """
+    source = _source(config.name)
+    classes = len(data.classes)
+    ready = _is_classifier(source, config.name, classes)
+    key = fingerprint(config, data.fingerprint, _identity(source))
+    folder = Path(source) if ready and Path(source).is_dir() else home() / "teachers" / key
+    if not (folder / "config.json").exists():
+        model, tokenizer = _load(source, config.name, data.classes)
+        dissect(model)
+        if not ready:
+            _fine_tune(model, tokenizer, config, data, progress)
+        with _new_folder(folder) as draft:
+            model.to("cpu").save_pretrained(draft)
+            tokenizer.save_pretrained(draft)
+    model, tokenizer = _load(str(folder), config.name, data.classes)
+    model.to(device()).eval()
+    progress.stage("teacher", len(data.validation.texts), "sentences")
+    logits = predict(model, encode_split(data.validation, tokenizer, config.max_length), progress)
+    return Teacher(
+        config.name,
+        folder,
+        key,
+        model,
+        tokenizer,
+        frame(model, classes),
+        config.max_length,
+        accuracy(logits, data.validation.labels),
+        logits,
+    )
+
+
+def outputs(teacher: Teacher, sentences: Encoded, progress: Progress) -> Outputs:
+    """The teacher's logits and mean hidden states for the distillation sentences, from the cache if there."""
+    content = hashlib.sha256(sentences.ids.tobytes() + sentences.starts.tobytes()).hexdigest()
+    folder = home() / "outputs" / fingerprint(teacher.key, content)
+    if not folder.exists():
+        with _new_folder(folder) as draft:
+            _write_outputs(teacher, sentences, draft, progress)
+    return Outputs(np.load(folder / "logits.npy", mmap_mode="r"), np.load(folder / "hidden.npy", mmap_mode="r"))
+
+
+def _write_outputs(teacher: Teacher, sentences: Encoded, folder: Path, progress: Progress) -> None:
+    count, where = len(sentences.lengths), device()
+    shape = (count, teacher.frame.layers + 1, teacher.frame.width)
+    logits = np.lib.format.open_memmap(folder / "logits.npy", "w+", np.float32, (count, teacher.frame.classes))
+    hidden = np.lib.format.open_memmap(folder / "hidden.npy", "w+", np.float16, shape)
+    progress.stage("teacher outputs", count, "sentences")
+    done = 0
+    with torch.inference_mode(), training_precision(where):
+        for rows in reading_batches(sentences.lengths):
+            batch = inputs_for(teacher.model, sentences.batch(rows, where))
+            said = teacher.model(**batch, output_hidden_states=True)
+            mask = batch["attention_mask"][..., None].float()
+            means = [(state.float() * mask).sum(dim=1) / mask.sum(dim=1) for state in said.hidden_states]
+            logits[rows] = said.logits.float().cpu().numpy()
+            hidden[rows] = torch.stack(means, dim=1).half().cpu().numpy()
+            done += len(rows)
+            progress.advance(done)
+    logits.flush()
+    hidden.flush()
+
+
+def _fine_tune(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    config: TeacherConfig,
+    data: Dataset,
+    progress: Progress,
+) -> None:
+    where = device()
+    model.to(where).train()
+    # AdamW over the whole word table costs as much as the encoder, and little is learnt there.
+    dissect(model).words.requires_grad_(False)
+    sentences = encode_split(data.distillation, tokenizer, config.max_length)
+    labels = torch.from_numpy(data.distillation.labels).to(where)
+    steps = max(1, round(config.epochs * len(labels) / _BATCH))
+    optimiser = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01, fused=True
+    )
+    schedule = get_linear_schedule_with_warmup(optimiser, round(0.1 * steps), steps)
+    progress.stage("teacher fine-tuning", steps, "steps")
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(config.seed)
+        for step, rows in enumerate(endless(sentences.lengths, _BATCH, config.seed), start=1):
+            with training_precision(where):
+                logits = model(**inputs_for(model, sentences.batch(rows, where))).logits
+            loss = F.cross_entropy(logits.float(), labels[torch.from_numpy(rows).to(where)])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad(set_to_none=True)
+            progress.advance(step, loss=loss.item())
+            if step == steps:
+                break
+    model.eval()
+
+
+def endless(lengths: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
+    """Batches of one pass after the other, for ever."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield from training_batches(lengths, batch, rng)
+
+
+def _source(name: str) -> str:
+    """The folder or hub name behind a teacher's name."""
+    if name in BUNDLED:
+        return str(require(name))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    if name.startswith((".", "/", "~")):
+        raise UserError("teacher.name", f"the folder {name} is not there.", "Give the folder of a checkpoint.")
+    return name
+
+
+def _is_classifier(source: str, name: str, classes: int) -> bool:
+    config = _reading(name, lambda: AutoConfig.from_pretrained(source))
+    trained = any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
+    return trained and config.num_labels == classes
+
+
+def _load(source: str, name: str, classes: tuple[str, ...]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    names = dict(enumerate(classes))
+    model = _reading(
+        name,
+        lambda: AutoModelForSequenceClassification.from_pretrained(
+            source,
+            num_labels=len(classes),
+            id2label=names,
+            label2id={label: index for index, label in names.items()},
+            ignore_mismatched_sizes=True,
+            torch_dtype=torch.float32,
+        ),
+    )
+    return model, _reading(name, lambda: AutoTokenizer.from_pretrained(source))
+
+
+def _reading(name, read):  # type: ignore[no-untyped-def]
+    try:
+        return read()
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            "teacher.name",
+            f"'{name}' cannot be loaded ({reason}).",
+            f"Use {' or '.join(BUNDLED)}, the folder of a checkpoint, or a hub name while there is a network.",
+        ) from None
+
+
+def _identity(source: str) -> str:
+    """The content of a local checkpoint, or a hub name as it is."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return source
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.json")]):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder that appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        os.replace(draft, folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
