@@ -17,8 +17,8 @@ from rosearch_engine.genome.ops import KERNEL, embedding_weights, node_weights
 
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 196.0, 62.0
-GAP_X, GAP_Y = 28.0, 34.0
+WIDTH, HEIGHT = 200.0, 74.0
+GAP_X, GAP_Y = 28.0, 32.0
 MARGIN = 14.0
 
 # Operation families: the theme's colour they borrow, and what they fall back to outside the app.
@@ -50,6 +50,7 @@ LEGEND = {
     "identity": "Identity",
 }
 MERGES = {"mean": "mean", "gates": "learned gates"}
+SHORT_POOLINGS = {"cls": "first token", "mean": "mean of tokens", "max": "max of tokens"}
 POOLINGS = {"cls": "the first token", "mean": "mean of the tokens", "max": "maximum over the tokens"}
 
 
@@ -111,7 +112,7 @@ def boxes(genome: Genome, frame: Frame | None) -> list[Box]:
                 _merge(genome, number),
             )
         )
-    head = f"{genome.pooling} of tokens · {genome.width} → {classes}"
+    head = f"{SHORT_POOLINGS[genome.pooling]} · {genome.width} → {classes}"
     weights = node_weights(genome, genome.head, frame) if frame else None
     return [*drawn, Box(genome.head, "ends", "Classifier head", head, weights, 0, _merge(genome, genome.head))]
 
@@ -188,7 +189,7 @@ def layered(genome: Genome) -> Layout:
         start, end = (x0, y0 + HEIGHT / 2), (x1, y1 - HEIGHT / 2)
         # A longer edge swings out to the side, past the boxes between.
         out = (WIDTH / 2 + GAP_X) * (y1 - y0 > HEIGHT + GAP_Y + 1) * (1 if x0 >= width / 2 else -1)
-        curves[a, b] = [start, (x0 + out, start[1] + GAP_Y), (x1 + out, end[1] - GAP_Y), (end[0], end[1] - 6), end]
+        curves[a, b] = [start, (x0 + out, start[1] + GAP_Y), (x1 + out, end[1] - GAP_Y), (end[0], end[1] - 9), end]
     height = max(y for _, y in centres.values()) + HEIGHT / 2 + MARGIN
     return Layout(centres, curves, width, height, "layers")
 
@@ -198,8 +199,8 @@ def svg(genome: Genome, frame: Frame | None, placed: Layout | None = None) -> st
     placed = placed or layout(genome)
     drawn = boxes(genome, frame)
     most = max((box.weights or 0 for box in drawn), default=0) or 1
-    depth = _depths(genome)
-    edges = "".join(_edge(a, b, placed.curves[a, b], depth[b] - depth[a] > 1) for a, b in genome.edges)
+    skips = _skips(genome)
+    edges = "".join(_edge(a, b, placed.curves[a, b], (a, b) in skips) for a, b in genome.edges)
     nodes = "".join(_node(box, placed.centres[box.number], most) for box in drawn)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {placed.width:.0f} {placed.height:.0f}" '
@@ -209,8 +210,10 @@ def svg(genome: Genome, frame: Frame | None, placed: Layout | None = None) -> st
     )
 
 
-def _depths(genome: Genome) -> dict[int, int]:
-    return {n: depth for depth, row in enumerate(nx.topological_generations(genome.graph())) for n in row}
+def _skips(genome: Genome) -> set[tuple[int, int]]:
+    """Edges that bypass something: another way leads from their start to their end."""
+    graph = genome.graph()
+    return set(graph.edges) - set(nx.transitive_reduction(graph).edges)
 
 
 def _edge(a: int, b: int, points: list[Point], skip: bool) -> str:
@@ -218,11 +221,9 @@ def _edge(a: int, b: int, points: list[Point], skip: bool) -> str:
     path = f"M{start[0]:.1f},{start[1]:.1f} C" + " ".join(f"{x:.1f},{y:.1f}" for x, y in rest)
     (x0, y0), (x1, y1) = points[-2], points[-1]
     length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
-    ux, uy = (x1 - x0) / length, (y1 - y0) / length
-    back = (x1 - 8 * ux, y1 - 8 * uy)
-    head = (
-        f"{x1:.1f},{y1:.1f} {back[0] - 4 * uy:.1f},{back[1] + 4 * ux:.1f} {back[0] + 4 * uy:.1f},{back[1] - 4 * ux:.1f}"
-    )
+    side_x, side_y = 4 * (y1 - y0) / length, 4 * (x1 - x0) / length
+    corners = ((x1, y1), (x0 - side_x, y0 + side_y), (x0 + side_x, y0 - side_y))
+    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
     dash = ' stroke-dasharray="6 4"' if skip else ""
     ink = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
     return (
@@ -236,40 +237,45 @@ def _node(box: Box, centre: Point, most: int) -> str:
     x, y = centre[0] - WIDTH / 2, centre[1] - HEIGHT / 2
     back, line = f"var(--st-{name}-background-color, {back})", f"var(--st-{name}-color, {line})"
     ink, plain = f"var(--st-{name}-text-color, {ink})", "var(--st-text-color, #1d2433)"
-    weights = "" if box.weights is None else f"{count(box.weights)} weights"
+    weights = "" if box.weights is None else f"{count(box.weights)} weights" if box.weights else "no weights"
     about = ", ".join(
         filter(None, [box.title, box.shape, weights, _teacher(box), f"inputs: {box.merge}" if box.merge else ""])
     )
-    bar = (WIDTH - 20) * (box.weights or 0) / most
+    inner, top, bottom = WIDTH - 20, f'y="{y + HEIGHT - 10:.1f}"', 'height="4" rx="2"'
+    bar = inner * (box.weights or 0) / most
+    whole = f'x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="9"'
     parts = [
-        f'<rect class="back" x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="8" '
-        f'style="fill:var(--st-background-color, #ffffff)"/>',
-        f'<rect class="body" x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="8" stroke-width="1.5" '
-        f'style="fill:{back};stroke:{line}"/>',
-        _text(x + 10, y + 19, box.title, ink, 13.5, weight=650),
-        _text(x + 10, y + 36, box.shape, plain, 11.5),
-        f'<rect x="{x + 10:.1f}" y="{y + HEIGHT - 9:.1f}" width="{WIDTH - 20}" height="3.5" rx="1.7" '
-        f'style="fill:{line};opacity:.2"/>',
-        f'<rect x="{x + 10:.1f}" y="{y + HEIGHT - 9:.1f}" width="{bar:.1f}" height="3.5" rx="1.7" style="fill:{line}"/>',
+        f'<rect {whole} style="fill:var(--st-background-color, #ffffff)"/>',
+        f'<rect class="body" {whole} stroke-width="1.5" style="fill:{back};stroke:{line}"/>',
+        _text(x + 10, y + 20, box.title, ink, 13.5, weight=650),
+        _text(x + 10, y + 37, box.shape, plain, 11.5),
+        _text(x + 10, y + 55, weights, plain, 10.5, opacity=0.75),
+        _text(x + WIDTH - 10, y + 55, box.merge, ink, 10.5, "end"),
+        f'<rect x="{x + 10:.1f}" {top} width="{inner}" {bottom} style="fill:{line};opacity:.2"/>',
+        f'<rect x="{x + 10:.1f}" {top} width="{bar:.1f}" {bottom} style="fill:{line}"/>',
     ]
     if box.teacher_layer:
-        parts.append(
-            f'<rect x="{x + WIDTH - 34:.1f}" y="{y + 7:.1f}" width="26" height="16" rx="8" '
-            f'style="fill:{line}"/>'
-            + _text(x + WIDTH - 21, y + 19, f"T{box.teacher_layer}", "#ffffff", 10.5, "middle", 650)
-        )
-    if box.merge:
-        parts.append(_text(centre[0] + WIDTH / 2 - 10, y - 5, box.merge, plain, 10.5, "end"))
+        pill = f'<rect x="{x + WIDTH - 34:.1f}" y="{y + 8:.1f}" width="26" height="16" rx="8" style="fill:{line}"/>'
+        parts.append(pill + _text(x + WIDTH - 21, y + 20, f"T{box.teacher_layer}", "#ffffff", 10.5, "middle", 650))
     return (
         f'<g class="node" data-id="{box.number}" tabindex="0" role="button" aria-label="{escape(about)}">'
         f"<title>{escape(about)}</title>{''.join(parts)}</g>"
     )
 
 
-def _text(x: float, y: float, text: str, ink: str, size: float, anchor: str = "start", weight: int = 400) -> str:
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    ink: str,
+    size: float,
+    anchor: str = "start",
+    weight: int = 400,
+    opacity: float = 1,
+) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" '
-        f'style="fill:{ink}">{escape(text)}</text>'
+        f'style="fill:{ink};opacity:{opacity}">{escape(text)}</text>'
     )
 
 
@@ -312,7 +318,7 @@ def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
 
 def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
     """The genes that hold for the whole student."""
-    st.markdown(f"**{student['name']}** · {words.summary(student)}")
+    st.markdown("**The whole student**")
     _facts(
         {
             "Width": f"{genome.width}",

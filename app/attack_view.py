@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import state, words
 from rosearch_engine.errors import UserError
+from rosearch_engine.live import AttackWorker
 
 LONGEST = 1000
 SHOWN_EXAMPLES = 6
@@ -32,21 +33,15 @@ _ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid 
 _WORD = "padding:.08em .25em;border-radius:.3em"
 
 
-@st.cache_resource(show_spinner=False)
-def worker() -> Any:
-    """The one process that attacks for all visitors; it starts to warm up at once."""
-    from rosearch_engine.live import AttackWorker
-
-    started = AttackWorker()
-    started.start()
-    return started
+@st.cache_resource(show_spinner=False, on_release=AttackWorker.close)
+def _worker() -> AttackWorker:
+    return AttackWorker()
 
 
-def live_worker() -> Any:
-    """The worker, started anew if it has died."""
-    if worker().state == "dead":
-        worker.clear()
-    return worker()
+def warm_worker() -> AttackWorker:
+    """The one process that attacks for all visitors; it loads, or starts anew after a death, without waiting."""
+    _worker().start()
+    return _worker()
 
 
 @st.cache_data(ttl=30, show_spinner=False)
@@ -105,7 +100,7 @@ def shortened(text: str, most: int = 44) -> str:
 def start(run: str, student: str, recipe: str, text: str, pair: str | None, budget: int) -> None:
     """Hand a sentence to the worker and keep the job in this visitor's session."""
     stop()
-    job = live_worker().submit(run, student, recipe, text, pair, budget)
+    job = warm_worker().submit(run, student, recipe, text, pair, budget)
     st.session_state["attack"] = {"job": job, "student": student, "run": run, "budget": budget, "text": text}
 
 
@@ -142,7 +137,9 @@ def _progress() -> None:
     if job.state not in ("waiting", "attacking"):
         st.rerun()
     if job.state == "waiting":
-        note = job.note or "the attack process is loading; the first attack takes some seconds"
+        loading = warm_worker().state != "ready"
+        reason = "the attack tools are loading, once for all visitors" if loading else "others are before you"
+        note = job.note or reason
         st.progress(0.0, text=state.plain(f"Waiting: {note}"))
     else:
         share = min(1.0, job.queries / held["budget"])

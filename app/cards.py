@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import state, words
 from rosearch_engine import process
+from rosearch_engine.attack.catalogue import RECIPES
 
 Row = Mapping[str, Any]
 
@@ -21,7 +22,7 @@ def sidebar() -> None:
         st.caption("No run yet. Start one on the Search page.")
         return
     _default("run", names, names[0], f"There is no run called '{st.query_params.get('run')}' here.")
-    st.selectbox("Run", names, index=None, key="run", bind="query-params", required=True)
+    st.selectbox("Run", names, index=None, key="run", bind="query-params", on_change=_forget_student)
     run = state.run()
     if run is None:
         return
@@ -35,19 +36,29 @@ def sidebar() -> None:
     best = next((row["name"] for row in rows if row["knee"]), known[0])
     _default("student", known, best, f"Run '{run['name']}' has no measured student of that name.")
     help_text = "The student whose architecture is drawn and which is attacked. First shown: the knee of the front."
-    st.selectbox("Student", known, index=None, key="student", bind="query-params", required=True, help=help_text)
+    st.selectbox("Student", known, index=None, key="student", bind="query-params", help=help_text)
     student = state.student()
     if student is not None:
         st.caption(words.summary(student) + (" · **on the front**" if student["front"] else ""))
 
 
 def _default(name: str, known: Sequence[str], fallback: str, problem: str) -> None:
-    """Give a picker its first value, and say so when the address asks for what is not there."""
+    """Give a picker a value that exists; say so when a link asks for one that does not."""
+    if name in st.session_state:
+        if st.session_state[name] not in known:
+            st.session_state[name] = fallback
+        return
     asked = st.query_params.get(name)
     if asked and asked not in known:
-        st.warning(f"{state.plain(problem)} Showing '{state.plain(fallback)}'.", icon=":material/info:")
-    if st.session_state.get(name) not in known:
-        st.session_state[name] = asked if asked in known else fallback
+        st.warning(f"{state.plain(problem)} Showing {state.plain(fallback)}.", icon=":material/info:")
+    if asked not in known:
+        # Written out, so that a copied link goes on showing this view when newer runs have come.
+        st.query_params[name] = asked = fallback
+    st.session_state[name] = asked
+
+
+def _forget_student() -> None:
+    st.session_state["student"] = None
 
 
 def _live_badge(name: str) -> None:
@@ -86,34 +97,32 @@ def student_card(student: Row, teacher: Row | None) -> None:
             st.badge("knee", color="orange", help=known["knee"])
         if student["origin"] == "chain":
             st.badge("plain chain", color="gray", help=known["chain"])
-    left, right = st.columns(2, wrap=False)
-    with left:
-        _metric("Clean accuracy", student, teacher, "accuracy", known["clean accuracy"])
-    with right:
+    with st.container(horizontal=True):
+        _metric("Clean", student, teacher, "accuracy", known["clean accuracy"])
         _metric("After attack", student, teacher, "robustness", known["after attack"])
     low = words.interval(student["robustness_interval"])
-    st.caption(f"After attack: between {low} with 95% confidence, n = {student['attacked']} sentences.")
+    beside = "Arrows: points beside the teacher. " if teacher else ""
+    st.caption(f"{beside}After attack: {low} with 95% confidence, n = {student['attacked']}.")
     facts = {
-        "Smaller, all weights": (words.times(student["compression"]), known["compression"]),
-        "Smaller, encoder only": (words.times(student["encoder_compression"]), known["encoder compression"]),
+        "Smaller than the teacher": (words.times(student["compression"]), known["compression"]),
+        "Encoder alone": (words.times(student["encoder_compression"]), known["encoder compression"]),
         "Weights": (words.count(student["weights"]), "Trainable numbers, everything counted."),
         "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
-        "Attack success rate": (words.percent(student["success_rate"]), known["success rate"]),
+        "Attacks that succeed": (words.percent(student["success_rate"], 0), known["success rate"]),
         "Queries a sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
     }
-    for name, (value, help_text) in facts.items():
-        left, right = st.columns([3, 2], wrap=False, gap="small")
-        left.markdown(name, help=help_text)
-        right.markdown(f"**{value}**", text_alignment="right")
+    with st.container(gap="xxsmall"):
+        for name, (value, help_text) in facts.items():
+            with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+                st.markdown(name, help=help_text, width="content")
+                st.markdown(f"**{value}**", width="content")
 
 
 def _metric(label: str, student: Row, teacher: Row | None, key: str, help_text: str) -> None:
-    delta = f"{100 * (student[key] - teacher[key]):+.1f} points" if teacher else None
     st.metric(
         label,
         words.percent(student[key]),
-        delta,
-        delta_description="vs teacher" if teacher else None,
+        f"{100 * (student[key] - teacher[key]):+.1f}" if teacher else None,
         help=help_text,
         border=True,
     )
@@ -178,23 +187,37 @@ def student_columns() -> dict[str, Any]:
 
 
 def pick_from(table: pd.DataFrame) -> None:
-    """The table of students; a click on a row takes that student in hand."""
-    st.session_state["table_names"] = list(table["student"])
-    # The table shows the student in hand. It is drawn anew only when that was picked elsewhere, to keep its scroll.
+    """The table of students, the one in hand selected; a click on a row takes that one in hand."""
+    names = list(table["student"])
+    st.session_state["table_names"] = names
     picked = st.session_state.get("student")
-    if picked not in (st.session_state.get("clicked_row"), st.session_state.get("table_shows")):
-        st.session_state["table_shows"] = picked
-        st.session_state.pop(state.TABLE, None)
-    rows = [index for index, name in enumerate(table["student"]) if name == picked]
+    # Drawn anew only when the student was picked elsewhere, so that a click keeps the table's scroll.
+    if picked != st.session_state.get("clicked_row"):
+        st.session_state["table_turn"] = st.session_state.get("table_turn", 0) + 1
+        st.session_state["clicked_row"] = picked if picked in names else None
+    rows = [names.index(picked)] if picked in names else []
     st.dataframe(
         table,
         column_config=student_columns(),
         hide_index=True,
         height=320,
-        key=state.TABLE,
+        key=state.table_key(),
         on_select="rerun",
         selection_mode="single-row",
-        selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
+        selection_default={"selection": {"rows": rows}},
+    )
+
+
+def pick_run(runs: Sequence[Row]) -> None:
+    """The table of runs; a click on a row takes that run in hand."""
+    st.session_state["run_names"] = [row["name"] for row in runs]
+    st.dataframe(
+        run_table(runs),
+        hide_index=True,
+        key=state.RUNS,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={"of": st.column_config.NumberColumn(help="Students the run is to measure.")},
     )
 
 
@@ -208,11 +231,17 @@ def run_table(runs: Sequence[Row]) -> pd.DataFrame:
             "of": [row["config"]["search"]["candidates"] for row in runs],
             "data": [(row["dataset"] or row["config"]["data"])["name"] for row in runs],
             "teacher": [row["config"]["teacher"]["name"] for row in runs],
-            "attack": [row["config"]["attack"]["recipe"] for row in runs],
+            "attack": [recipe(row["config"]) for row in runs],
             "started": [words.ago(row["created"]) for row in runs],
             "worked": [words.duration(row["active_seconds"]) if row["active_seconds"] else "–" for row in runs],
         }
     )
+
+
+def recipe(config: Mapping[str, Any]) -> str:
+    """The attack's name as its authors write it."""
+    name = config["attack"]["recipe"]
+    return RECIPES[name].title if name in RECIPES else name
 
 
 def about(run: Row, rows: Sequence[Row]) -> str:
@@ -226,6 +255,6 @@ def about(run: Row, rows: Sequence[Row]) -> str:
         f"{sum(row['front'] for row in done)} on the front",
         f"{failed} failed" if failed else "",
         f"{state.plain((run['dataset'] or config['data'])['name'])}",
-        f"attacked with {state.plain(config['attack']['recipe'])}, {config['attack']['sentences']} sentences each",
+        f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences each",
     ]
     return " · ".join(part for part in parts if part)

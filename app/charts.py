@@ -20,7 +20,8 @@ FEW = 12
 GREY = "#8a92a3"
 ACCENT = "#2f7de1"
 STAR = "#e8590c"
-SCALE = "Viridis"
+# Readable on white and on black, by lightness as well as by hue.
+SCALE = ((0.0, "#3f6fd8"), (0.5, "#23a899"), (1.0, "#f0b429"))
 
 
 CONFIG = {
@@ -65,7 +66,7 @@ def front_figure(
     dominated: bool = True,
     ring: str | None = None,
     revision: int = 0,
-    height: int = 520,
+    height: int = 560,
     compact: bool = False,
 ) -> go.Figure:
     """The trade-off in one plane.
@@ -82,6 +83,7 @@ def front_figure(
     x, y, colour = (AXES[key] for key in PLANES[plane])
     rows = [s for s in students if s["status"] == "done"]
     in_plane = _in_plane(rows, x.key, y.key)
+    few = len(rows) <= FEW
     groups = {
         "dominated": [s for s, best in zip(rows, in_plane, strict=True) if not s["front"] and not best],
         "best on all three": [s for s, best in zip(rows, in_plane, strict=True) if s["front"] and not best],
@@ -89,13 +91,21 @@ def front_figure(
     }
     figure = go.Figure()
     if dominated:
-        figure.add_trace(_points(groups["dominated"], "dominated", x, y, colour, rows, size=7, few=len(rows) <= FEW))
+        figure.add_trace(_points(groups["dominated"], "dominated", x, y, colour, 7, few))
     figure.add_trace(_steps(groups["front in this plane"], x.key, y.key))
-    for name, size in (("best on all three", 11), ("front in this plane", 17)):
-        figure.add_trace(_points(groups[name], name, x, y, colour, rows, size=size, few=True, bar=not compact))
-    for name, symbol, colour_of in (("plain chain", "square-open", GREY), ("knee", "star", STAR)):
-        if any(s["origin"] == "chain" if name == "plain chain" else s["knee"] for s in rows):
-            figure.add_trace(_legend_only(name, symbol, colour_of))
+    figure.add_trace(_points(groups["best on all three"], "best on all three", x, y, colour, 11, few))
+    figure.add_trace(_points(groups["front in this plane"], "front in this plane", x, y, colour, 17, True))
+    if compact:
+        figure.update_traces(marker={"color": ACCENT}, selector=lambda trace: trace.marker.coloraxis is not None)
+    for name, size, look in (
+        ("front in this plane", 13, {"color": ACCENT}),
+        ("best on all three", 10, {"color": ACCENT, "opacity": 0.6}),
+        ("dominated", 7, {"color": GREY, "opacity": 0.5}),
+        ("knee", 13, {"color": STAR, "symbol": "star"}),
+        ("plain chain", 9, {"color": GREY, "symbol": "square"}),
+    ):
+        if name != "dominated" or dominated:
+            figure.add_trace(_legend_only(name, len(groups.get(name, [])), size, look))
     if teacher is not None:
         figure.add_trace(_teacher(teacher, x, y))
     _ring(figure, rows, ring, x.key, y.key)
@@ -103,9 +113,17 @@ def front_figure(
         xaxis=x.layout(),
         yaxis=y.layout(),
         height=height,
-        margin={"l": 8, "r": 8, "t": 8 if compact else 64, "b": 8},
+        margin={"l": 8, "r": 8, "t": 8 if compact else 24, "b": 8},
         showlegend=not compact,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemsizing": "trace"},
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "itemsizing": "trace",
+            "font": {"size": 12},
+        },
         clickmode="event+select",
         dragmode="pan",
         hoverlabel={"align": "left"},
@@ -114,8 +132,14 @@ def front_figure(
             "colorscale": SCALE,
             "showscale": not compact,
             "colorbar": {
-                "title": {"text": colour.title.replace(" than the teacher", ""), "side": "right"},
-                "thickness": 10,
+                "title": {"text": f"Colour: {colour.title}", "side": "top", "font": {"size": 12}},
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "len": 0.6,
+                "thickness": 8,
                 "outlinewidth": 0,
                 "tickformat": ".0%" if colour.share else "",
                 "ticksuffix": "" if colour.share else "×",
@@ -167,11 +191,8 @@ def _points(
     x: Axis,
     y: Axis,
     colour: Axis,
-    everyone: Sequence[Student],
-    *,
     size: int,
-    few: bool,
-    bar: bool = True,
+    whiskers: bool,
 ) -> go.Scatter:
     beaten = name == "dominated"
     ringed = name == "front in this plane"
@@ -180,13 +201,15 @@ def _points(
     return go.Scatter(
         x=[s[x.key] for s in students],
         y=[s[y.key] for s in students],
-        name=f"{name} ({len(students)})",
+        name=name,
+        legendgroup=name,
+        showlegend=False,
         mode="markers",
         customdata=[[s["name"]] for s in students],
         text=[_hover(s) for s in students],
         hovertemplate="%{text}<extra></extra>",
-        error_x=_whiskers(students, x, few),
-        error_y=_whiskers(students, y, few),
+        error_x=_whiskers(students, x, whiskers),
+        error_y=_whiskers(students, y, whiskers),
         marker={
             "size": [size + 6 * bool(s["knee"]) for s in students],
             "symbol": [_symbol(s) for s in students],
@@ -218,7 +241,7 @@ def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str
         "arrayminus": [s[axis.key] - low for s, (low, _) in zip(students, bounds, strict=True)],
         "thickness": 1,
         "width": 3,
-        "color": "rgba(138, 146, 163, 0.55)",
+        "color": "rgba(138, 146, 163, 0.5)",
     }
 
 
@@ -243,9 +266,11 @@ def _steps(front: Sequence[Student], x: str, y: str) -> go.Scatter:
     )
 
 
-def _legend_only(name: str, symbol: str, colour: str) -> go.Scatter:
-    marker = {"symbol": symbol, "size": 10, "color": colour}
-    return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, hoverinfo="skip")
+def _legend_only(name: str, number: int, size: int, look: dict[str, Any]) -> go.Scatter:
+    """An entry of the legend: the points of a group differ in shape, so none of them can stand for all."""
+    label = f"{name} ({number})" if number else name
+    marker = {"size": size, **look}
+    return go.Scatter(x=[None], y=[None], mode="markers", name=label, legendgroup=name, marker=marker)
 
 
 def _teacher(teacher: Student, x: Axis, y: Axis) -> go.Scatter:

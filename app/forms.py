@@ -87,7 +87,7 @@ def _widget(path: str, name: str, field: FieldInfo, value: Any, key: str) -> Any
 
 def _tuple(path: str, title: str, item: Any, value: tuple[Any, ...], words: str | None, key: str) -> list[Any]:
     if get_origin(item) is Literal:
-        return st.multiselect(title, list(get_args(item)), list(value), help=words, key=key)
+        return st.multiselect(title, list(get_args(item)), list(value), help=words, key=key, wrap=True)
     text = st.text_input(title, written(value), help=words, key=key)
     return numbers(text or "", item is int, path)
 

@@ -22,13 +22,14 @@ SCREENS = {
     "attack": ("Attack", ":material/bolt:"),
 }
 
-st.set_page_config(page_title="RoSearch Explorer", page_icon=":material/shield:", layout="wide")
+st.set_page_config(page_title="RoSearch Explorer", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
 page = st.navigation(
     [
         st.Page(state.PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "overview")
         for name, (title, icon) in SCREENS.items()
     ]
 )
+st.html("<style>[data-testid=stMainBlockContainer] { padding-left: 2.5rem; padding-right: 2.5rem; }</style>")
 with state.guarded():
     state.take_picks()
     with st.sidebar:

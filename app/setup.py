@@ -35,51 +35,79 @@ FILE_TYPES = ["csv", "tsv", "jsonl", "parquet"]
 
 def form() -> None:
     """The whole form; starts the search on a press."""
-    try:
-        answers, preset = _questions()
-        settings = config.validate(answers)
-    except UserError as error:
-        state.show_error(error)
-        return
-    known = {row["name"] for row in state.runs()}
-    with st.container(border=True):
-        left, right = st.columns([3, 2], vertical_alignment="bottom")
-        name = left.text_input("Name of the run", _free_name(preset, known), key=f"run_name.{len(known)}.{preset}")
-        recipe = next((r for r in attack_view.recipes() if r["name"] == settings.attack.recipe), None)
-        blocked = recipe is not None and not recipe["ready"]
-        pressed = right.button(
-            "Start the search", type="primary", icon=":material/play_arrow:", width="stretch", disabled=blocked
-        )
-        st.caption(_promise(settings))
-    if pressed:
-        _start((name or "").strip(), settings)
-
-
-def _questions() -> tuple[dict[str, dict[str, Any]], str]:
     presets = sorted(config.PRESETS, key=lambda name: name != "demo")
     preset = st.segmented_control("Preset", presets, default="demo", key="preset", required=True) or "demo"
     st.caption(PRESET_WORDS.get(preset, ""))
     values = config.PRESETS[preset]
     answers: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     left, right = st.columns(2, gap="large")
-    with left:
-        answers["data"] |= _data()
-    with right:
-        answers["attack"]["recipe"] = _recipe()
-        count = {"candidates": values.get("search", {}).get("candidates", RunConfig().search.candidates)}
-        rest = tuple(name for name in config.SearchConfig.model_fields if name != "candidates")
-        answers["search"] |= forms.draw("search", config.SearchConfig, count, preset, skip=rest)
-    _preview(answers["data"])
-    st.markdown("**Every other setting**")
-    for stage, (title, about) in STAGES.items():
-        kind = RunConfig.model_fields[stage].annotation
-        assert isinstance(kind, type) and issubclass(kind, BaseModel)
-        with st.expander(f"{title}: {about}"):
-            answers[stage] |= forms.draw(stage, kind, values.get(stage, {}), preset, skip=UP_FRONT.get(stage, ()))
-    return answers, preset
+    try:
+        with left:
+            data = _data()
+        with right:
+            answers["attack"]["recipe"] = _recipe()
+            count = {"candidates": values.get("search", {}).get("candidates", RunConfig().search.candidates)}
+            rest = tuple(name for name in config.SearchConfig.model_fields if name != "candidates")
+            answers["search"] |= forms.draw("search", config.SearchConfig, count, preset, skip=rest)
+        if data is None:
+            st.info(
+                "Choose a file to go on: one column of sentences, one of classes, a header.", icon=":material/upload:"
+            )
+            return
+        answers["data"] |= data
+        _preview(answers["data"])
+        start = st.container(border=True)
+        st.markdown("**Every other setting**")
+        for stage, (title, about) in STAGES.items():
+            kind = RunConfig.model_fields[stage].annotation
+            assert isinstance(kind, type)
+            assert issubclass(kind, BaseModel)
+            with st.expander(f"{title}: {about}"):
+                answers[stage] |= forms.draw(stage, kind, values.get(stage, {}), preset, skip=UP_FRONT.get(stage, ()))
+        settings = config.validate(answers)
+    except UserError as error:
+        state.show_error(error)
+        return
+    with start:
+        _start_box(settings, preset)
 
 
-def _data() -> dict[str, Any]:
+def _start_box(settings: RunConfig, preset: str) -> None:
+    known = {row["name"] for row in state.runs()}
+    lacking = missing(settings)
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    name = left.text_input("Name of the run", _free_name(preset, known), key=f"run_name.{len(known)}.{preset}")
+    pressed = right.button(
+        "Start the search",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=bool(lacking),
+        key="start",
+    )
+    st.caption(_promise(settings))
+    if lacking:
+        names = ", ".join(status.name for status in lacking)
+        st.warning(f"Not on this machine yet: {state.plain(names)}. To bring it, run:", icon=":material/download:")
+        st.code("python -m rosearch_engine fetch " + " ".join(status.name for status in lacking), language="bash")
+    if pressed:
+        _start((name or "").strip(), settings)
+
+
+def missing(settings: RunConfig) -> list[resources.Status]:
+    """Resources the settings name that are not on this machine."""
+    recipe = next((r for r in attack_view.recipes() if r["name"] == settings.attack.recipe), None)
+    needed = {settings.data.name, settings.teacher.name, *(recipe["missing"] if recipe else ())}
+    return [status for status in resource_states() if status.name in needed and not status.ready]
+
+
+@st.cache_data(ttl=15, show_spinner=False)
+def resource_states() -> list[resources.Status]:
+    return resources.status()
+
+
+def _data() -> dict[str, Any] | None:
+    """The data set's name and columns; None while a file is still to be chosen."""
     fields = config.DataConfig.model_fields
     source = st.segmented_control("Data", SOURCES, default=SOURCES[0], key="source", required=True)
     if source == SOURCES[0]:
@@ -88,15 +116,15 @@ def _data() -> dict[str, Any]:
     else:
         sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
         if sent is None:
-            raise UserError("data.name", "no file has been chosen.", "Drop one on the field above, or go by name.")
+            return None
         answers = {"name": keep(sent.name, sent.getvalue())}
-    with st.popover("Columns", icon=":material/view_column:"):
+    with st.expander("Columns", icon=":material/view_column:"):
         for column in ("text", "pair", "label"):
             given = st.text_input(
                 forms.label(column),
                 key=f"data.{column}",
                 help=fields[column].description,
-                placeholder="found by itself" if column != "pair" else "none",
+                placeholder="none" if column == "pair" else "found by itself",
             )
             answers[column] = (given or "").strip() or None
     return answers
@@ -123,7 +151,7 @@ def _recipe() -> str:
         key="attack.recipe",
         help=config.AttackConfig.model_fields["recipe"].description,
     )
-    attack_view.recipe_note(chosen)
+    st.caption(f"{state.plain(chosen['title'])}: {state.plain(chosen['kind'])}.")
     return chosen["name"]
 
 

@@ -20,8 +20,8 @@ from rosearch_engine.store.repo import Store, database
 Row = dict[str, Any]
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
-# Widgets whose selection names a student, wherever they are drawn.
-CHART, TABLE = "front_chart", "front_table"
+# Widgets whose selection names a student or a run.
+CHART, RUNS = "front_chart", "all_runs"
 
 
 @st.cache_resource(max_entries=4, on_release=Store.close, show_spinner=False)
@@ -70,14 +70,14 @@ def run() -> Row | None:
     return next((row for row in runs() if row["name"] == name), None)
 
 
-def marker(run: Row) -> tuple[int, int]:
-    """Changes when students are added to a run; costs one row."""
+def marker(run: Row) -> int:
+    """Changes with every student that a run measures or loses; costs one row."""
     last = store().events(run["id"], last=1)
-    return run["students"], last[-1]["id"] if last else 0
+    return last[-1]["id"] if last else 0
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _students(address: str, run_id: int, marker: tuple[int, int]) -> list[Row]:
+def _students(address: str, run_id: int, marker: int) -> list[Row]:
     return store().students(run_id)
 
 
@@ -132,11 +132,18 @@ def take_picks() -> None:
     """Carry what the last view selected over into the run and student in hand, before any widget is drawn."""
     for name, value in st.session_state.pop("pending", {}).items():
         st.session_state[name] = value
-    for seen, picked in (("clicked_point", _clicked_point()), ("clicked_row", _clicked_row())):
+    clicks = (
+        ("student", "clicked_point", _clicked_point()),
+        ("student", "clicked_row", _clicked_row(table_key(), "table_names")),
+        ("run", "clicked_run", _clicked_row(RUNS, "run_names")),
+    )
+    for name, seen, picked in clicks:
         if picked != st.session_state.get(seen):
             st.session_state[seen] = picked
             if picked:
-                st.session_state["student"] = picked
+                st.session_state[name] = picked
+                if name == "run":
+                    st.session_state["student"] = None
 
 
 def ring() -> tuple[str | None, int]:
@@ -153,13 +160,18 @@ def ring() -> tuple[str | None, int]:
     return held
 
 
+def table_key() -> str:
+    """Key of the table of students: another one each time it has to be drawn anew."""
+    return f"front_table.{st.session_state.get('table_turn', 0)}"
+
+
 def _clicked_point() -> str | None:
     points = (st.session_state.get(CHART) or {}).get("selection", {}).get("points", [])
     named = [point["customdata"][0] for point in points if point.get("customdata")]
     return named[0] if named else None
 
 
-def _clicked_row() -> str | None:
-    rows = (st.session_state.get(TABLE) or {}).get("selection", {}).get("rows", [])
-    names = st.session_state.get("table_names", [])
-    return names[rows[0]] if rows and rows[0] < len(names) else None
+def _clicked_row(table: str, names: str) -> str | None:
+    rows = (st.session_state.get(table) or {}).get("selection", {}).get("rows", [])
+    known = st.session_state.get(names, [])
+    return known[rows[0]] if rows and rows[0] < len(known) else None

@@ -31,7 +31,7 @@ def _live(name: str) -> None:
         rows = state.students(run)
         _status(run, now)
         _numbers(run, rows)
-        _buttons(run, now)
+        _buttons(run, now, rows)
         if state.measured(rows):
             left, right = st.columns(2)
             with left:
@@ -49,7 +49,10 @@ def _live(name: str) -> None:
                 )
         with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
             lines = process.log_tail(name)
-            st.code("\n".join(lines) if lines else "Nothing written yet.", language=None, wrap_lines=True, height=260)
+            if lines:
+                st.code("\n".join(lines), language=None, wrap_lines=True, height=260)
+            else:
+                st.caption("Nothing written yet.")
 
 
 def _status(run: dict[str, Any], now: str) -> None:
@@ -80,19 +83,19 @@ def _numbers(run: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     total = run["config"]["search"]["candidates"]
     best = max((row["robustness"] for row in done), default=None)
     curve = charts.hypervolumes(rows)
-    a, b, c, d = st.columns(4)
-    a.metric("Students measured", f"{len(done)} / {total}", border=True)
-    b.metric("On the front", sum(row["front"] for row in done), border=True, help=words.GLOSSARY["front"])
-    c.metric("Best after attack", words.percent(best), border=True, help=words.GLOSSARY["after attack"])
     hypervolume = f"{curve[-1]:.3f}" if curve else "–"
-    d.metric("Hypervolume", hypervolume, border=True, help=words.GLOSSARY["hypervolume"])
-
-
-def _buttons(run: dict[str, Any], now: str) -> None:
     with st.container(horizontal=True):
-        if now in process.ALIVE and now != "stopping":
-            if st.button("Stop", icon=":material/stop_circle:", key="stop"):
-                _confirm_stop(run["name"])
+        st.metric("Students measured", f"{len(done)} / {total}", border=True)
+        st.metric("On the front", sum(row["front"] for row in done), border=True, help=words.GLOSSARY["front"])
+        st.metric("Best after attack", words.percent(best), border=True, help=words.GLOSSARY["after attack"])
+        st.metric("Hypervolume", hypervolume, border=True, help=words.GLOSSARY["hypervolume"])
+
+
+def _buttons(run: dict[str, Any], now: str, rows: list[dict[str, Any]]) -> None:
+    with st.container(horizontal=True):
+        stoppable = now in process.ALIVE and now != "stopping"
+        if stoppable and st.button("Stop", icon=":material/stop_circle:", key="stop"):
+            _confirm_stop(run["name"])
         if now == "stopping" and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
             process.stop(run["name"], force=True)
             st.rerun()
@@ -101,7 +104,7 @@ def _buttons(run: dict[str, Any], now: str) -> None:
         ):
             process.resume(run["name"])
             st.rerun()
-        if run["students"] and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
+        if state.measured(rows) and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
             state.go("front", run=run["name"], student=None)
 
 
@@ -112,12 +115,14 @@ def _confirm_stop(name: str) -> None:
         "and Resume goes on from there."
     )
     yes, no = st.columns(2)
-    if yes.button("Stop the search", type="primary", width="stretch", key="stop.yes"):
-        try:
-            process.stop(name)
-        except UserError as error:
-            state.show_error(error)
-            return
+    if yes.button("Stop the search", type="primary", width="stretch", key="stop.yes", on_click=_stop, args=(name,)):
         st.rerun()
     if no.button("Keep it running", width="stretch", key="stop.no"):
         st.rerun()
+
+
+def _stop(name: str) -> None:
+    try:
+        process.stop(name)
+    except UserError as error:
+        st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")

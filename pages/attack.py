@@ -12,7 +12,7 @@ if run is None or student is None:
     cards.empty("No student to attack", "A student can be attacked as soon as a search has measured it.")
     st.stop()
 
-attack_view.live_worker()
+attack_view.warm_worker()
 classes = (run["dataset"] or {}).get("classes", [])
 pairs = bool((run["dataset"] or {}).get("pair"))
 attack_view.example_pills(student["measurement_id"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, charts, state
+from app import cards, charts, state, words
 
 st.title("Front", anchor=False)
 run = state.run()
@@ -14,7 +14,7 @@ if run is None or not state.measured(state.students(run)):
 
 rows, waiting = state.snapshot(run)
 st.caption(cards.about(run, rows))
-if waiting > 0 and st.button(f"{waiting} new: show", icon=":material/refresh:", key="thaw"):
+if waiting > 0 and st.button(f"{words.plural(waiting, 'new student')}: show", icon=":material/refresh:", key="thaw"):
     state.thaw()
     st.rerun()
 
@@ -28,6 +28,7 @@ with left:
             key="plane",
             bind="query-params",
             required=True,
+            wrap=True,
             help="Which two of the three objectives to draw; the third is the colour. Better is up and right.",
         )
         dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
@@ -48,11 +49,19 @@ table = cards.student_table(state.measured(rows))
 cards.pick_from(table)
 with st.container(horizontal=True):
     name = run["name"]
-    csv = table.to_csv(index=False)
-    page = figure.to_html(include_plotlyjs="cdn")
     st.download_button(
-        "Table (CSV)", csv, f"{name}-front.csv", "text/csv", icon=":material/download:", on_click="ignore"
+        "Table (CSV)",
+        lambda: table.to_csv(index=False),
+        f"{name}-front.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
     st.download_button(
-        "Chart (HTML)", page, f"{name}-front.html", "text/html", icon=":material/download:", on_click="ignore"
+        "Chart (HTML)",
+        lambda: figure.to_html(include_plotlyjs=True),
+        f"{name}-front.html",
+        "text/html",
+        icon=":material/download:",
+        on_click="ignore",
     )

@@ -49,4 +49,4 @@ with right:
         st.caption(f"In hand: **{student['name']}**. Click a point to take another.")
 
 st.subheader("All runs", anchor=False)
-st.dataframe(cards.run_table(state.runs()), hide_index=True, key="all_runs")
+cards.pick_run(state.runs())

@@ -187,5 +187,3 @@ class Journal:
             candidates=self._config.search.candidates + self._baselines,
             hypervolume=self._front.hypervolume(),
         )
-
-

@@ -87,7 +87,9 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
     key = fingerprint(config, data.fingerprint, _identity(source))
     folder = Path(source) if ready and Path(source).is_dir() else home() / "teachers" / key
     if not (folder / "config.json").exists():
-        model, tokenizer = _load(source, config.name, data.classes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)  # a new classifier starts at random
+            model, tokenizer = _load(source, config.name, data.classes)
         dissect(model)
         if not ready:
             _fine_tune(model, tokenizer, config, data, progress)
@@ -213,7 +215,7 @@ def _load(source: str, name: str, classes: tuple[str, ...]) -> tuple[PreTrainedM
             id2label=names,
             label2id={label: index for index, label in names.items()},
             ignore_mismatched_sizes=True,
-            torch_dtype=torch.float32,
+            dtype=torch.float32,
         ),
     )
     return model, _reading(name, lambda: AutoTokenizer.from_pretrained(source))

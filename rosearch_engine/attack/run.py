@@ -18,7 +18,7 @@ import torch
 from greenlet import getcurrent, greenlet
 
 from rosearch_engine.attack.catalogue import ready_recipe
-from rosearch_engine.attack.setup import textattack
+from rosearch_engine.attack.setup import no_downloads, textattack
 from rosearch_engine.attack.victim import Text, Victim
 
 Outcome = Literal["fooled", "held", "already wrong", "budget used", "failed"]
@@ -136,14 +136,18 @@ class Attacker:
         return [results[id(target)] for target in targets]
 
     def _begin(self, target: Target) -> _Job:
-        attack = self._idle.pop() if self._idle else self._factory.build(_Question())
+        attack = self._idle.pop() if self._idle else self._new_attack()
         attack.goal_function.query_budget = self._budget
         attack.goal_function.clear_cache()
         job = _Job(target, attack, _Dice(self._seed * 1_000_003 + target.sentence))
-        job.thread = greenlet(lambda: _run(job))
+        job.thread = greenlet(lambda _: _run(job))
         job.thread.job = job  # type: ignore[attr-defined]
         self._go_on(job, None)
         return job
+
+    def _new_attack(self) -> Any:
+        with no_downloads():
+            return self._factory.build(_Question())
 
     def _go_on(self, job: _Job, answers: np.ndarray | None) -> None:
         """Let a sentence's attack run to its next question."""

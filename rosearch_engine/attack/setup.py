@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -30,7 +32,7 @@ def textattack() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import textattack as module
-    logging.getLogger("textattack").setLevel(logging.ERROR)
+    module.shared.utils.logger.setLevel(logging.ERROR)
     if resources.is_ready("wordnet"):
         resources.require("wordnet")
         from nltk.corpus import wordnet
@@ -38,6 +40,18 @@ def textattack() -> ModuleType:
         # Lazy loading is not safe when several attacks are under way.
         wordnet.ensure_loaded()
     return module
+
+
+@contextmanager
+def no_downloads() -> Iterator[None]:
+    """Keep TextAttack's parts from asking NLTK's server each time one is made; what they need is here."""
+    import nltk
+
+    kept, nltk.download = nltk.download, lambda *_, **__: True
+    try:
+        yield
+    finally:
+        nltk.download = kept
 
 
 def _mark_as_installed() -> None:

@@ -161,10 +161,13 @@ def _drop(frame: pd.DataFrame, rows: pd.Series, reason: str, dropped: dict[str, 
 
 
 def _plain(value: Any) -> str:
-    """A text with every run of white space made one blank; empty for a missing value."""
+    """A text with every run of white space made one blank; empty for a missing value.
+
+    Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.
+    """
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
-    return " ".join(str(value).split())
+    return " ".join(str(value).encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _classes(table: Table, train: pd.DataFrame, chosen: Columns) -> tuple[str, ...]:
@@ -247,5 +250,5 @@ def _fingerprint(prepared: _Prepared, config: DataConfig) -> str:
     for part in (prepared.train, prepared.evaluation):
         if part is not None:
             content = [part.texts, part.pairs, part.labels.tolist()]
-            digest.update(json.dumps(content, ensure_ascii=False).encode())
+            digest.update(json.dumps(content).encode())
     return digest.hexdigest()[:16]

@@ -58,9 +58,7 @@ def choose(frame: pd.DataFrame, config: DataConfig) -> Columns:
     for name in ("text", "pair", "label"):
         column = getattr(config, name)
         if column is not None and column not in frame.columns:
-            raise UserError(
-                f"data.{name}", f"there is no column '{column}'.", f"Columns are: {_listed(frame)}."
-            )
+            raise UserError(f"data.{name}", f"there is no column '{column}'.", f"Columns are: {_listed(frame)}.")
     text, pair = config.text, config.pair
     if text is None and pair is None:
         text, pair = _known_pair(frame)

@@ -95,9 +95,7 @@ def _is_quoted(cell: str) -> bool:
 
 def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(
-            io.StringIO(text), sep=separator, quoting=quoting, dtype=str, keep_default_na=False
-        )
+        frame = pd.read_csv(io.StringIO(text), sep=separator, quoting=quoting, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         problem = f"{name} cannot be read as a table ({reason})."

@@ -97,9 +97,7 @@ def digest(name: str) -> str:
     """
     require(name)
     root = install.resources_folder()
-    contents = "".join(
-        install.digest(root / folder, files) for folder, files in _resource(name).folders.items()
-    )
+    contents = "".join(install.digest(root / folder, files) for folder, files in _resource(name).folders.items())
     return hashlib.sha256(contents.encode()).hexdigest()[:16]
 
 

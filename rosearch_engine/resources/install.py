@@ -129,9 +129,7 @@ def source_of(folder: Path) -> str:
 def digest(folder: Path, files: Files) -> str:
     """Sixteen hexadecimal digits over the content of a folder's files."""
     listed = _manifest(folder).get("files", {})
-    contents = [
-        (name, listed[name][1] if name in listed else _sha256(folder / name)) for name in sorted(files)
-    ]
+    contents = [(name, listed[name][1] if name in listed else _sha256(folder / name)) for name in sorted(files)]
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]
 
 

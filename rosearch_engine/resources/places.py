@@ -80,10 +80,11 @@ class NltkServer:
         loaded = stage / "nltk"
         loaded.mkdir()
         names = [PurePosixPath(folder).name for folder in folders]
-        run(
-            [sys.executable, "-m", "nltk.downloader", "-q", "-e", "-u", url, "-d", str(loaded), *names],
-            cwd=stage,
+        program = (
+            "import sys; from nltk.downloader import Downloader; load = Downloader(sys.argv[1]).download;"
+            "[load(name, sys.argv[2], quiet=True, raise_on_error=True) for name in sys.argv[3:]]"
         )
+        run([sys.executable, "-c", program, url, str(loaded), *names], cwd=stage)
         for folder, files in folders.items():
             found = _find_nltk(loaded, folder, files)
             if found is None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -59,7 +60,7 @@ def fill(name: str, students: int = 40, seed: int = 0, finished: bool = True) ->
         "sizes": {"distillation": 7672, "validation": 1000, "search_attack": 400, "held_out": 1000},
     }
     store.update_run(run_id, frame=asdict(FRAME), teacher=teacher, dataset=dataset, heartbeat=time.time())
-    store.measure(run_id, None, _measurement(0.875, 9, 100, 210.0), _examples(rng))
+    store.measure(run_id, None, measurement(0.875, 9, 100, 210.0), _examples(rng))
     genomes: list[Genome] = [space.chain(1), space.chain(2)]
     origins: list[tuple[str, list[int], str]] = [("chain", [], "1 layer"), ("chain", [], "2 layers")]
     while len(genomes) < students:
@@ -93,7 +94,7 @@ def fill(name: str, students: int = 40, seed: int = 0, finished: bool = True) ->
             latency_ms=float(1.5 + price.flops / 1.2e8),
             training={"loss": 0.31, "steps": 240},
             seconds={"build": 1.0, "distil": 40.0, "attack": 31.0},
-            measurement=_measurement(accuracy, held, 100, float(rng.uniform(120, 320))),
+            measurement=measurement(accuracy, held, 100, float(rng.uniform(120, 320))),
             examples=_examples(rng),
         )
     if finished:
@@ -127,7 +128,8 @@ def make_running(run_id: int) -> None:
     store.close()
 
 
-def _measurement(accuracy: float, held: int, attacked: int, queries: float) -> dict[str, object]:
+def measurement(accuracy: float, held: int, attacked: int, queries: float) -> dict[str, Any]:
+    """A measurement's values, as the search writes them."""
     return {
         "seed": 0,
         "protocol": {"recipe": "pwws", "query_budget": 2000},
@@ -142,12 +144,12 @@ def _measurement(accuracy: float, held: int, attacked: int, queries: float) -> d
     }
 
 
-def _examples(rng: np.random.Generator) -> list[dict[str, object]]:
+def _examples(rng: np.random.Generator) -> list[dict[str, Any]]:
     rows = []
     for index, (text, old, new) in enumerate(SENTENCES):
         share = float(rng.uniform(0.7, 0.98))
         label = index % 2
-        before = {"text": text, "class": label, "probabilities": [share, 1 - share][:: 1 - 2 * label]}
+        before: dict[str, Any] = {"text": text, "class": label, "probabilities": [share, 1 - share][:: 1 - 2 * label]}
         after = {"text": text.replace(old, new), "class": 1 - label, "probabilities": before["probabilities"][::-1]}
         rows.append(
             {

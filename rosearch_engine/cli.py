@@ -1,0 +1,350 @@
+"""The command line. Heavy modules are imported inside the commands that need them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from rosearch_engine import __version__
+from rosearch_engine.config import build
+from rosearch_engine.console import bars, say, table
+from rosearch_engine.errors import UserError
+
+app = typer.Typer(
+    name="rosearch",
+    help="Search for small text classifiers that hold under attack.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+RunName = Annotated[str, typer.Argument(help="Name of the run.")]
+StudentName = Annotated[str, typer.Argument(metavar="RUN/STUDENT", help="Such as demo/s0007, or demo/teacher.")]
+
+
+def main() -> None:
+    """Run a command; what a user can mend is printed without a traceback, with exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        _fail(error)
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Resources; none: the default set.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring outside things: teacher weights, sentences, stop words, WordNet, tagger."""
+    from rosearch_engine import resources
+
+    quiet = as_json or not sys.stderr.isatty()
+    found = resources.fetch(names or None, (lambda *_: None) if quiet else lambda name, news: say(f"{name}: {news}"))
+    _print_resources(found, as_json)
+    if not all(status.ready for status in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Tell what is here, what is missing, what it enables, and the one command that brings it."""
+    from rosearch_engine import resources
+    from rosearch_engine.attack.catalogue import recipes
+
+    if as_json:
+        rows = [_resource(status) for status in resources.status()]
+        print(json.dumps({"home": str(resources.home()), "resources": rows, "recipes": recipes()}, indent=2))
+        return
+    say(f"RoSearch Explorer {__version__}; everything downloaded or produced lies in {resources.home()}")
+    _print_resources(resources.status(), as_json=False)
+    table(
+        "Attack recipes",
+        ["recipe", "ready", "what it does", "missing"],
+        [[row["name"], "yes" if row["ready"] else "no", row["kind"], row["note"]] for row in recipes()],
+    )
+
+
+@app.command()
+def search(
+    preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
+    config: Annotated[Path | None, typer.Option(help="JSON file of settings, laid over the preset.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; may be repeated.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run. Empty: preset and time.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search for students. Ctrl-C stops it safely; `resume` goes on."""
+    from rosearch_engine import process
+    from rosearch_engine.store.repo import Store
+
+    plan = build(preset, config, settings or [])
+    name = run or f"{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if detach:
+        process.start(name, plan)
+        _print_state(name, as_json)
+        return
+    Store.write().create_run(name, plan)
+    _search_here(name, as_json)
+
+
+@app.command()
+def resume(
+    run: RunName,
+    detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a stopped, crashed or killed run from its last finished student."""
+    from rosearch_engine import process
+    from rosearch_engine.store.repo import Store
+
+    if detach:
+        process.resume(run)
+        _print_state(run, as_json)
+        return
+    process.check_resumable(Store.read().run(run))
+    _search_here(run, as_json)
+
+
+@app.command(hidden=True)
+def work(run: RunName) -> None:
+    """Search in this process, writing a log: what a background search runs."""
+    from rosearch_engine.progress import Stopped
+    from rosearch_engine.search import search as search_here
+
+    _quieten()
+    try:
+        search_here(run)
+    except Stopped:
+        print("stopped", flush=True)
+
+
+@app.command("attack-worker", hidden=True)
+def attack_worker() -> None:
+    """Answer attack requests on standard input: what the app talks to."""
+    _quieten()
+    from rosearch_engine.live_worker import serve
+
+    serve()
+
+
+@app.command()
+def status(
+    run: Annotated[str | None, typer.Argument(help="Name of the run. Empty: all runs.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the true state of a run, or of all."""
+    if run:
+        _print_state(run, as_json)
+        return
+    from rosearch_engine import process
+    from rosearch_engine.store.repo import Store
+
+    rows = [_state(row, process.state(row)) for row in Store.read().runs()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        say("No runs yet. Start one: python -m rosearch_engine search --preset demo")
+        return
+    table(
+        "Runs",
+        ["run", "state", "students", "strategy", "data"],
+        [[row["run"], row["state"], str(row["students"]), row["strategy"], row["data"]] for row in rows],
+    )
+
+
+@app.command()
+def stop(
+    run: RunName,
+    force: Annotated[bool, typer.Option("--force", help="Kill it now; nothing measured is lost.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a run safely; `resume` goes on."""
+    from rosearch_engine import process
+
+    process.stop(run, force)
+    _print_state(run, as_json)
+
+
+@app.command()
+def report(run: RunName, as_json: AsJson = False) -> None:
+    """List a run's students with their measurements."""
+    from rosearch_engine import process
+    from rosearch_engine.report import summary, table_rows
+    from rosearch_engine.store.repo import Store
+
+    store = Store.read()
+    row = store.run(run)
+    what = summary(store, row, process.state(row))
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    for line in what["headline"]:
+        say(line)
+    table(f"Students of {run}", *table_rows(what))
+
+
+@app.command()
+def attack(
+    student: StudentName,
+    text: Annotated[str | None, typer.Option(help="A sentence of your own.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Its second sentence, for tasks on pairs.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Sentences: one a line (.txt), or a table with labels.")] = None,
+    n: Annotated[int, typer.Option(min=1, help="How many sentences of the file.")] = 100,
+    recipe: Annotated[str | None, typer.Option(help="Attack recipe; see doctor.")] = None,
+    query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """Attack a student (or a run's teacher) with your own sentences."""
+    if (text is None) == (file is None):
+        raise UserError("text", "give either --text or --file.", 'For example: --text "a fine film".')
+    _quieten()
+    from rosearch_engine.attack.catalogue import default_recipe
+    from rosearch_engine.try_attack import attack_sentences, sentences_of
+
+    run, name = _split(student)
+    sentences = sentences_of(text, pair, file, n)
+    recipe = recipe or default_recipe()
+    with bars(enabled=not as_json) as show:
+        answer = attack_sentences(run, name, recipe, sentences, query_budget, show)
+    if as_json:
+        print(json.dumps(answer, indent=2))
+        return
+    for row in answer["sentences"]:
+        say(f"[{row['outcome']}, {row['queries']} queries] {row['original']}")
+        if row["outcome"] == "fooled":
+            say(f"  -> {row['perturbed']}")
+            say(f"  {row['before']['name']} -> {row['after']['name']}")
+    if len(answer["sentences"]) > 1:
+        total = answer["summary"]
+        low, high = total["robustness_interval"]
+        say(
+            f"{total['held']} of {total['attacked']} sentences stand: {total['robustness']:.1%} "
+            f"(95% interval {low:.1%} to {high:.1%}), {total['mean_queries']:.0f} queries a sentence"
+        )
+
+
+@app.command()
+def export(
+    student: StudentName,
+    to: Annotated[Path, typer.Option(help="A new folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a student as a transformers checkpoint."""
+    _quieten()
+    from rosearch_engine.export import export as write
+    from rosearch_engine.store.repo import Store
+
+    run, name = _split(student)
+    folder = write(Store.read(), run, name, to)
+    if as_json:
+        print(json.dumps({"folder": str(folder), "run": run, "student": name}))
+    else:
+        say(f"{student} is in {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
+
+
+def _search_here(name: str, as_json: bool) -> None:
+    _quieten()
+    from rosearch_engine.progress import Progress, Stopped
+    from rosearch_engine.search import search as search_here
+
+    progress = Progress()
+    try:
+        with bars(enabled=not as_json) as show:
+            show.follow(progress)
+            search_here(name, progress)
+    except Stopped:
+        say(f"Stopped. Go on with: python -m rosearch_engine resume {name}")
+    _print_state(name, as_json)
+
+
+def _print_state(name: str, as_json: bool) -> None:
+    from rosearch_engine import process
+    from rosearch_engine.store.repo import Store
+
+    row = Store.read().run(name)
+    facts = _state(row, process.state(row)) | {"log": process.log_tail(name, 5)}
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    now = facts["progress"] or {}
+    at = f" ({now['student'] or 'preparing'}: {now['stage']} {now['done']}/{now['total']})" if now.get("total") else ""
+    say(f"{name}: {facts['state']}, {facts['students']} students{at if facts['state'] == 'running' else ''}")
+    if facts["exit"] and facts["exit"]["message"]:
+        say(facts["exit"]["message"])
+
+
+def _state(row: dict[str, Any], state: str) -> dict[str, Any]:
+    progress = row["progress"]
+    return {
+        "run": row["name"],
+        "state": state,
+        "students": row.get("students", (progress or {}).get("students", 0)),
+        "strategy": row["config"]["search"]["strategy"],
+        "data": row["config"]["data"]["name"],
+        "pid": row["pid"],
+        "progress": progress,
+        "exit": row["exit"],
+    }
+
+
+def _print_resources(rows: list[Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_resource(status) for status in rows], indent=2))
+        return
+    table(
+        "Resources",
+        ["resource", "here", "what it is", "what it enables", "to get it"],
+        [
+            [row.name, "yes" if row.ready else "no", row.what, row.enables, "" if row.ready else row.command]
+            for row in rows
+        ],
+    )
+    for row in rows:
+        if not row.ready and row.note:
+            say(f"{row.name}: {row.note}")
+
+
+def _resource(status: Any) -> dict[str, Any]:
+    return {
+        "name": status.name,
+        "ready": status.ready,
+        "path": str(status.path) if status.path else None,
+        "source": status.source,
+        "what": status.what,
+        "enables": status.enables,
+        "default": status.default,
+        "command": status.command,
+        "note": status.note,
+    }
+
+
+def _split(student: str) -> tuple[str, str]:
+    run, slash, name = student.rpartition("/")
+    if not slash or not run or not name:
+        raise UserError("student", f"'{student}' names no student.", "Write RUN/STUDENT, such as demo/s0007.")
+    return run, name
+
+
+def _quieten() -> None:
+    """Keep libraries from writing over our own words."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _fail(error: UserError) -> NoReturn:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": error.as_dict()}))
+    else:
+        say(f"{error.field}: {error.problem}\n  {error.remedy}", error=True)
+    sys.exit(2)

