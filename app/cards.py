@@ -65,11 +65,11 @@ def _live_badge(name: str) -> None:
     run = state.store().run(name)
     now = process.state(run)
     badge(now)
-    # The pages were drawn for a search that is alive: draw them anew once it has ended.
-    if st.session_state.get("badge") not in (None, (name, now)) and st.session_state["badge"][0] == name:
-        st.session_state["badge"] = (name, now)
+    # The page was drawn for what held then: draw it anew once the search has ended or has its first student.
+    seen = (name, now in process.ALIVE, bool(state.measured(state.students(run))))
+    before, st.session_state["badge"] = st.session_state.get("badge", seen), seen
+    if before[0] == name and before != seen:
         st.rerun()
-    st.session_state["badge"] = (name, now)
 
 
 def badge(now: str) -> None:
@@ -77,13 +77,18 @@ def badge(now: str) -> None:
     st.badge(now, icon=icon, color=colour, help=help_text)  # type: ignore[arg-type]
 
 
-def empty(title: str, text: str, page: str | None = "search", label: str = "Start a search") -> None:
+def empty(title: str, text: str) -> None:
     """What a screen says where there is nothing to show, and the way on."""
+    run = state.run()
+    alive = run is not None and process.state(run) in process.ALIVE
     with st.container(border=True):
         st.subheader(title, anchor=False)
         st.write(text)
-        if page and st.button(label, type="primary", icon=":material/arrow_forward:", key=f"empty.{page}"):
-            state.go(page)
+        if alive:
+            st.write("The search in hand is at work: this page fills with its first student.")
+        label = "Watch the search" if alive else "Start a search"
+        if st.button(label, type="primary", icon=":material/arrow_forward:", key="empty.search"):
+            state.go("search")
 
 
 def student_card(student: Row, teacher: Row | None) -> None:
@@ -200,12 +205,17 @@ def pick_from(table: pd.DataFrame) -> None:
         table,
         column_config=student_columns(),
         hide_index=True,
-        height=320,
+        height=table_height(len(names)),
         key=state.table_key(),
         on_select="rerun",
         selection_mode="single-row",
         selection_default={"selection": {"rows": rows}},
     )
+
+
+def table_height(rows: int, most: int = 320) -> int:
+    """Pixels for a table that shows its rows and no empty ones."""
+    return min(most, 38 + 35 * rows)
 
 
 def pick_run(runs: Sequence[Row]) -> None:
@@ -228,7 +238,7 @@ def run_table(runs: Sequence[Row]) -> pd.DataFrame:
             "run": [row["name"] for row in runs],
             "state": [process.state(dict(row)) for row in runs],
             "students": [row["students"] for row in runs],
-            "of": [row["config"]["search"]["candidates"] for row in runs],
+            "of": [words.planned(row["config"]) for row in runs],
             "data": [(row["dataset"] or row["config"]["data"])["name"] for row in runs],
             "teacher": [row["config"]["teacher"]["name"] for row in runs],
             "attack": [recipe(row["config"]) for row in runs],

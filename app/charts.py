@@ -161,7 +161,7 @@ def hypervolume_figure(students: Sequence[Student], height: int = 220) -> go.Fig
         go.Scatter(
             x=list(range(1, len(curve) + 1)),
             y=curve,
-            mode="lines",
+            mode="lines+markers" if len(curve) <= FEW else "lines",
             line={"shape": "hv", "color": ACCENT, "width": 2},
             customdata=[[s["name"]] for s in rows],
             hovertemplate="after %{customdata[0]}: %{y:.4f}<extra></extra>",

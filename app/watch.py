@@ -44,15 +44,13 @@ def _live(name: str) -> None:
                     cards.student_table(state.measured(rows)).iloc[:, :9],
                     column_config=cards.student_columns(),
                     hide_index=True,
-                    height=220,
+                    height=cards.table_height(len(state.measured(rows)), most=220),
                     key="students_so_far",
                 )
         with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
-            lines = process.log_tail(name)
-            if lines:
-                st.code("\n".join(lines), language=None, wrap_lines=True, height=260)
-            else:
-                st.caption("Nothing written yet.")
+            # A search started from the command line writes to its own terminal; its events are here all the same.
+            lines = process.log_tail(name) or [event["text"] for event in state.store().events(run["id"], last=30)]
+            st.code("\n".join(lines), language=None, wrap_lines=True, height=260 if len(lines) > 10 else "content")
 
 
 def _status(run: dict[str, Any], now: str) -> None:
@@ -71,21 +69,16 @@ def _status(run: dict[str, Any], now: str) -> None:
         st.info("The search process is starting; the first sign of life takes some seconds.")
     if step:
         done, total = step.get("done") or 0, step.get("total") or 0
-        who = f" · {step['student']}" if step.get("student") else ""
-        loss = f" · loss {step['loss']:.3f}" if step.get("loss") is not None else ""
-        counted = f" · {done:,} / {total:,} {step.get('unit') or ''}" if total else ""
-        text = state.plain(f"{str(step.get('stage', '')).capitalize()}{who}{counted}{loss}")
-        st.progress(min(1.0, done / total) if total else 0.0, text=text)
+        st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(words.step(step)))
 
 
 def _numbers(run: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     done = state.measured(rows)
-    total = run["config"]["search"]["candidates"]
     best = max((row["robustness"] for row in done), default=None)
     curve = charts.hypervolumes(rows)
     hypervolume = f"{curve[-1]:.3f}" if curve else "–"
     with st.container(horizontal=True):
-        st.metric("Students measured", f"{len(done)} / {total}", border=True)
+        st.metric("Students measured", f"{len(done)} / {words.planned(run['config'])}", border=True)
         st.metric("On the front", sum(row["front"] for row in done), border=True, help=words.GLOSSARY["front"])
         st.metric("Best after attack", words.percent(best), border=True, help=words.GLOSSARY["after attack"])
         st.metric("Hypervolume", hypervolume, border=True, help=words.GLOSSARY["hypervolume"])

@@ -36,6 +36,18 @@ STATES: dict[str, tuple[str, str, str]] = {
     "lost": ("red", ":material/link_off:", "Lost: the process is gone without a word (killed?). It can be resumed."),
 }
 
+STAGES = {
+    "data": "Reading the data",
+    "loading the attack": "Loading the attack",
+    "teacher": "Measuring the teacher",
+    "teacher fine-tuning": "Fine-tuning the teacher",
+    "teacher outputs": "Writing down the teacher's answers",
+    "teacher attack": "Attacking the teacher",
+    "distil": "Distilling",
+    "attack": "Attacking",
+    "saving": "Saving",
+}
+
 ORIGINS = {
     "chain": "plain chain (baseline)",
     "sample": "drawn at random",
@@ -88,6 +100,24 @@ def ago(moment: float | None) -> str:
 
 def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def step(progress: Mapping[str, Any]) -> str:
+    """What a search process does now, in one line."""
+    stage = str(progress.get("stage") or "")
+    text = STAGES.get(stage, stage.capitalize())
+    if progress.get("student"):
+        text += f" {progress['student']}"
+    if progress.get("total"):
+        text += f": {progress.get('done') or 0:,} / {progress['total']:,} {progress.get('unit') or ''}"
+    if progress.get("loss") is not None:
+        text += f", loss {progress['loss']:.3f}"
+    return text.strip()
+
+
+def planned(config: Mapping[str, Any]) -> int:
+    """Students a run is to measure: its candidates and its baseline chains."""
+    return config["search"]["candidates"] + config["search"]["chains"]
 
 
 def summary(student: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, charts, state
+from rosearch_engine import process
 
 st.title("RoSearch Explorer", anchor=False)
 st.markdown(
@@ -23,27 +24,31 @@ if run is None:
     st.stop()
 
 rows = state.students(run)
+alive = process.state(run) in process.ALIVE
+steps = [
+    ("search", "Watch the search" if alive else "Start a search", ":material/travel_explore:"),
+    ("front", "Explore the front", ":material/scatter_plot:"),
+    ("architecture", "See an architecture", ":material/account_tree:"),
+    ("attack", "Attack a student", ":material/bolt:"),
+]
 left, right = st.columns([5, 3], gap="large")
 with left:
     st.caption(cards.about(run, rows))
     if state.measured(rows):
         teacher = state.store().teacher_measurement(run["id"])
-        figure = charts.front_figure(state.snapshot(run)[0], teacher, "Robust vs accurate", height=340, compact=True)
+        shown, _ = state.snapshot(run)
+        figure = charts.front_figure(shown, teacher, "Robust vs accurate", height=340, compact=True)
         st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
+        st.caption("Blue: students no other one beats. Star: the best compromise. Grey: beaten. Diamond: the teacher.")
     else:
-        st.info("The first student is still being trained. Watch it on the Search page.", icon=":material/hourglass:")
+        text = "The first student is still being trained." if alive else "This run ended before its first student."
+        st.info(text, icon=":material/hourglass_empty:")
 with right:
     st.markdown("**What next?**")
-    if st.button(
-        "Start a search", icon=":material/travel_explore:", width="stretch", type="primary", key="next.search"
-    ):
-        state.go("search")
-    if st.button("Explore the front", icon=":material/scatter_plot:", width="stretch", key="next.front"):
-        state.go("front")
-    if st.button("See an architecture", icon=":material/account_tree:", width="stretch", key="next.architecture"):
-        state.go("architecture")
-    if st.button("Attack a student", icon=":material/bolt:", width="stretch", key="next.attack"):
-        state.go("attack")
+    for number, (page, label, icon) in enumerate(steps):
+        kind = "secondary" if number else "primary"
+        if st.button(label, icon=icon, width="stretch", type=kind, key=f"next.{page}"):  # type: ignore[arg-type]
+            state.go(page)
     student = state.student()
     if student is not None:
         st.caption(f"In hand: **{student['name']}**. Click a point to take another.")

@@ -84,7 +84,6 @@ def search(
 ) -> None:
     """Search for students. Ctrl-C stops it safely; `resume` goes on."""
     from rosearch_engine import process
-    from rosearch_engine.store.repo import Store
 
     plan = build(preset, config, settings or [])
     name = run or f"{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -92,7 +91,7 @@ def search(
         process.start(name, plan)
         _print_state(name, as_json)
         return
-    Store.write().create_run(name, plan)
+    process.create(name, plan)
     _search_here(name, as_json)
 
 
@@ -200,7 +199,7 @@ def attack(
     pair: Annotated[str | None, typer.Option(help="Its second sentence, for tasks on pairs.")] = None,
     file: Annotated[Path | None, typer.Option(help="Sentences: one a line (.txt), or a table with labels.")] = None,
     n: Annotated[int, typer.Option(min=1, help="How many sentences of the file.")] = 100,
-    recipe: Annotated[str | None, typer.Option(help="Attack recipe; see doctor.")] = None,
+    recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "auto",
     query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
     as_json: AsJson = False,
 ) -> None:
@@ -208,12 +207,12 @@ def attack(
     if (text is None) == (file is None):
         raise UserError("text", "give either --text or --file.", 'For example: --text "a fine film".')
     _quieten()
-    from rosearch_engine.attack.catalogue import default_recipe
+    from rosearch_engine.attack.catalogue import settle
     from rosearch_engine.try_attack import attack_sentences, sentences_of
 
     run, name = _split(student)
     sentences = sentences_of(text, pair, file, n)
-    recipe = recipe or default_recipe()
+    recipe = settle(recipe)
     with bars(enabled=not as_json) as show:
         answer = attack_sentences(run, name, recipe, sentences, query_budget, show)
     if as_json:

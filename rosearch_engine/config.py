@@ -130,7 +130,10 @@ class AttackConfig(Stage):
     """What every student is attacked with."""
 
     recipe: str = Field(
-        "pwws", min_length=1, description="Attack recipe; `doctor` lists which are ready on this machine."
+        "auto",
+        min_length=1,
+        description="Attack recipe; `doctor` lists which are ready on this machine. 'auto': PWWS, or DeepWordBug "
+        "where WordNet is missing.",
     )
     sentences: int = Field(100, ge=5, description="Sentences of the search attack set each student is attacked on.")
     query_budget: int = Field(

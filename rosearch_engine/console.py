@@ -52,7 +52,8 @@ class Bars:
             self._thread.join()
 
     def _draw(self, job: Job) -> None:
-        assert self._progress is not None and self._task is not None
+        assert self._progress is not None
+        assert self._task is not None
         while not self._done.wait(0.2):
             facts = job.facts()
             students = f"{facts['students']}/{facts['candidates']} students  " if "candidates" in facts else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.store.repo import Store
 
 HEARTBEAT_SECONDS = 1.0
+FULL_DISK = "The disk is full. Nothing measured is lost: free some space and resume."
 
 
 @contextmanager
@@ -51,6 +53,10 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
         raise
     except UserError as error:
         ending |= {"message": str(error), "error": error.as_dict()}
+        raise
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        ending |= {"message": FULL_DISK if full else str(error), "trace": traceback.format_exc(limit=-6)}
         raise
     except BaseException as error:
         ending |= {"message": f"{type(error).__name__}: {error}", "trace": traceback.format_exc(limit=-6)}

@@ -101,7 +101,8 @@ class AttackWorker:
         """Hand a line to the worker; if it is dead, its jobs fail."""
         process = self._process
         try:
-            assert process is not None and process.stdin is not None
+            assert process is not None
+            assert process.stdin is not None
             with self._lock:
                 process.stdin.write(json.dumps(message) + "\n")
                 process.stdin.flush()

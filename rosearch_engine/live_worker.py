@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from rosearch_engine.attack.catalogue import settle
 from rosearch_engine.attack.diff import flat, words
 from rosearch_engine.attack.run import Attacker, Result, Said, Target
 from rosearch_engine.attack.setup import textattack
@@ -77,7 +78,7 @@ def _attack(request: dict[str, Any], out: TextIO, stops: set[int]) -> None:
         if job in stops:
             raise _Stop
 
-    attacker = _attacker(request["recipe"], request["query_budget"])
+    attacker = _attacker(settle(request["recipe"]), request["query_budget"])
     try:
         found = attacker.attack(victim, [target], watch=watch)[0]
         state = "done"

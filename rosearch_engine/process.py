@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import psutil
 
+from rosearch_engine.attack.catalogue import settle
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home
@@ -36,9 +37,18 @@ def start(name: str, config: RunConfig) -> None:
     Raises:
         UserError: if the name is taken or not allowed.
     """
-    store = Store.write()
-    run_id = store.create_run(name, config)
-    _spawn(store, run_id, name)
+    run_id = create(name, config)
+    _spawn(Store.write(), run_id, name)
+
+
+def create(name: str, config: RunConfig) -> int:
+    """Add a run whose attack recipe is settled, so that it means the same whenever the run goes on; returns its id.
+
+    Raises:
+        UserError: if the name is taken or not allowed, or the recipe is not ready.
+    """
+    attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe)})
+    return Store.write().create_run(name, config.model_copy(update={"attack": attack}))
 
 
 def resume(name: str) -> None:

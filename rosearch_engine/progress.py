@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 
@@ -17,10 +18,13 @@ class Progress:
         self._facts: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._spent: dict[str, float] = {}
+        self._since = time.perf_counter()
 
     def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
         """Begin a stage of `total` units."""
         with self._lock:
+            self._count_time()
             self._facts |= {"stage": name, "done": 0, "total": total, "unit": unit, "loss": None, **facts}
         self.check()
 
@@ -36,8 +40,10 @@ class Progress:
             self._facts |= facts
 
     def facts(self) -> dict[str, Any]:
+        """All that was told last, and under `spent` the seconds that each stage has taken so far."""
         with self._lock:
-            return dict(self._facts)
+            self._count_time()
+            return self._facts | {"spent": dict(self._spent)}
 
     def stop(self) -> None:
         self._stop.set()
@@ -45,6 +51,11 @@ class Progress:
     @property
     def stopping(self) -> bool:
         return self._stop.is_set()
+
+    def _count_time(self) -> None:
+        now, stage = time.perf_counter(), self._facts.get("stage", "starting")
+        self._spent[stage] = self._spent.get(stage, 0.0) + now - self._since
+        self._since = now
 
     def check(self) -> None:
         if self._stop.is_set():

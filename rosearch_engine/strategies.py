@@ -202,7 +202,8 @@ class _Children(Mutation):
     def _do(self, problem: Problem, X: np.ndarray, *_: Any, random_state: Any = None, **__: Any) -> np.ndarray:
         children = np.empty_like(X)
         for row in range(len(X)):
-            children[row, 0] = _child(*X[row, 0], self._space, random_state)
+            first, second = X[row, 0]
+            children[row, 0] = _child(first, second, self._space, random_state)
         return children
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch.nn import functional as F
 from transformers import (
     AutoConfig,
@@ -94,10 +95,10 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         if not ready:
             _fine_tune(model, tokenizer, config, data, progress)
         with _new_folder(folder) as draft:
-            model.to("cpu").save_pretrained(draft)
+            model.to("cpu").save_pretrained(draft)  # type: ignore[arg-type]
             tokenizer.save_pretrained(draft)
     model, tokenizer = _load(str(folder), config.name, data.classes)
-    model.to(device()).eval()
+    model.to(device()).eval()  # type: ignore[arg-type]
     progress.stage("teacher", len(data.validation.texts), "sentences")
     logits = predict(model, encode_split(data.validation, tokenizer, config.max_length), progress)
     return Teacher(
@@ -152,7 +153,7 @@ def _fine_tune(
     progress: Progress,
 ) -> None:
     where = device()
-    model.to(where).train()
+    model.to(where).train()  # type: ignore[arg-type]
     # AdamW over the whole word table costs as much as the encoder, and little is learnt there.
     dissect(model).words.requires_grad_(False)
     sentences = encode_split(data.distillation, tokenizer, config.max_length)
@@ -221,10 +222,10 @@ def _load(source: str, name: str, classes: tuple[str, ...]) -> tuple[PreTrainedM
     return model, _reading(name, lambda: AutoTokenizer.from_pretrained(source))
 
 
-def _reading(name, read):  # type: ignore[no-untyped-def]
+def _reading(name: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             "teacher.name",

@@ -70,7 +70,7 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 
-DEFAULT, FALLBACK = "pwws", "deepwordbug"
+AUTO, DEFAULT, FALLBACK = "auto", "pwws", "deepwordbug"
 
 
 def recipes() -> list[dict[str, Any]]:
@@ -113,6 +113,12 @@ def ready_recipe(name: str) -> Recipe:
     return recipe
 
 
-def default_recipe() -> str:
-    """PWWS, or DeepWordBug where WordNet is missing."""
-    return DEFAULT if all(resources.is_ready(need) for need in RECIPES[DEFAULT].needs) else FALLBACK
+def settle(recipe: str) -> str:
+    """The recipe that a setting stands for: 'auto' is PWWS, or DeepWordBug where WordNet is missing.
+
+    Raises:
+        UserError: if it is not known, or a resource that it needs is missing.
+    """
+    if recipe == AUTO:
+        recipe = DEFAULT if all(resources.is_ready(need) for need in RECIPES[DEFAULT].needs) else FALLBACK
+    return ready_recipe(recipe).name

@@ -141,7 +141,7 @@ class Attacker:
         attack.goal_function.clear_cache()
         job = _Job(target, attack, _Dice(self._seed * 1_000_003 + target.sentence))
         job.thread = greenlet(lambda _: _run(job))
-        job.thread.job = job  # type: ignore[attr-defined]
+        job.thread.job = job
         self._go_on(job, None)
         return job
 

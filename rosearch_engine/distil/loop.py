@@ -16,7 +16,7 @@ from rosearch_engine.config import DistilConfig
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.distil.losses import hidden_states, soft_targets
 from rosearch_engine.progress import Progress
-from rosearch_engine.student.modeling import RoSearchForSequenceClassification, pool
+from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 from rosearch_engine.teacher import Outputs, endless
 
 CURVE_POINTS = 60
@@ -63,7 +63,7 @@ def distil(
         Stopped: if the progress says so.
     """
     where = device()
-    model.to(where).train()
+    model.to(where).train()  # type: ignore[arg-type]
     supervised = supervised_nodes(model)
     steps = max(1, round(config.epochs * len(labels) / config.batch))
     report_every = max(1, steps // CURVE_POINTS)
@@ -91,9 +91,10 @@ def distil(
                     loss = loss + config.hard_weight * F.cross_entropy(said.logits.float(), truth)
                 if config.hidden_weight and supervised:
                     states = torch.from_numpy(teacher.hidden[rows].astype(np.float32)).to(where)
-                    mask = batch["attention_mask"].bool()
+                    shares = batch["attention_mask"].float()
+                    shares = (shares / shares.sum(dim=1, keepdim=True))[:, None]  # (batch, 1, length)
                     distances = [
-                        hidden_states(project(pool(said.hidden_states[node], mask, "mean")).float(), states[:, layer])
+                        hidden_states(project(shares @ said.hidden_states[node])[:, 0].float(), states[:, layer])
                         for project, (node, layer) in zip(projections, supervised, strict=True)
                     ]
                     loss = loss + config.hidden_weight * torch.stack(distances).mean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from numpy.random import Generator
 
@@ -161,7 +161,7 @@ def _change_operation(draft: Draft, space: Space, rng: Generator) -> str:
 def _change_gene(draft: Draft, space: Space, rng: Generator) -> str:
     number = int(rng.integers(1, draft.head))
     node = draft.nodes[number - 1]
-    choices: dict[str, Sequence[int] | Sequence[str]] = {}
+    choices: dict[str, Sequence[Any]] = {}
     if node.operation in USES_HEADS:
         choices["heads"] = space.heads
     if node.operation in USES_FEED_FORWARD:
@@ -173,7 +173,7 @@ def _change_gene(draft: Draft, space: Space, rng: Generator) -> str:
     if not choices:
         return ""
     gene = _pick(sorted(choices), rng)
-    value = _pick(choices[gene], rng)  # type: ignore[type-var]
+    value = _pick(choices[gene], rng)
     draft.nodes[number - 1] = replace(node, **{gene: value})
     return f"node {number}: {gene.replace('_', ' ')} {getattr(node, gene)} became {value}"
 
@@ -214,14 +214,14 @@ def _remove_edge(draft: Draft, space: Space, rng: Generator) -> str:
 
 
 def _change_global(draft: Draft, space: Space, rng: Generator) -> str:
-    choices: dict[str, Sequence[int] | Sequence[str]] = {
+    choices: dict[str, Sequence[Any]] = {
         "width": space.widths,
         "rank": space.ranks,
         "pooling": space.poolings,
         "merge": space.merges,
     }
     gene = _pick(sorted(choices), rng)
-    old, value = getattr(draft, gene), _pick(choices[gene], rng)  # type: ignore[type-var]
+    old, value = getattr(draft, gene), _pick(choices[gene], rng)
     setattr(draft, gene, value)
     return f"{gene} {old} became {value}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 import torch
 from torch import nn
@@ -101,7 +102,7 @@ def dissect(teacher: PreTrainedModel) -> Anatomy:
             "teacher.name", f"a teacher of the family '{family}' is not known.", f"Use one of: {', '.join(_FAMILIES)}."
         )
     layers, names, reserved = _FAMILIES[family]
-    body = teacher.base_model
+    body: Any = teacher.base_model
     tables = body.embeddings
     types = getattr(tables, "token_type_embeddings", None)
     return Anatomy(
@@ -117,10 +118,8 @@ def dissect(teacher: PreTrainedModel) -> Anatomy:
 def frame(teacher: PreTrainedModel, classes: int) -> Frame:
     """The facts of a teacher and a task that all students share."""
     parts = dissect(teacher)
-    body = sum(p.numel() for p in teacher.base_model.parameters())
-    tables = sum(p.numel() for p in teacher.base_model.embeddings.parameters())
-    pooler = getattr(teacher.base_model, "pooler", None)
-    head = 0 if pooler is None else sum(p.numel() for p in pooler.parameters())
+    body: Any = teacher.base_model
+    outside = [body.embeddings, *filter(None, [getattr(body, "pooler", None)])]
     return Frame(
         vocabulary=parts.words.shape[0],
         positions=min(512, parts.positions.shape[0]),
@@ -131,6 +130,10 @@ def frame(teacher: PreTrainedModel, classes: int) -> Frame:
         layers=len(parts.layers),
         heads=teacher.config.num_attention_heads,
         feed_forward=parts.layers[0].inner.out_features,
-        weights=sum(p.numel() for p in teacher.parameters()),
-        encoder_weights=body - tables - head,
+        weights=_weights(teacher),
+        encoder_weights=_weights(body) - sum(map(_weights, outside)),
     )
+
+
+def _weights(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -7,7 +7,7 @@ best approximation of the student's rank (Eckart & Young 1936).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -65,10 +65,10 @@ def _inherit(model: RoSearchForSequenceClassification, genome: Genome, parts: An
         layer = parts.layers[node.teacher_layer - 1]
         if node.operation in USES_HEADS:
             attention = module if isinstance(module, Attention) else module.attention
-            _inherit_attention(attention, layer, width, parts.head_size)
+            _inherit_attention(cast(Attention, attention), layer, width, parts.head_size)
         if node.operation in USES_FEED_FORWARD:
             feed_forward = module if isinstance(module, FeedForward) else module.feed_forward
-            _inherit_feed_forward(feed_forward, layer, width)
+            _inherit_feed_forward(cast(FeedForward, feed_forward), layer, width)
 
 
 def _inherit_embedding(model: RoSearchForSequenceClassification, parts: Anatomy, width: torch.Tensor) -> None:

@@ -201,7 +201,7 @@ def operation(config: RoSearchConfig, node: dict[str, Any]) -> nn.Module:
 class RoSearchForSequenceClassification(PreTrainedModel):
     """The student. `hidden_states` are the embedding's and each inner node's output, in their order."""
 
-    config_class = RoSearchConfig
+    config_class = RoSearchConfig  # type: ignore[assignment]
     base_model_prefix = "student"
 
     def __init__(self, config: RoSearchConfig) -> None:
@@ -219,7 +219,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d):
             nn.init.normal_(module.weight, std=0.2 if isinstance(module, nn.Conv1d) else 0.02)
             if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         if isinstance(module, Embedding):
             # Words must not drown in positions: the product of both factors gets the positions' size.
             nn.init.normal_(module.expand.weight, std=self.config.embedding_rank**-0.5)
@@ -243,7 +243,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         logits = self.classifier(pool(self._merged(len(states), states), mask, self.config.pooling))
         loss = None if labels is None else F.cross_entropy(logits, labels)
         kept = tuple(states) if output_hidden_states else None
-        output = SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=kept)
+        output = SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=kept)  # type: ignore[arg-type]
         return output.to_tuple() if return_dict is False else output
 
     def _merged(self, number: int, states: list[torch.Tensor]) -> torch.Tensor:

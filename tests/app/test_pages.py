@@ -228,9 +228,8 @@ def test_search_watches_a_live_run(home: Path) -> None:
     assert not app.exception
     progress = app.progress[0]
     assert progress.value == 50
-    assert "120 / 240 steps" in progress.text.replace("\\", "")
-    assert "loss 0.418" in progress.text.replace("\\", "")
-    assert {m.label: m.value for m in app.metric}["Students measured"] == "6 / 40"
+    assert progress.text.replace("\\", "") == "Distilling s0012: 120 / 240 steps, loss 0.418"
+    assert {m.label: m.value for m in app.metric}["Students measured"] == "6 / 42"
     assert "epoch 1 of 2" in app.code[0].value
     assert "stop" in {button.key for button in app.button}
 
