@@ -17,11 +17,13 @@ Row = Mapping[str, Any]
 
 def sidebar() -> None:
     """The run, its true state, and the student, on every page."""
-    names = [row["name"] for row in state.runs()]
+    runs = state.runs()
+    names = [row["name"] for row in runs]
     if not names:
         st.caption("No run yet. Start one on the Search page.")
         return
-    _default("run", names, names[0], f"There is no run called '{st.query_params.get('run')}' here.")
+    worth_seeing = (row["name"] for row in runs if row["students"] or process.state(row) in process.ALIVE)
+    _default("run", names, next(worth_seeing, names[0]), f"There is no run called '{st.query_params.get('run')}' here.")
     st.selectbox("Run", names, index=None, key="run", bind="query-params", on_change=_forget_student)
     run = state.run()
     if run is None:

@@ -124,8 +124,8 @@ def choose(**picks: str | None) -> None:
 def go(page: str, **picks: str | None) -> None:
     """Open another page with the run and student in hand, or with the ones given."""
     choose(**picks)
-    held = {name: st.session_state.get(name) for name in ("run", "student")} | picks
-    st.switch_page(PAGES / f"{page}.py", query_params={name: value for name, value in held.items() if value})
+    # The pickers write themselves into the new address; Streamlit refuses to set or to clear what is bound to them.
+    st.switch_page(PAGES / f"{page}.py", query_params={})
 
 
 def take_picks() -> None:

@@ -27,7 +27,7 @@ ActivationName = Literal["gelu", "relu", "silu"]
 class Stage(BaseModel):
     """Base of all stages: frozen, and an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
 class DataConfig(Stage):
@@ -263,7 +263,9 @@ def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
         value = text.strip()
     expected = RunConfig.model_fields.get(stage)
     fields = getattr(expected.annotation, "model_fields", {}) if expected else {}
-    if field in fields and fields[field].annotation in (str, str | None) and value is not None:
+    if field not in fields:
+        raise UserError(f"{stage}.{field}", "there is no such setting.", _nearest(f"{stage}.{field}"))
+    if fields[field].annotation in (str, str | None) and value is not None:
         value = text.strip().strip('"')
     return {stage: {field: value}}
 

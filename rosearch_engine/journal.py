@@ -46,7 +46,8 @@ class Journal:
         self._front = Front()
         self._tells = 0
         self._describe_run()
-        rows = store.candidates(run_id) or self._add_baselines()
+        rows = store.candidates(run_id)
+        rows += self._add_baselines(have=len(rows))
         baselines = {row["digest"] for row in rows if row["origin"] == BASELINE}
         self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, seen=set(baselines))
         self._replay(rows)
@@ -57,6 +58,7 @@ class Journal:
 
     def next(self) -> Candidate | None:
         """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
+        self._measure_teacher_once()
         if not self._queue:
             if self._asked - self._baselines >= self._config.search.candidates:
                 return None
@@ -65,8 +67,9 @@ class Journal:
             if proposal is None:
                 self._store.log(self._run_id, "exhausted", "every architecture of the space has been tried")
                 return None
-            self._add(number, proposal.genome, proposal.origin, proposal.parents, proposal.change)
-            self._queue.extend(self._store.candidates(self._run_id)[-1:])
+            row = self._add(number, proposal.genome, proposal.origin, proposal.parents, proposal.change)
+            self._asked = number
+            self._queue.append(row)
         candidate = Candidate(self._queue.popleft(), self._config.search.seed)
         self._progress.tell(student=label(candidate.number))
         return candidate
@@ -103,22 +106,24 @@ class Journal:
         self._done += 1
         self._report()
 
-    def measure_teacher_once(self) -> None:
+    def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""
-        if self._store.teacher_measurement(self._run_id) is None:
+        if self._done and self._store.teacher_measurement(self._run_id) is None:
             self._progress.tell(student="teacher")
             what, results = evaluate_teacher(self._bench, self._progress)
             row = measurement(what, self._config.teacher.seed, self._bench)
             self._store.measure(self._run_id, None, row, [example(result) for result in results])
 
-    def _add_baselines(self) -> list[dict[str, Any]]:
+    def _add_baselines(self, have: int) -> list[dict[str, Any]]:
+        """Queue the plain chains that are not there yet: they come first, so `have` rows tell how far that got."""
         chains = dict.fromkeys(self._bench.space.chain(layers) for layers in range(1, self._config.search.chains + 1))
-        for number, genome in enumerate(chains, start=1):
+        return [
             self._add(number, genome, BASELINE, (), f"plain chain of {len(genome.nodes)} transformer layers")
-        return self._store.candidates(self._run_id)
+            for number, genome in list(enumerate(chains, start=1))[have:]
+        ]
 
-    def _add(self, number: int, genome: Genome, origin: str, parents: tuple[int, ...], change: str) -> None:
-        self._store.add_candidate(
+    def _add(self, number: int, genome: Genome, origin: str, parents: tuple[int, ...], change: str) -> dict[str, Any]:
+        return self._store.add_candidate(
             self._run_id,
             number,
             genome,
@@ -128,7 +133,6 @@ class Journal:
             change=change,
             asked_after=self._tells,
         )
-        self._asked = number
 
     def _replay(self, rows: list[dict[str, Any]]) -> None:
         """Ask and tell the strategy all that it was asked and told before."""

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,14 +96,24 @@ def stop(name: str, force: bool = False) -> State:
     process = live_process(run)
     if process is not None:
         if force:
-            for one in [*process.children(recursive=True), process]:
-                one.kill()
-            process.wait(10)
+            _kill(process)
             ending = {"reason": "stopped", "message": "killed on request", "time": time.time()}
             store.update_run(run["id"], exit=ending)
         else:
-            process.send_signal(signal.SIGTERM)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGTERM)
     return state(store.run(name))
+
+
+def _kill(process: psutil.Process, within: float = 10.0) -> None:
+    """Kill a process and its children, and wait until it works no more, be it a zombie that its parent forgot."""
+    with suppress(psutil.NoSuchProcess):
+        for one in [*process.children(recursive=True), process]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        deadline = time.monotonic() + within
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def state(run: dict[str, Any]) -> State:
@@ -119,7 +130,8 @@ def state(run: dict[str, Any]) -> State:
     elif run["pid"] is None:
         return "queued" if now - run["created"] < START_WITHIN else "lost"
     elif live_process(run) is None:
-        return "lost"
+        # Asked to stop before it could hear: its modules were still loading.
+        return "stopped" if run["stop_requested"] else "lost"
     if run["stop_requested"]:
         return "stopping"
     if run["heartbeat"] is None:

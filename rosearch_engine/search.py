@@ -36,4 +36,3 @@ def search(name: str, progress: Progress | None = None) -> None:
                 journal.fail(candidate, error)
             else:
                 journal.finish(candidate, evaluation)
-            journal.measure_teacher_once()

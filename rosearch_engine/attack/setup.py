@@ -23,7 +23,7 @@ def textattack() -> ModuleType:
         UserError: if the stop words, without which it cannot be imported, are missing.
     """
     resources.require("stopwords")
-    os.environ["NLTK_DATA"] = str(resources.nltk_data())
+    _put_first(str(resources.nltk_data()))
     _mark_as_installed()
     import nltk
 
@@ -52,6 +52,12 @@ def no_downloads() -> Iterator[None]:
         yield
     finally:
         nltk.download = kept
+
+
+def _put_first(folder: str) -> None:
+    """Have NLTK look there first; the user's own folders stay, since more may be copied from them later."""
+    others = [place for place in os.environ.get("NLTK_DATA", "").split(os.pathsep) if place not in ("", folder)]
+    os.environ["NLTK_DATA"] = os.pathsep.join([folder, *others])
 
 
 def _mark_as_installed() -> None:

@@ -168,8 +168,8 @@ class Store:
         parents: Sequence[int],
         change: str,
         asked_after: int,
-    ) -> int:
-        """Queue an architecture; returns its id."""
+    ) -> dict[str, Any]:
+        """Queue an architecture; returns its row."""
         with self.transaction() as session:
             candidate = Candidate(
                 run_id=run_id,
@@ -184,7 +184,8 @@ class Store:
             )
             session.add(candidate)
             session.flush()
-            return candidate.id
+            session.refresh(candidate)
+            return _plain(candidate)
 
     def fail_candidate(self, candidate_id: int, told: int | None, error: str) -> None:
         """Mark a candidate that could not be trained or attacked; the search goes on without it."""

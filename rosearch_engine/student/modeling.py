@@ -36,7 +36,6 @@ class RoSearchConfig(PretrainedConfig):
         edges: list[list[int]] | None = None,
         merge: str = "mean",
         pooling: str = "mean",
-        dropout: float = 0.1,
         layer_norm_eps: float = 1e-12,
         **kwargs: Any,
     ) -> None:
@@ -51,7 +50,6 @@ class RoSearchConfig(PretrainedConfig):
         self.edges = edges or []
         self.merge = merge
         self.pooling = pooling
-        self.dropout = dropout
         self.layer_norm_eps = layer_norm_eps
 
 
@@ -66,14 +64,13 @@ class Embedding(nn.Module):
         self.positions = nn.Embedding(config.max_position_embeddings, width)
         self.types = nn.Embedding(config.type_vocab_size, width) if config.type_vocab_size else None
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, ids: torch.Tensor, types: torch.Tensor | None) -> torch.Tensor:
         """ids `(batch, length)` -> states `(batch, length, width)`."""
         states = self.expand(self.words(ids)) + self.positions.weight[: ids.shape[1]]
         if self.types is not None:
             states = states + (self.types.weight[0] if types is None else self.types(types))
-        return self.dropout(self.norm(states))
+        return self.norm(states)
 
 
 class Attention(nn.Module):
@@ -88,7 +85,6 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, inner)
         self.out = nn.Linear(inner, width)
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
@@ -99,7 +95,7 @@ class Attention(nn.Module):
         )
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
         mixed = mixed.transpose(1, 2).reshape(batch, length, -1)
-        return self.norm(x + self.dropout(self.out(mixed)))
+        return self.norm(x + self.out(mixed))
 
 
 class FeedForward(nn.Module):
@@ -111,11 +107,10 @@ class FeedForward(nn.Module):
         self.outer = nn.Linear(neurons, config.hidden_size)
         self.activation = getattr(F, activation)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """x `(batch, length, width)` -> `(batch, length, width)`."""
-        return self.norm(x + self.dropout(self.outer(self.activation(self.inner(x)))))
+        return self.norm(x + self.outer(self.activation(self.inner(x))))
 
 
 class Transformer(nn.Module):
@@ -141,14 +136,13 @@ class Convolution(nn.Module):
         self.pointwise = nn.Linear(width, width)
         self.activation = getattr(F, activation)
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
         # Padding must read as silence, or a sentence's result would depend on its batch.
         quiet = (x * mask[..., None].to(x.dtype)).transpose(1, 2)
         mixed = self.pointwise(self.activation(self.depthwise(quiet).transpose(1, 2)))
-        return self.norm(x + self.dropout(mixed))
+        return self.norm(x + mixed)
 
 
 class Identity(nn.Module):

@@ -80,7 +80,7 @@ def fill(name: str, students: int = 40, seed: int = 0, finished: bool = True) ->
         price = cost(genome, FRAME)
         candidate = store.add_candidate(
             run_id, number, genome, price, origin=origin, parents=parents, change=change, asked_after=number
-        )
+        )["id"]
         if number == 7:
             store.fail_candidate(candidate, number, "out of memory: batch of 64 did not fit")
             continue

@@ -109,6 +109,15 @@ def test_a_run_without_students_yet_is_no_error(home: Path) -> None:
         assert not app.error
 
 
+def test_a_run_that_died_without_a_student_is_not_what_a_visitor_sees_first(run_id: int) -> None:
+    from rosearch_engine.config import RunConfig
+
+    store = Store.write()
+    dead = store.create_run("dead", RunConfig())
+    store.update_run(dead, exit={"reason": "crashed", "message": "", "time": 0.0})
+    assert open_page().session_state["run"] == "demo"
+
+
 def test_a_damaged_database_is_a_message(home: Path) -> None:
     (home / "rosearch.db").write_bytes(b"this is no database" * 100)
     app = open_page()
@@ -122,6 +131,16 @@ def test_overview_lists_every_run_with_its_true_state(run_id: int) -> None:
     table = open_page().dataframe[0].value.set_index("run")
     assert dict(table["state"]) == {"demo": "finished", "live": "running"}
     assert table.loc["demo", "students"] == 15
+
+
+@pytest.mark.parametrize(("button", "title"), [("next.front", "Front"), ("next.attack", "Attack")])
+def test_a_next_step_opens_its_page_with_the_student_in_hand(run_id: int, button: str, title: str) -> None:
+    app = open_page(run="demo", student="s0003")
+    app.button(key=button).click().run()
+    assert not app.exception
+    assert app.title[0].value == title
+    assert app.session_state["student"] == "s0003"
+    assert app.query_params["student"] == "s0003"
 
 
 def test_a_row_of_the_runs_takes_that_run_in_hand(run_id: int) -> None:
@@ -187,7 +206,7 @@ def _measure_one_more(run_id: int) -> None:
     genome = Genome.from_dict(store.candidates(run_id)[2]["genome"])
     added = store.add_candidate(
         run_id, 50, genome, cost(genome, FRAME), origin="sample", parents=[], change="", asked_after=6
-    )
+    )["id"]
     store.finish_candidate(
         added,
         50,
@@ -278,7 +297,7 @@ def test_start_takes_the_form_and_watches_the_new_run(
     assert not app.exception
     name, settings = started[0]
     assert name == "demo-1"
-    assert settings == config.build("demo", settings=["search.candidates=5"])
+    assert settings == config.build("demo", settings=["search.candidates=5", "attack.recipe=pwws"])
     assert app.session_state["run"] == "demo-1"
     assert app.session_state["panel"] == "Watch"
 
@@ -289,6 +308,7 @@ def test_a_taken_or_impossible_name_is_refused_in_words(
     from app import setup
 
     monkeypatch.setattr(setup, "missing", lambda settings: [])
+    monkeypatch.setattr(process, "settle", lambda recipe: recipe)
     for name in ("demo", "../etc"):
         app = open_page("search")
         next(box for box in app.text_input if box.label == "Name of the run").set_value(name)
@@ -302,7 +322,7 @@ def test_what_is_missing_blocks_the_start_and_names_the_command(home: Path) -> N
     from app import setup
     from rosearch_engine import config, resources
 
-    lacking = {status.name for status in setup.missing(config.RunConfig())}
+    lacking = {status.name for status in setup.missing(config.build(settings=["attack.recipe=pwws"]))}
     absent = {status.name for status in resources.status() if not status.ready}
     assert lacking == absent & {"movie-reviews", "minilm", "stopwords", "wordnet"}
     app = open_page("search")

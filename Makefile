@@ -1,0 +1,70 @@
+# Everything here works from a fresh clone; `make` alone lists the targets.
+# Paths are relative, so that a folder's name may hold spaces.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help app test venv setup setup-dev fetch lint format clean
+
+ADDRESS ?= localhost
+PORT ?=
+
+PYTHON := .venv/bin/python
+IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+
+# $(call install,stamp,requirement files). The stamp holds the checksum of what was installed: a changed file, and
+# nothing else, installs again. pip undoes an install that fails, not one that is killed: then the mark stays.
+define install
+@sum=$$(cat $(2) requirements.lock | cksum); [ "$$(cat .venv/$(1) 2>/dev/null)" = "$$sum" ] || { \
+	touch .venv/installing && \
+	$(PYTHON) -m pip install --no-input --disable-pip-version-check $(2:%=-r %) -c requirements.lock || \
+	{ [ $$? -gt 2 ] || rm -f .venv/installing; exit 1; }; \
+	rm -f .venv/installing && echo "$$sum" > .venv/$(1); }
+endef
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+
+app: setup fetch ## Install, fetch the default resources and open the app (PORT=8501 ADDRESS=localhost)
+	@exec $(PYTHON) -m streamlit run app/main.py --server.address=$(ADDRESS) $(if $(PORT),--server.port=$(PORT)) \
+		--server.showEmailPrompt=false --browser.gatherUsageStats=false
+
+test: setup-dev fetch lint ## Install, fetch, lint and run all tests
+	@$(PYTHON) -m pytest
+
+setup: venv ## Install what the app and the command line need into .venv
+	$(call install,installed-app,requirements.txt)
+	@$(PYTHON) -c 'import pygraphviz' 2>/dev/null || echo "Architectures will be drawn with a simpler layout:" \
+		"Graphviz's system libraries are missing (Debian: apt-get install libglib2.0-0 libxext6 libxrender1)."
+
+setup-dev: setup ## The same, and what the tests need
+	$(call install,installed-dev,requirements.txt requirements-dev.txt)
+
+# A .venv that is half made, was moved with its folder, or holds an install that was killed is made anew.
+venv:
+	@if [ ! -e .venv/installing ] && grep -qsF "$(CURDIR)/.venv" .venv/bin/activate && \
+		$(PYTHON) -c 'import pip; $(IS_FIT)' 2>/dev/null; then exit 0; fi; \
+	for python in python3.11 python3.12 python3; do \
+		$$python -c '$(IS_FIT)' 2>/dev/null || continue; \
+		if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "$$python lacks its venv module. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+		fi; \
+		echo "Making .venv with $$python"; \
+		exec $$python -m venv --clear .venv; \
+	done; \
+	echo "Python 3.11 or 3.12 is needed; python3.11, python3.12 and python3 were tried." >&2; exit 1
+
+fetch: setup ## Fetch the default resources: teacher weights, sentences, word lists
+	@$(PYTHON) -m rosearch_engine fetch || echo "Going on without what is missing; try again later with: make fetch"
+
+lint: setup-dev ## Check style, types and the import rules
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup-dev ## Put the code in order
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find app pages rosearch_engine tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

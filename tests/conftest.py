@@ -1,0 +1,246 @@
+"""What the tests share: real sentences, a tiny teacher, a finished tiny run, and the command line in this process.
+
+Nothing here asks a network or touches the user's own home folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+# Before torch is imported, here and in every child: equal sums need an equal number of threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import pandas as pd
+import pytest
+
+from rosearch_engine import resources
+from rosearch_engine.config import RunConfig, build
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+CALM = "calm"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder for one test."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("ROSEARCH_HOME", str(folder))
+    monkeypatch.delenv("ROSEARCH_STORE", raising=False)
+    return folder
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A home folder that outlives a test, real sentences, an encoder to fine-tune, and settings for a tiny run."""
+
+    home: Path
+    data: Path
+    encoder: Path
+    nltk_data: str
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        return {"ROSEARCH_HOME": str(self.home), "NLTK_DATA": self.nltk_data}
+
+    @cached_property
+    def settings(self) -> list[str]:
+        """Settings of a run that takes seconds and leaves nothing out."""
+        return [
+            f"data.name={self.data}",
+            "data.validation=150",
+            "data.search_attack=60",
+            "data.held_out=60",
+            f"teacher.name={self.encoder}",
+            "teacher.epochs=6",
+            "teacher.learning_rate=0.003",
+            "distil.epochs=2",
+            "distil.batch=32",
+            "distil.learning_rate=0.003",
+            "space.max_nodes=3",
+            "space.ranks=[8,16]",
+            "attack.recipe=pwws",
+            "attack.sentences=12",
+            "search.chains=1",
+            "search.population=2",
+            "search.candidates=5",
+        ]
+
+    @cached_property
+    def config(self) -> RunConfig:
+        return build("standard", None, self.settings)
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.delenv("ROSEARCH_STORE", raising=False)
+            yield
+
+
+@pytest.fixture(scope="session")
+def _workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    folder = tmp_path_factory.mktemp("workshop")
+    nltk_data = _nltk_data(folder / "home")
+    data = folder / "sentences.csv"
+    rows = _sentences()
+    rows.to_csv(data, index=False)
+    encoder = folder / "encoder"
+    make_encoder(encoder, list(rows["sentence"]), list(rows["label"]))
+    return Workshop(folder / "home", data, encoder, nltk_data)
+
+
+@pytest.fixture
+def workshop(_workshop: Workshop) -> Iterator[Workshop]:
+    """The workshop, with its home folder in force during the test."""
+    with _workshop.entered():
+        yield _workshop
+
+
+@pytest.fixture(scope="session")
+def bench(_workshop: Workshop) -> Any:
+    """The workshop's data, fine-tuned teacher, its outputs and a ready attack, as a search prepares them."""
+    from rosearch_engine.evaluate import prepare
+    from rosearch_engine.progress import Progress
+
+    with _workshop.entered():
+        return prepare(_workshop.config, Progress())
+
+
+@pytest.fixture(scope="session")
+def _calm(_workshop: Workshop) -> str:
+    with _workshop.entered():
+        settings = [part for setting in _workshop.settings for part in ("--set", setting)]
+        answer = rosearch("search", "--run", CALM, "--json", *settings)
+        assert answer.code == 0, answer.err
+        return CALM
+
+
+@pytest.fixture
+def calm(_calm: str, workshop: Workshop) -> str:
+    """Name of a run that was searched to its end without a disturbance, by the command line."""
+    return _calm
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def rosearch(*arguments: str) -> Answer:
+    """Run a command of the command line in this process."""
+    from rosearch_engine.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["rosearch", *arguments])
+        patch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as end:
+            main()
+    code = end.value.code
+    return Answer(code if isinstance(code, int) else 0 if code is None else 1, out.getvalue(), err.getvalue())
+
+
+def make_encoder(folder: Path, sentences: list[str], labels: list[int]) -> None:
+    """Write a BERT of two layers x 32 without a classifier, and its own vocabulary.
+
+    Its word vectors are those of a bag-of-words classifier, so that a few passes of fine-tuning suffice.
+    """
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    pieces = BertWordPieceTokenizer(lowercase=True)
+    pieces.train_from_iterator(sentences, vocab_size=2000, min_frequency=2, show_progress=False)
+    folder.mkdir(parents=True)
+    pieces.save_model(str(folder))
+    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=512)
+    tokenizer.save_pretrained(folder)
+    coded = tokenizer(sentences, padding=True, return_tensors="pt")["input_ids"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        words, classifier = torch.nn.EmbeddingBag(len(tokenizer), 32, padding_idx=0), torch.nn.Linear(32, 2)
+        optimiser = torch.optim.Adam([*words.parameters(), *classifier.parameters()], lr=0.05)
+        for _ in range(30):
+            loss = torch.nn.functional.cross_entropy(classifier(words(coded)), torch.tensor(labels))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        model = BertModel(
+            BertConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                intermediate_size=64,
+            )
+        )
+        model.embeddings.word_embeddings.weight.data.copy_(words.weight)
+    model.save_pretrained(folder)
+
+
+def _nltk_data(home: Path) -> str:
+    """A folder with the stop words and WordNet, of this machine; skips where there is none."""
+    places = [SHARED / "nltk_data", *map(Path, filter(None, os.environ.get("NLTK_DATA", "").split(os.pathsep)))]
+    places.append(Path(os.environ.get("ROSEARCH_HOME") or "~/.rosearch").expanduser() / "resources" / "nltk_data")
+    for place in filter(Path.is_dir, places):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ROSEARCH_HOME", str(home))
+            patch.setenv("NLTK_DATA", str(place))
+            if resources.is_ready("stopwords") and resources.is_ready("wordnet"):
+                return str(place)
+    pytest.skip("stop words and WordNet are not on this machine; get them with: python -m rosearch_engine fetch")
+
+
+def _sentences() -> pd.DataFrame:
+    """2,000 sentences of film reviews with their class; plainer ones of our own where the shared data is not there."""
+    file = SHARED / "sst2" / "train.tsv.gz"
+    if not file.exists():
+        return _own_sentences()
+    rows = pd.read_csv(file, sep="\t", quoting=3)
+    long_enough = rows[rows["sentence"].str.split().str.len().between(6, 20)]
+    return long_enough.drop_duplicates("sentence").sample(2000, random_state=0)[["sentence", "label"]]
+
+
+def _own_sentences() -> pd.DataFrame:
+    good = "charming funny warm honest clever moving fresh gripping tender brilliant lively graceful".split()
+    bad = "dull clumsy stale hollow tedious shallow noisy lifeless bland awkward dreary pointless".split()
+    subjects = "the plot,the first half,this comedy,her latest film,the acting,the script,every scene,the music".split(
+        ","
+    )
+    frames = [
+        "{subject} is {first} and rather {second}",
+        "we found {subject} {first} , even {second} at times",
+        "{subject} turns out {first} from the start , and {second} at the end",
+        "for all its length , {subject} stays {first} and {second}",
+        "my friends thought {subject} {first} , I would say {second}",
+        "{subject} feels {first} again and again , a {second} way to spend an evening",
+    ]
+    draw = random.Random(0)
+    rows: dict[str, int] = {}
+    while len(rows) < 1500:
+        label = draw.randrange(2)
+        first, second = draw.sample(good if label else bad, 2)
+        rows[draw.choice(frames).format(subject=draw.choice(subjects), first=first, second=second)] = label
+    return pd.DataFrame({"sentence": list(rows), "label": list(rows.values())})

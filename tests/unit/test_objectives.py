@@ -1,0 +1,64 @@
+"""Measurements become objectives; intervals are Wilson's."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rosearch_engine.config import ObjectivesConfig
+from rosearch_engine.objectives import FAILED, fitness, saved, vector, wilson
+
+shares = st.floats(0, 1)
+
+
+def test_saved_is_the_share_of_weights_done_without() -> None:
+    assert saved(5.0) == pytest.approx(0.8)
+    assert saved(1.0) == 0.0
+    assert saved(0.5) == 0.0
+    assert saved(float("inf")) == 1.0
+
+
+def test_the_vector_is_robustness_accuracy_saved() -> None:
+    student = {"robustness": 0.4, "accuracy": 0.9, "compression": 4.0, "name": "s0001"}
+    assert vector(student) == pytest.approx([0.4, 0.9, 0.75])
+
+
+@given(st.tuples(shares, shares, shares), st.floats(0.1, 10))
+def test_fitness_is_a_weighted_mean(values: tuple[float, float, float], scale: float) -> None:
+    objectives = np.array(values)
+    config = ObjectivesConfig(robustness=1.0, accuracy=2.0, compression=0.5)
+    scaled = ObjectivesConfig(robustness=scale, accuracy=2 * scale, compression=0.5 * scale)
+    expected = (values[0] + 2 * values[1] + 0.5 * values[2]) / 3.5
+    assert fitness(objectives, config) == pytest.approx(expected)
+    assert fitness(objectives, scaled) == pytest.approx(expected)
+
+
+def test_all_weights_may_be_zero() -> None:
+    nothing = ObjectivesConfig(robustness=0, accuracy=0, compression=0)
+    assert fitness(np.ones(3), nothing) == 0.0
+
+
+def test_a_failed_student_is_worse_than_any_measured_one() -> None:
+    worst = vector({"robustness": 0.0, "accuracy": 0.01, "compression": 1.0})
+    assert (worst >= FAILED).all()
+    assert fitness(worst, ObjectivesConfig()) > fitness(FAILED, ObjectivesConfig())
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_agrees_with_its_formula(drawn: tuple[int, int]) -> None:
+    held, n = drawn
+    z, p = 1.959963984540054, held / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = wilson(held, n)
+    assert low == pytest.approx(middle - half, abs=1e-9)
+    assert high == pytest.approx(middle + half, abs=1e-9)
+    assert 0.0 <= low <= p <= high <= 1.0
+
+
+def test_nothing_attacked_says_nothing() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)

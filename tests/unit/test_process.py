@@ -1,0 +1,203 @@
+"""A run's true state, whatever its process did or failed to say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from rosearch_engine import process
+from rosearch_engine.config import RunConfig
+from rosearch_engine.custody import in_charge
+from rosearch_engine.errors import UserError
+from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.store import Store
+
+SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return Store.write()
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does nothing."""
+    started = subprocess.Popen(SLEEP, stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    started.stdout.readline()
+    yield started
+    started.kill()
+    started.wait()
+
+
+def run_with(store: Store, **values: Any) -> dict[str, Any]:
+    run_id = store.create_run("mine", RunConfig())
+    if values:
+        store.update_run(run_id, **values)
+    return store.run("mine")
+
+
+def alive(pid: int) -> dict[str, Any]:
+    """The record of a living process that beats."""
+    return {
+        "pid": pid,
+        "process_created": psutil.Process(pid).create_time(),
+        "host": socket.gethostname(),
+        "heartbeat": time.time(),
+    }
+
+
+def test_a_new_run_is_queued_and_then_lost(store: Store) -> None:
+    assert process.state(run_with(store)) == "queued"
+    old = store.run("mine") | {"created": time.time() - process.START_WITHIN - 1}
+    assert process.state(old) == "lost"
+
+
+def test_started_but_silent_is_queued(store: Store, child: subprocess.Popen[bytes]) -> None:
+    assert process.state(run_with(store, **alive(child.pid) | {"heartbeat": None})) == "queued"
+
+
+def test_alive_and_beating_is_running(store: Store, child: subprocess.Popen[bytes]) -> None:
+    assert process.state(run_with(store, **alive(child.pid))) == "running"
+
+
+def test_alive_without_a_beat_is_stalled(store: Store, child: subprocess.Popen[bytes]) -> None:
+    late = time.time() - process.STALLED_AFTER - 1
+    assert process.state(run_with(store, **alive(child.pid) | {"heartbeat": late})) == "stalled"
+
+
+def test_asked_to_stop_is_stopping(store: Store, child: subprocess.Popen[bytes]) -> None:
+    assert process.state(run_with(store, **alive(child.pid), stop_requested=time.time())) == "stopping"
+
+
+def test_killed_is_lost_even_while_a_zombie(store: Store, child: subprocess.Popen[bytes]) -> None:
+    run = run_with(store, **alive(child.pid))
+    os.kill(child.pid, signal.SIGKILL)
+    zombie = psutil.Process(child.pid)
+    while zombie.status() != psutil.STATUS_ZOMBIE:
+        pass
+    assert process.state(run) == "lost"
+    child.wait()
+    assert process.state(run) == "lost"
+
+
+def test_another_process_of_the_same_number_is_not_it(store: Store, child: subprocess.Popen[bytes]) -> None:
+    record = alive(child.pid)
+    assert process.state(run_with(store, **record | {"process_created": record["process_created"] - 100})) == "lost"
+
+
+def test_a_run_of_another_machine_is_judged_by_its_beat(store: Store) -> None:
+    run = run_with(store, pid=1, process_created=0.0, host="elsewhere", heartbeat=time.time())
+    assert process.state(run) == "running"
+    assert process.state(run | {"heartbeat": time.time() - process.STALLED_AFTER - 1}) == "lost"
+    with pytest.raises(UserError, match="elsewhere"):
+        process.stop("mine")
+
+
+@pytest.mark.parametrize("reason", ["finished", "stopped", "crashed"])
+def test_an_exit_record_is_believed(store: Store, child: subprocess.Popen[bytes], reason: str) -> None:
+    run = run_with(store, **alive(child.pid), exit={"reason": reason, "message": "", "time": 0.0})
+    assert process.state(run) == reason
+    assert process.state(run | {"recorded": True}) == "recorded"
+
+
+def test_stop_asks_and_then_kills(store: Store, child: subprocess.Popen[bytes]) -> None:
+    run_with(store, **alive(child.pid))
+    assert process.stop("mine") in ("stopping", "lost")
+    assert child.wait(10) == -signal.SIGTERM
+    with pytest.raises(UserError, match="not running"):
+        process.stop("mine")
+
+
+def test_a_forced_stop_does_not_wait_for_a_parent_that_never_looks(store: Store) -> None:
+    """The app's process starts a search and does not reap it: killed by another process it stays a zombie."""
+    program = f"import subprocess, time; print(subprocess.Popen({SLEEP!r}).pid, flush=True); time.sleep(600)"
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    try:
+        assert parent.stdout is not None
+        run_with(store, **alive(int(parent.stdout.readline())))
+        assert process.stop("mine", force=True) == "stopped"
+        assert store.run("mine")["exit"]["message"] == "killed on request"
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+def test_what_is_alive_or_finished_cannot_be_resumed(store: Store, child: subprocess.Popen[bytes]) -> None:
+    run = run_with(store, **alive(child.pid))
+    with pytest.raises(UserError, match="is running"):
+        process.check_resumable(run)
+    with pytest.raises(UserError, match="nothing is left"):
+        process.check_resumable(run | {"exit": {"reason": "finished", "message": ""}})
+    process.check_resumable(run | {"exit": {"reason": "stopped", "message": ""}})
+    process.check_resumable(run | {"pid": None, "created": 0.0})
+
+
+def test_the_holder_of_a_run_says_that_it_lives_and_how_it_ended(store: Store) -> None:
+    run = run_with(store)
+    progress = Progress()
+    with in_charge(store, run, progress):
+        held = store.run("mine")
+        assert process.state(held) == "running"
+        assert held["pid"] == os.getpid()
+        progress.stage("attack", 10, "sentences")
+    ended = store.run("mine")
+    assert process.state(ended) == "finished"
+    assert ended["progress"]["stage"] == "attack"
+    assert ended["active_seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "message"),
+    [
+        (Stopped(), "stopped", ""),
+        (UserError("data.name", "it is gone.", "Bring it back."), "crashed", "data.name: it is gone. Bring it back."),
+        (ZeroDivisionError("by zero"), "crashed", "ZeroDivisionError: by zero"),
+        (KeyboardInterrupt(), "crashed", "KeyboardInterrupt: "),
+    ],
+)
+def test_every_ending_is_recorded(store: Store, error: BaseException, reason: str, message: str) -> None:
+    with pytest.raises(type(error)), in_charge(store, run_with(store), Progress()):
+        raise error
+    ended = store.run("mine")
+    assert process.state(ended) == reason
+    assert ended["exit"]["message"] == message
+    assert store.events(ended["id"])[-1]["kind"] == reason
+    process.check_resumable(ended)
+
+
+def test_signals_become_a_stop_and_are_given_back(store: Store) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    progress = Progress()
+    with pytest.raises(Stopped), in_charge(store, run_with(store), progress):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert progress.stopping
+        progress.check()
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert process.state(store.run("mine")) == "stopped"
+
+
+def test_a_run_has_one_holder(store: Store, child: subprocess.Popen[bytes]) -> None:
+    run = run_with(store, **alive(child.pid))
+    with pytest.raises(UserError, match="already being searched"), in_charge(store, run, Progress()):
+        pytest.fail("two processes held one run")
+    assert process.state(store.run("mine")) == "running"
+
+
+def test_the_log_shows_its_end(home: Path) -> None:
+    assert process.log_tail("mine") == []
+    path = process.log_path("mine")
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f"line {n} ä\n" for n in range(5000)))
+    assert process.log_tail("mine", 2) == ["line 4998 ä", "line 4999 ä"]

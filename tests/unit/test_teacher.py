@@ -1,0 +1,174 @@
+"""The teacher: fine-tuned once, kept whole, its outputs computed once and read from the disk after that."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
+
+from rosearch_engine import teacher as module
+from rosearch_engine.batching import encode_split
+from rosearch_engine.config import TeacherConfig
+from rosearch_engine.errors import UserError
+from rosearch_engine.inference import predict
+from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.teacher import obtain, outputs
+
+
+class Listener(Progress):
+    """Remembers the stages."""
+
+    def __init__(self, stop_at: str = "") -> None:
+        super().__init__()
+        self.stages: list[str] = []
+        self._stop_at = stop_at
+
+    def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
+        self.stages.append(name)
+        super().stage(name, total, unit, **facts)
+
+    def advance(self, done: int, **facts: Any) -> None:
+        if self.facts()["stage"] == self._stop_at and done > 2:
+            self.stop()
+        super().advance(done, **facts)
+
+
+def teachers(home: Path) -> list[Path]:
+    return list((home / "teachers").glob("*")) if (home / "teachers").exists() else []
+
+
+def test_an_encoder_is_fine_tuned_once(bench, workshop) -> None:
+    config = workshop.config.teacher
+    listener = Listener()
+    again = obtain(config, bench.data, listener)
+    assert "teacher fine-tuning" not in listener.stages
+    assert again.folder == bench.teacher.folder
+    assert again.folder.parent == workshop.home / "teachers"
+    assert (again.validation_logits == bench.teacher.validation_logits).all()
+    share = np.bincount(bench.data.validation.labels).max() / len(bench.data.validation)
+    assert again.accuracy > share + 0.2, "it must have learnt more than the larger class"
+
+
+def test_fine_tuning_depends_on_its_seed_alone(bench, workshop, home: Path) -> None:
+    short = workshop.config.teacher.model_copy(update={"epochs": 0.2})
+    torch.manual_seed(123)
+    first = obtain(short, bench.data, Progress())
+    torch.manual_seed(456)
+    shutil.rmtree(first.folder)
+    second = obtain(short, bench.data, Progress())
+    other = obtain(short.model_copy(update={"seed": 1}), bench.data, Progress())
+    assert first.folder.is_relative_to(home)
+    assert (first.validation_logits == second.validation_logits).all()
+    assert not (first.validation_logits == other.validation_logits).all()
+    assert first.key == second.key != other.key
+
+
+def test_a_matching_classifier_is_used_as_it_is(bench, workshop, home: Path) -> None:
+    listener = Listener()
+    found = obtain(TeacherConfig(name=str(bench.teacher.folder)), bench.data, listener)
+    assert "teacher fine-tuning" not in listener.stages
+    assert found.folder == bench.teacher.folder
+    assert teachers(home) == []
+    assert found.validation_logits == pytest.approx(bench.teacher.validation_logits)
+
+
+def test_a_classifier_of_other_classes_is_fine_tuned(bench, workshop, home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "three"
+    three = AutoModelForSequenceClassification.from_pretrained(workshop.encoder, num_labels=3)
+    three.save_pretrained(folder)
+    bench.teacher.tokenizer.save_pretrained(folder)
+    listener = Listener()
+    found = obtain(TeacherConfig(name=str(folder), epochs=0.1), bench.data, listener)
+    assert "teacher fine-tuning" in listener.stages
+    assert found.frame.classes == 2
+    assert found.validation_logits.shape[1] == 2
+
+
+def test_stopping_leaves_no_half_of_a_teacher(bench, workshop, home: Path) -> None:
+    with pytest.raises(Stopped):
+        obtain(workshop.config.teacher, bench.data, Listener(stop_at="teacher fine-tuning"))
+    assert teachers(home) == []
+
+
+def test_a_folder_made_by_another_process_meanwhile_is_as_good(tmp_path: Path) -> None:
+    with module._new_folder(tmp_path / "key") as draft:
+        (draft / "mine").touch()
+        (tmp_path / "key").mkdir()
+        (tmp_path / "key" / "theirs").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert [path.name for path in (tmp_path / "key").iterdir()] == ["theirs"]
+
+
+def test_outputs_are_what_the_teacher_says(bench, workshop) -> None:
+    said, sentences = bench.outputs, bench.sentences
+    assert isinstance(said.logits, np.memmap)
+    assert isinstance(said.hidden, np.memmap)
+    assert said.logits.shape == (len(bench.data.distillation), 2)
+    # Written in bfloat16 where the machine has it fast.
+    np.testing.assert_allclose(said.logits, predict(bench.teacher.model, sentences), rtol=0.05, atol=0.1)
+    row = 7
+    batch = sentences.batch([row], torch.device("cpu"))
+    with torch.no_grad():
+        states = bench.teacher.model(**batch, output_hidden_states=True).hidden_states
+    means = np.stack([state[0].mean(dim=0).numpy() for state in states])
+    np.testing.assert_allclose(said.hidden[row], means, rtol=0.05, atol=0.05)
+
+
+def test_outputs_are_computed_once(bench, workshop) -> None:
+    listener = Listener()
+    again = outputs(bench.teacher, bench.sentences, listener)
+    assert listener.stages == []
+    assert (again.logits == bench.outputs.logits).all()
+    fewer = encode_split(bench.data.validation, bench.teacher.tokenizer, 128)
+    outputs(bench.teacher, fewer, listener)
+    assert listener.stages == ["teacher outputs"]
+
+
+def test_what_is_no_teacher_is_said_in_plain_words(bench, workshop, home: Path, tmp_path: Path) -> None:
+    def refusal(folder: Path) -> UserError:
+        with pytest.raises(UserError) as caught:
+            obtain(TeacherConfig(name=str(folder)), bench.data, Progress())
+        assert caught.value.field == "teacher.name"
+        return caught.value
+
+    assert "not there" in refusal(tmp_path / "nowhere").problem
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refusal(empty)
+
+    damaged = tmp_path / "damaged"
+    shutil.copytree(bench.teacher.folder, damaged)
+    weights = (damaged / "model.safetensors").read_bytes()
+    (damaged / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    assert "cannot be loaded" in refusal(damaged).problem
+    (damaged / "model.safetensors").write_bytes(b"")
+    refusal(damaged)
+
+    broken = tmp_path / "broken"
+    shutil.copytree(bench.teacher.folder, broken)
+    (broken / "config.json").write_text("{")
+    refusal(broken)
+
+    wordless = tmp_path / "wordless"
+    shutil.copytree(bench.teacher.folder, wordless)
+    for name in ("tokenizer.json", "vocab.txt"):
+        (wordless / name).unlink(missing_ok=True)
+    refusal(wordless)
+
+    stranger = tmp_path / "stranger"
+    shutil.copytree(bench.teacher.folder, stranger)
+    GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=8, n_layer=1, n_head=1)).save_pretrained(stranger)
+    assert "gpt2" in refusal(stranger).problem
+    assert teachers(home) == []
+
+
+def test_the_checkpoint_names_the_classes(bench, workshop) -> None:
+    config = json.loads((bench.teacher.folder / "config.json").read_text())
+    assert config["id2label"] == {str(i): name for i, name in enumerate(bench.data.classes)}
