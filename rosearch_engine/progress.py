@@ -7,6 +7,9 @@ import time
 from typing import Any
 
 
+_START = {"stage": "starting", "done": 0, "total": 0, "unit": "", "loss": None, "student": None}
+
+
 class Stopped(Exception):
     """The job was asked to stop; what was finished before is kept."""
 
@@ -15,7 +18,7 @@ class Progress:
     """Facts about the job in hand, read from other threads; `advance` raises `Stopped` once a stop is asked for."""
 
     def __init__(self) -> None:
-        self._facts: dict[str, Any] = {}
+        self._facts: dict[str, Any] = dict(_START)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._spent: dict[str, float] = {}
@@ -53,7 +56,7 @@ class Progress:
         return self._stop.is_set()
 
     def _count_time(self) -> None:
-        now, stage = time.perf_counter(), self._facts.get("stage", "starting")
+        now, stage = time.perf_counter(), self._facts["stage"]
         self._spent[stage] = self._spent.get(stage, 0.0) + now - self._since
         self._since = now
 

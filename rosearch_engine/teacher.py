@@ -225,7 +225,7 @@ def _load(source: str, name: str, classes: tuple[str, ...]) -> tuple[PreTrainedM
 def _reading(name: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             "teacher.name",
@@ -254,7 +254,12 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     try:
         yield draft
         draft.chmod(0o755)
-        os.replace(draft, folder)
+        try:
+            os.replace(draft, folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            shutil.rmtree(draft)  # another process made the same meanwhile
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

@@ -10,7 +10,9 @@ import io
 import json
 import os
 import random
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,22 +170,24 @@ def make_encoder(folder: Path, sentences: list[str], labels: list[int]) -> None:
     Its word vectors are those of a bag-of-words classifier, so that a few passes of fine-tuning suffice.
     """
     import torch
-    from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    pieces = BertWordPieceTokenizer(lowercase=True)
-    pieces.train_from_iterator(sentences, vocab_size=2000, min_frequency=2, show_progress=False)
+    # By hand: a trained vocabulary breaks ties anew in every process.
+    counts = Counter(re.findall(r"\w+|[^\w\s]", " ".join(sentences).lower()))
+    letters = sorted(set("".join(counts)))
+    words = sorted((word for word in counts if len(word) > 1), key=lambda word: (-counts[word], word))[:1800]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{one}" for one in letters), *words]
     folder.mkdir(parents=True)
-    pieces.save_model(str(folder))
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=512)
     tokenizer.save_pretrained(folder)
     coded = tokenizer(sentences, padding=True, return_tensors="pt")["input_ids"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        words, classifier = torch.nn.EmbeddingBag(len(tokenizer), 32, padding_idx=0), torch.nn.Linear(32, 2)
-        optimiser = torch.optim.Adam([*words.parameters(), *classifier.parameters()], lr=0.05)
+        bag, classifier = torch.nn.EmbeddingBag(len(tokenizer), 32, padding_idx=0), torch.nn.Linear(32, 2)
+        optimiser = torch.optim.Adam([*bag.parameters(), *classifier.parameters()], lr=0.05)
         for _ in range(30):
-            loss = torch.nn.functional.cross_entropy(classifier(words(coded)), torch.tensor(labels))
+            loss = torch.nn.functional.cross_entropy(classifier(bag(coded)), torch.tensor(labels))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -196,7 +200,7 @@ def make_encoder(folder: Path, sentences: list[str], labels: list[int]) -> None:
                 intermediate_size=64,
             )
         )
-        model.embeddings.word_embeddings.weight.data.copy_(words.weight)
+        model.embeddings.word_embeddings.weight.data.copy_(bag.weight)
     model.save_pretrained(folder)
 
 

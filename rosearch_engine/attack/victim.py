@@ -31,9 +31,9 @@ class Victim:
 
     def probabilities(self, texts: Sequence[Text]) -> np.ndarray:
         """Class probabilities `(texts, classes)`, float64; a pair of sentences is a tuple."""
-        first = [text if isinstance(text, str) else text[0] for text in texts]
+        first = [whole(text if isinstance(text, str) else text[0]) for text in texts]
         paired = not isinstance(texts[0], str) and len(texts[0]) > 1
-        second = [text[1] for text in texts] if paired else None
+        second = [whole(text[1]) for text in texts] if paired else None
         sentences = encode(first, second, self.tokenizer, self.max_length)
         logits = np.zeros((len(texts), self.model.config.num_labels), dtype=np.float64)
         where = next(self.model.parameters()).device
@@ -42,6 +42,11 @@ class Victim:
                 batch = inputs_for(self.model, sentences.batch(rows, where))
                 logits[rows] = self.model(**batch).logits.double().cpu().numpy()
         return softmax(logits / self.temperature)
+
+
+def whole(text: str) -> str:
+    """The text with "?" for half a character (a lone surrogate), which no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

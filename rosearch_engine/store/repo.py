@@ -7,9 +7,10 @@ The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Store:
         """
         address = address or database()
         if address.startswith("sqlite:///"):
-            Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            _create(Path(address.removeprefix("sqlite:///")))
         engine = create_engine(address)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _set_pragmas)
@@ -373,6 +374,20 @@ def _set_pragmas(connection: Any, _: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _create(path: Path) -> None:
+    """Make an empty database if there is none. It appears whole: a reader never meets one without its tables."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".store-") as folder:
+        draft = Path(folder) / path.name
+        engine = create_engine(f"sqlite:///{draft}")
+        Base.metadata.create_all(engine)
+        engine.dispose()
+        with suppress(FileExistsError):
+            os.link(draft, path)
 
 
 @contextmanager
