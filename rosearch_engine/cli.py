@@ -276,7 +276,8 @@ def _print_state(name: str, as_json: bool) -> None:
         print(json.dumps(facts, indent=2))
         return
     now = facts["progress"] or {}
-    at = f" ({now.get('student') or 'preparing'}: {now['stage']} {now['done']}/{now['total']})" if now.get("total") else ""
+    who = now.get("student") or "preparing"
+    at = f" ({who}: {now['stage']} {now['done']}/{now['total']})" if now.get("total") else ""
     say(f"{name}: {facts['state']}, {facts['students']} students{at if facts['state'] == 'running' else ''}")
     if facts["exit"] and facts["exit"]["message"]:
         say(facts["exit"]["message"])

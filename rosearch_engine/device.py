@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from contextlib import AbstractContextManager, nullcontext
 
 import psutil
@@ -33,6 +36,17 @@ def describe(where: torch.device) -> str:
     if where.type == "cuda":
         return f"{torch.cuda.get_device_name(where)}, {precision}"
     return f"CPU, {torch.get_num_threads()} threads, {precision}"
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system: glibc's heap, holed by tensors of many sizes, grows from student to
+    student otherwise (measured: from 2.6 to 4.1 GB over 14 students)."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def memory_mb() -> float:

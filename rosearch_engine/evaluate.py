@@ -24,7 +24,7 @@ from rosearch_engine.attack.victim import Text, Victim
 from rosearch_engine.batching import Encoded, encode_split
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data import Dataset, Split, load
-from rosearch_engine.device import describe, device
+from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.distil.loop import Training, distil
 from rosearch_engine.genome import Genome, Space
 from rosearch_engine.inference import accuracy, predict
@@ -83,6 +83,7 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
     sentences = encode_split(data.distillation, teacher.tokenizer, teacher.max_length)
     said = outputs(teacher, sentences, progress)
     progress.stage("loading the attack")
+    release_memory()
     return Bench(
         config,
         data,
@@ -105,6 +106,7 @@ def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Eva
         OutOfMemory: if it does not fit.
         Stopped: if the progress says so.
     """
+    release_memory()
     with _told_apart_from_bugs():
         return _evaluate(genome, seed, bench, progress)
 

@@ -23,7 +23,7 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
         UserError: if the folder is not empty or cannot be written, or there is no such student.
     """
     folder = folder.expanduser().resolve()
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError("to", f"{folder} is not empty.", "Give a new folder.")
     loaded = load(store, run, student)
     if loaded.name == TEACHER:

@@ -6,7 +6,6 @@ import threading
 import time
 from typing import Any
 
-
 _START = {"stage": "starting", "done": 0, "total": 0, "unit": "", "loss": None, "student": None}
 
 

@@ -223,16 +223,14 @@ def _sentences() -> pd.DataFrame:
     if not file.exists():
         return _own_sentences()
     rows = pd.read_csv(file, sep="\t", quoting=3)
-    long_enough = rows[rows["sentence"].str.split().str.len().between(6, 20)]
+    long_enough = rows[rows["sentence"].map(lambda text: len(text.split())).between(6, 20)]
     return long_enough.drop_duplicates("sentence").sample(2000, random_state=0)[["sentence", "label"]]
 
 
 def _own_sentences() -> pd.DataFrame:
-    good = "charming funny warm honest clever moving fresh gripping tender brilliant lively graceful".split()
-    bad = "dull clumsy stale hollow tedious shallow noisy lifeless bland awkward dreary pointless".split()
-    subjects = "the plot,the first half,this comedy,her latest film,the acting,the script,every scene,the music".split(
-        ","
-    )
+    good = ["charming", "funny", "warm", "honest", "clever", "moving", "fresh", "gripping", "tender", "graceful"]
+    bad = ["dull", "clumsy", "stale", "hollow", "tedious", "shallow", "noisy", "bland", "awkward", "dreary"]
+    subjects = ["the plot", "the first half", "this comedy", "her latest film", "the acting", "the script", "the music"]
     frames = [
         "{subject} is {first} and rather {second}",
         "we found {subject} {first} , even {second} at times",

@@ -95,7 +95,8 @@ class Attacker:
 
     def __init__(self, recipe: str, query_budget: int, seed: int = 0) -> None:
         self._recipe = ready_recipe(recipe)
-        self._factory = getattr(textattack().attack_recipes, self._recipe.factory)
+        self._textattack = textattack()
+        self._factory = getattr(self._textattack.attack_recipes, self._recipe.factory)
         self._budget = query_budget
         self._seed = seed
         self._idle: list[Any] = []
@@ -147,7 +148,13 @@ class Attacker:
 
     def _new_attack(self) -> Any:
         with no_downloads():
-            return self._factory.build(_Question())
+            attack = self._factory.build(_Question())
+        swap = attack.transformation
+        if isinstance(swap, self._textattack.transformations.WordSwapWordNet):
+            # Its synonyms come out of a set: of two that read alike, another would win in every new process.
+            unordered = swap._get_replacement_words
+            swap._get_replacement_words = lambda *args, **options: sorted(unordered(*args, **options))
+        return attack
 
     def _go_on(self, job: _Job, answers: np.ndarray | None) -> None:
         """Let a sentence's attack run to its next question."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,7 +17,12 @@ from tests.property.test_genomes import assert_in_space
 SPACE = Space.of(SpaceConfig(), FRAME)
 NO_MORE_THAN_SIXTEEN = Space.of(
     SpaceConfig(
-        max_nodes=1, operations=("identity",), merges=("mean",), widths=(0.5, 1.0), ranks=(8, 16), poolings=("cls", "mean")
+        max_nodes=1,
+        operations=("identity",),
+        merges=("mean",),
+        widths=(0.5, 1.0),
+        ranks=(8, 16),
+        poolings=("cls", "mean"),
     ),
     FRAME,
 )
@@ -84,7 +89,10 @@ def test_what_was_seen_elsewhere_is_not_proposed(name: str) -> None:
 
 def many_workers(name: str, orders: np.random.Generator, asks: int = 40) -> tuple[list[Proposal], list[tuple]]:
     """Ask ahead of the tells, and tell in any order; returns the proposals and the log of what was done."""
-    one, proposals, log, open_ones = strategy(name), [], [], []
+    one: Any = strategy(name)
+    proposals: list[Proposal] = []
+    log: list[tuple[str, int]] = []
+    open_ones: list[int] = []
     while len(proposals) < asks:
         if len(open_ones) < 5 and (not open_ones or orders.random() < 0.6):
             number = len(proposals) + 1

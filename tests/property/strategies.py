@@ -29,9 +29,7 @@ def spaces(draw: st.DrawFn) -> Space:
     config = SpaceConfig(
         max_nodes=draw(st.integers(1, 12)),
         max_inputs=draw(st.integers(1, 6)),
-        operations=draw(
-            st.lists(st.sampled_from(SpaceConfig().operations), min_size=1, unique=True).map(tuple)
-        ),
+        operations=draw(st.lists(st.sampled_from(SpaceConfig().operations), min_size=1, unique=True).map(tuple)),
         merges=draw(st.sampled_from([("mean",), ("gates",), ("mean", "gates")])),
     )
     return Space.of(config, FRAME)

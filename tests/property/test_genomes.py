@@ -75,9 +75,7 @@ def test_equal_digest_means_isomorphic(drawn: tuple[Space, Genome], seed: int) -
         other.pooling,
         other.merge,
     )
-    isomorphic = same_globals and nx.is_isomorphic(
-        genome.graph(), other.graph(), node_match=lambda a, b: a == b
-    )
+    isomorphic = same_globals and nx.is_isomorphic(genome.graph(), other.graph(), node_match=lambda a, b: a == b)
     assert (genome.digest == other.digest) == isomorphic
 
 

@@ -122,9 +122,9 @@ def test_an_attacker_keeps_nothing_from_one_victim_to_the_next(
 def test_random_recipes_follow_their_seed_and_leave_the_dice_alone(bench, student: Victim) -> None:
     sentences = some(bench, 6)
     np.random.seed(11)
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state(legacy=True)[1].copy()  # type: ignore[index]
     first = Attacker("deepwordbug", NO_LIMIT, seed=1).attack(student, sentences)
-    assert (np.random.get_state()[1] == before).all()
+    assert (np.random.get_state(legacy=True)[1] == before).all()  # type: ignore[index]
     np.random.seed(12)
     assert facts(Attacker("deepwordbug", NO_LIMIT, seed=1).attack(student, sentences)) == facts(first)
     assert facts(Attacker("deepwordbug", NO_LIMIT, seed=2).attack(student, sentences)) != facts(first)

@@ -1,4 +1,4 @@
-"""Settings: layered in order, read from the command line as their field means them, refused with a name and a remedy."""
+"""Settings: layered in order, read as their field means them, refused with a name and a remedy."""
 
 from __future__ import annotations
 

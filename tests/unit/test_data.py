@@ -28,15 +28,12 @@ SHARED = ROOT.parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not here")
 
 
-def rows(
-    count: int, classes: tuple = ("good", "bad"), text: str = "text", label: str = "label"
-) -> list[dict]:
+def rows(count: int, classes: tuple = ("good", "bad"), text: str = "text", label: str = "label") -> list[dict]:
     """Different sentences of 3 to 12 words, the classes in turn."""
     draw = random.Random(count)
     return [
         {
-            text: f"number {i} "
-            + " ".join(draw.choices(["film", "plot", "Cast", "null", "the"], k=1 + i % 10)),
+            text: f"number {i} " + " ".join(draw.choices(["film", "plot", "Cast", "null", "the"], k=1 + i % 10)),
             label: classes[i % len(classes)],
         }
         for i in range(count)
@@ -81,9 +78,7 @@ def problem(path: Path | str, **values) -> UserError:
 def test_every_format_gives_the_same_rows(suffix, tmp_path):
     table = rows(60)
     parts = everything(write(tmp_path / f"mine{suffix}", table))
-    found = {
-        text: label for part in parts.values() for text, label in zip(part.texts, part.labels, strict=True)
-    }
+    found = {text: label for part in parts.values() for text, label in zip(part.texts, part.labels, strict=True)}
     assert found == {row["text"]: ["bad", "good"].index(row["label"]) for row in table}
 
 
@@ -179,9 +174,7 @@ def test_names_of_the_hub(name, expected):
 # Columns and classes
 
 
-@pytest.mark.parametrize(
-    ("text", "label"), [("Review", "Sentiment"), ("content", "stars"), ("sentence", "target")]
-)
+@pytest.mark.parametrize(("text", "label"), [("Review", "Sentiment"), ("content", "stars"), ("sentence", "target")])
 def test_columns_are_found_by_name(text, label, tmp_path):
     table = [{"id": i, **row} for i, row in enumerate(rows(60, text=text, label=label))]
     assert data.load(config(write(tmp_path / "mine.csv", table))).columns == data.Columns(text, None, label)
@@ -189,9 +182,7 @@ def test_columns_are_found_by_name(text, label, tmp_path):
 
 def test_columns_are_found_by_content(tmp_path):
     table = [{"n": i, "short": f"s{i}", **row} for i, row in enumerate(rows(80, text="what", label="kind"))]
-    assert data.load(config(write(tmp_path / "mine.csv", table))).columns == data.Columns(
-        "what", None, "kind"
-    )
+    assert data.load(config(write(tmp_path / "mine.csv", table))).columns == data.Columns("what", None, "kind")
 
 
 @pytest.mark.parametrize(
@@ -253,9 +244,7 @@ some_tables = st.fixed_dictionaries(
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=some_tables)
 def test_parts_are_disjoint_long_enough_and_the_same_again(drawn, tmp_path):
-    settings_of_split = {
-        k: drawn[k] for k in ("seed", "min_words", "search_attack", "held_out", "validation")
-    }
+    settings_of_split = {k: drawn[k] for k in ("seed", "min_words", "search_attack", "held_out", "validation")}
     settings_of_split["limit"] = drawn["limit"]
     table = rows(drawn["count"], classes=tuple(f"c{i}" for i in range(drawn["classes"])))
     table += [{**row, "text": f"  {row['text'].upper()} "} for row in table[: drawn["repeats"]]]
@@ -307,9 +296,7 @@ def test_the_held_out_set_is_not_part_of_the_dataset(tmp_path):
     path = write(tmp_path / "mine.csv", rows(300))
     dataset = data.load(config(path))
     held_out = data.load_held_out(config(path))
-    readable = {
-        text for part in vars(dataset).values() if isinstance(part, data.Split) for text in part.texts
-    }
+    readable = {text for part in vars(dataset).values() if isinstance(part, data.Split) for text in part.texts}
     assert len(held_out) == dataset.counts["held_out"] == 45
     assert not readable & set(held_out.texts)
 
@@ -419,9 +406,7 @@ def test_no_label_column(tmp_path):
 
 def test_two_possible_label_columns_are_not_guessed(tmp_path):
     table = [{"one": i % 2, "two": i % 3, "text": row["text"]} for i, row in enumerate(rows(60))]
-    assert (
-        "several columns could be the class: one, two" in problem(write(tmp_path / "mine.csv", table)).problem
-    )
+    assert "several columns could be the class: one, two" in problem(write(tmp_path / "mine.csv", table)).problem
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from rosearch_engine.front import Front, hypervolume, hypervolume_curve, knee, non_dominated
 
 # Few different values, so that ties and equal students are common.
-students = st.lists(
+students: st.SearchStrategy[np.ndarray] = st.lists(
     st.tuples(*[st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])] * 3), min_size=1, max_size=12
 ).map(np.array)
 
@@ -58,7 +60,7 @@ def test_hypervolume_of_known_boxes() -> None:
 def test_hypervolume_only_grows(objectives: np.ndarray) -> None:
     curve = hypervolume_curve(list(objectives))
     assert len(curve) == len(objectives)
-    assert all(b >= a - 1e-12 for a, b in zip(curve, curve[1:], strict=False))
+    assert all(b >= a - 1e-12 for a, b in itertools.pairwise(curve))
     assert curve[-1] == pytest.approx(hypervolume(objectives))
 
 

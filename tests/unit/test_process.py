@@ -180,10 +180,15 @@ def test_every_ending_is_recorded(store: Store, error: BaseException, reason: st
 def test_signals_become_a_stop_and_are_given_back(store: Store) -> None:
     before = signal.getsignal(signal.SIGTERM)
     progress = Progress()
-    with pytest.raises(Stopped), in_charge(store, run_with(store), progress):
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert progress.stopping
-        progress.check()
+
+    def work() -> None:
+        with in_charge(store, run_with(store), progress):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert progress.stopping
+            progress.check()
+
+    with pytest.raises(Stopped):
+        work()
     assert signal.getsignal(signal.SIGTERM) == before
     assert process.state(store.run("mine")) == "stopped"
 

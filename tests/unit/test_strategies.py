@@ -6,10 +6,16 @@ import numpy as np
 
 from rosearch_engine.config import ObjectivesConfig, SearchConfig, SpaceConfig
 from rosearch_engine.genome import Space
-from rosearch_engine.strategies import make_strategy
+from rosearch_engine.strategies import Proposal, Strategy, make_strategy
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)
+
+
+def asked(one: Strategy, number: int) -> Proposal:
+    proposal = one.ask(number)
+    assert proposal is not None
+    return proposal
 
 
 def searched(name: str, steps: int, worth, population: int = 6, seed: int = 0):
@@ -18,8 +24,8 @@ def searched(name: str, steps: int, worth, population: int = 6, seed: int = 0):
     )
     proposals = {}
     for number in range(1, steps + 1):
-        proposals[number] = one.ask(number)
-        one.tell(number, worth(proposals[number].genome))
+        proposal = proposals[number] = asked(one, number)
+        one.tell(number, worth(proposal.genome))
     return proposals
 
 
@@ -59,7 +65,7 @@ def test_pareto_breeds_from_the_front() -> None:
     draw = np.random.default_rng(0)
     parents = []
     for number in range(1, 41):
-        proposal = one.ask(number)
+        proposal = asked(one, number)
         one.tell(number, np.zeros(3) if number in worthless else 0.5 + 0.5 * draw.random(3))
         parents += [parent for parent in proposal.parents if number > 12]
     assert parents

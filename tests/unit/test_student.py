@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -228,7 +229,7 @@ def test_a_smaller_student_inherits_parts_of_its_teacher(family: str) -> None:
     ]
     edges = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
     genome = Genome.of(width=16, rank=8, pooling="cls", merge="gates", nodes=nodes, edges=edges)
-    student = build(genome, frame(teacher, 3), CLASSES, 1, teacher=teacher, seed=0)
+    student: Any = build(genome, frame(teacher, 3), CLASSES, 1, teacher=teacher, seed=0)
     layers = dissect(teacher).layers
     for mine, theirs in (
         (student.operations[0].attention.query, layers[2].query),

@@ -1,0 +1,144 @@
+"""The warm attack process and its client: an attack, a stop, a death, and life after it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rosearch_engine.live import AttackWorker, Job
+from rosearch_engine.store import Store
+
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[AttackWorker]:
+    one = AttackWorker()
+    yield one
+    one.close()
+
+
+def ended(job: Job) -> Job:
+    assert job.finished.wait(PATIENCE), (job.state, job.note)
+    return job
+
+
+def attack(worker: AttackWorker, run: str, text: str, **options: Any) -> Job:
+    return worker.submit(run, options.pop("student", "s0001"), options.pop("recipe", "pwws"), text, **options)
+
+
+def test_a_worker_that_dies_fails_its_jobs_and_starts_again(worker: AttackWorker, calm: str) -> None:
+    """Killed while it warms, so that only one process has to load TextAttack to the end."""
+    assert worker.state == "idle"
+    job = attack(worker, calm, "a fine film")
+    assert worker.state == "starting"
+    assert job.state == "waiting"
+    process = worker._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    ended(job)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert job.error["remedy"]
+    process.wait()
+    assert worker.state == "dead"
+
+    again = ended(attack(worker, calm, "a fine film"))
+    assert again.state == "done", again.error
+    assert worker.state == "ready"
+    assert worker._process is not process
+
+
+def test_an_attack_is_told_in_full(worker: AttackWorker, calm: str) -> None:
+    text = "a charming and often funny film that never grows dull"
+    job = ended(attack(worker, calm, text))
+    assert job.state == "done", job.error
+    result = job.result
+    assert result is not None
+    assert result["outcome"] in ("fooled", "held")
+    assert result["original"] == text
+    assert " ".join(word["before"] for word in result["words"]) == text
+    assert (result["outcome"] == "fooled") == (result["after"]["class"] != result["before"]["class"])
+    assert result["label"] == result["before"]["class"]
+    assert sum(result["after"]["probabilities"]) == pytest.approx(1.0)
+    assert result["queries"] == job.queries > 1
+    assert (result["run"], result["student"], result["recipe"]) == (calm, "s0001", "pwws")
+
+
+def test_it_finds_what_the_search_found(worker: AttackWorker, calm: str) -> None:
+    store = Store.read()
+    student = store.student(store.run(calm)["id"], "s0001")
+    rows = [e for e in store.examples(student["measurement_id"]) if e["outcome"] in ("fooled", "held")][:4]
+    jobs = [attack(worker, calm, row["before"]["text"], query_budget=2000) for row in rows]
+    for row, job in zip(rows, jobs, strict=True):
+        result = ended(job).result
+        assert result is not None, job.error
+        assert (result["outcome"], result["queries"]) == (row["outcome"], row["queries"])
+        assert result["perturbed"] == row["after"]["text"]
+
+
+def test_an_attack_can_be_stopped(worker: AttackWorker, calm: str) -> None:
+    """The stop is sent while the job waits behind another one, so that no attack is too quick for it."""
+    long = "a truly dreadful and wonderful film about people who talk and talk " * 12
+    first = attack(worker, calm, long, query_budget=400)
+    job = attack(worker, calm, long, recipe="leap", query_budget=100_000)
+    job.stop()
+    assert ended(first).state == "done", first.error
+    assert ended(job).state == "stopped", job.error
+    assert job.result is not None
+    assert job.result["outcome"] == "stopped"
+    assert job.queries < 100_000
+    assert ended(attack(worker, calm, "a fine film")).state == "done"
+
+
+MISTAKES = {
+    "empty": ("   ", {}, "empty"),
+    "too long": ("fine " * 400, {}, "1,000"),
+    "no such run": ("fine", {"run": "none"}, "no run"),
+    "no such student": ("fine", {"student": "s9999"}, "s9999"),
+    "no such recipe": ("fine", {"recipe": "textfoolery"}, "pwws"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_and_the_worker_lives_on(worker: AttackWorker, calm: str, mistake: str) -> None:
+    text, given, word = MISTAKES[mistake]
+    options = dict(given)
+    job = ended(attack(worker, options.pop("run", calm), text, **options))
+    assert job.state == "failed"
+    assert job.error is not None
+    assert set(job.error) == {"field", "problem", "remedy"}
+    assert word in " ".join(job.error.values())
+    assert worker.state == "ready"
+
+
+@pytest.mark.parametrize(
+    "text", ["🎬🍿", "סרט נהדר", "it is what it is", "a", "half \ud83d film", 'a "quoted" \\ line\nbreak']
+)
+def test_any_text_gets_an_answer(worker: AttackWorker, calm: str, text: str) -> None:
+    job = ended(attack(worker, calm, text))
+    assert job.state in ("done", "failed")
+    assert (job.result is None) == (job.state == "failed")
+    if job.state == "failed":
+        assert job.error is not None
+        assert job.error["field"] == "text"
+    assert worker.state == "ready"
+
+
+def test_many_may_ask_at_once(worker: AttackWorker, calm: str) -> None:
+    jobs: list[Job] = []
+    threads = [
+        threading.Thread(target=lambda n=n: jobs.append(attack(worker, calm, f"a fine film number {n}")))
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    texts = {ended(job).result["original"] for job in jobs}  # type: ignore[index]
+    assert texts == {f"a fine film number {n}" for n in range(8)}
