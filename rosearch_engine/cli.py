@@ -47,6 +47,9 @@ def fetch(
 
     quiet = as_json or not sys.stderr.isatty()
     found = resources.fetch(names or None, (lambda *_: None) if quiet else lambda name, news: say(f"{name}: {news}"))
+    if all(status.ready for status in found) and not as_json:
+        say(f"All here: {', '.join(status.name for status in found)}.")
+        return
     _print_resources(found, as_json)
     if not all(status.ready for status in found):
         raise typer.Exit(1)
