@@ -130,6 +130,8 @@ class Attacker:
                 self._go_on(job, mine)
             for job in [job for job in under_way if job.result]:
                 under_way.remove(job)
+                # Its caches hold every text it tried, under keys that no other sentence has.
+                job.attack.clear_cache()
                 self._idle.append(job.attack)
                 assert job.result is not None
                 results[id(job.target)] = job.result
@@ -139,7 +141,6 @@ class Attacker:
     def _begin(self, target: Target) -> _Job:
         attack = self._idle.pop() if self._idle else self._new_attack()
         attack.goal_function.query_budget = self._budget
-        attack.goal_function.clear_cache()
         job = _Job(target, attack, _Dice(self._seed * 1_000_003 + target.sentence))
         job.thread = greenlet(lambda _: _run(job))
         job.thread.job = job

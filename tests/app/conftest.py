@@ -184,7 +184,7 @@ def run_id(home: Path) -> int:
 
 def open_page(page: str = "overview", **query: str) -> AppTest:
     """The app at a page, after its first run."""
-    app = AppTest.from_file(str(MAIN), default_timeout=30)
+    app = AppTest.from_file(str(MAIN), default_timeout=120)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()

@@ -26,7 +26,7 @@ def _draw(preset: str) -> None:
 
 
 def drawn(preset: str = "standard") -> AppTest:
-    app = AppTest.from_function(_draw, args=(preset,), default_timeout=30).run()
+    app = AppTest.from_function(_draw, args=(preset,), default_timeout=120).run()
     assert not app.exception
     return app
 

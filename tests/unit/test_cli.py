@@ -188,6 +188,7 @@ def test_a_mistake_is_named_without_a_traceback(
     monkeypatch.chdir(ready_home)
     arguments, word = MISTAKES[mistake]
     refused(rosearch(*arguments), word)
+    monkeypatch.setenv("ROSEARCH_HOME", str(ready_home / "another"))
     answer = rosearch(*arguments, "--json")
     refused(answer, word)
     assert set(answer.json["error"]) == {"field", "problem", "remedy"}
