@@ -14,7 +14,7 @@ import typer
 from rosearch_engine import __version__
 from rosearch_engine.config import build
 from rosearch_engine.console import bars, say, table
-from rosearch_engine.errors import UserError
+from rosearch_engine.errors import UserError, is_full_disk
 
 app = typer.Typer(
     name="rosearch",
@@ -35,6 +35,21 @@ def main() -> None:
         app(standalone_mode=True)
     except UserError as error:
         _fail(error)
+    except Exception as error:
+        _fail(_in_words(error))
+
+
+def _in_words(error: Exception) -> UserError:
+    """What the user can mend of an error from below; anything else is a fault of ours and keeps its traceback."""
+    from sqlalchemy.exc import DatabaseError
+
+    from rosearch_engine.store.repo import damaged
+
+    if isinstance(error, DatabaseError):
+        return damaged(error)
+    if is_full_disk(error):
+        return UserError("disk", "it is full.", "Nothing measured is lost: free some space and try again.")
+    raise error
 
 
 @app.command()
@@ -106,13 +121,12 @@ def resume(
 ) -> None:
     """Go on with a stopped, crashed or killed run from its last finished student."""
     from rosearch_engine import process
-    from rosearch_engine.store.repo import Store
 
     if detach:
         process.resume(run)
         _print_state(run, as_json)
         return
-    process.check_resumable(Store.read().run(run))
+    process.reopen(run)
     _search_here(run, as_json)
 
 
@@ -265,7 +279,7 @@ def _search_here(name: str, as_json: bool) -> None:
             show.follow(progress)
             search_here(name, progress)
     except Stopped:
-        say(f"Stopped. Go on with: python -m rosearch_engine resume {name}")
+        say(f"Stopped. Go on with: python -m rosearch_engine resume {name}", error=True)
     _print_state(name, as_json)
 
 
@@ -291,7 +305,7 @@ def _state(row: dict[str, Any], state: str) -> dict[str, Any]:
     return {
         "run": row["name"],
         "state": state,
-        "students": row.get("students", (progress or {}).get("students", 0)),
+        "students": row["students"],
         "strategy": row["config"]["search"]["strategy"],
         "data": row["config"]["data"]["name"],
         "pid": row["pid"],

@@ -18,7 +18,7 @@ _err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 def say(text: str, error: bool = False) -> None:
     """A line for a person; errors go to standard error."""
-    (_err if error else _out).print(text, style="red" if error else None)
+    (_err if error else _out).print(text)
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

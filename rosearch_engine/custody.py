@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import socket
@@ -10,19 +9,19 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
+from sqlalchemy.exc import OperationalError
 
 from rosearch_engine.device import memory_mb
-from rosearch_engine.errors import UserError
+from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.process import live_process
 from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.store.repo import Store
 
 HEARTBEAT_SECONDS = 1.0
-FULL_DISK = "The disk is full. Nothing measured is lost: free some space and resume."
 
 
 @contextmanager
@@ -38,7 +37,6 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
         host=socket.gethostname(),
         heartbeat=time.time(),
         exit=None,
-        stop_requested=None,
     )
     began, done = time.time(), threading.Event()
     ticker = threading.Thread(target=_beat, args=(store, run_id, progress, done), daemon=True)
@@ -46,6 +44,10 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
     ending: dict[str, Any] = {"reason": "crashed", "message": ""}
     try:
         with _stop_on_signals(progress):
+            if run["stop_requested"]:
+                # Asked while this process was still loading its modules.
+                progress.stop()
+            progress.check()
             yield
         ending = {"reason": "finished", "message": ""}
     except Stopped:
@@ -54,19 +56,22 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
     except UserError as error:
         ending |= {"message": str(error), "error": error.as_dict()}
         raise
-    except OSError as error:
-        full = error.errno == errno.ENOSPC
-        ending |= {"message": FULL_DISK if full else str(error), "trace": traceback.format_exc(limit=-6)}
-        raise
     except BaseException as error:
         ending |= {"message": f"{type(error).__name__}: {error}", "trace": traceback.format_exc(limit=-6)}
+        if is_full_disk(error):
+            full = UserError("disk", "it is full.", "Nothing measured is lost: free some space, then resume.")
+            ending |= {"message": str(full), "error": full.as_dict()}
+            raise full from error
         raise
     finally:
         done.set()
         ticker.join()
         seconds = run["active_seconds"] + time.time() - began
-        store.update_run(run_id, exit=ending | {"time": time.time()}, active_seconds=seconds, progress=progress.facts())
-        store.log(run_id, ending["reason"], f"search {ending['reason']} {ending['message']}".strip())
+        # A database on a full disk takes no last word either; then the process's absence speaks.
+        with suppress(OperationalError):
+            facts = progress.facts()
+            store.update_run(run_id, exit=ending | {"time": time.time()}, active_seconds=seconds, progress=facts)
+            store.log(run_id, ending["reason"], f"search {ending['reason']} {ending['message']}".strip())
 
 
 def _refuse_second(run: dict[str, Any], me: psutil.Process) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class UserError(Exception):
     """Something the user can mend: which field, what is wrong with it, and what to do.
@@ -17,3 +19,14 @@ class UserError(Exception):
 
     def as_dict(self) -> dict[str, str]:
         return {"field": self.field, "problem": self.problem, "remedy": self.remedy}
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, says that the disk is full: Python, safetensors and SQLite differ."""
+    seen: BaseException | None = error
+    while seen is not None:
+        words = str(seen)
+        if getattr(seen, "errno", None) == errno.ENOSPC or "No space left" in words or "disk is full" in words:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

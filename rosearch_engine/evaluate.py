@@ -218,7 +218,8 @@ def _told_apart_from_bugs() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error):
+        refused = ("not enough memory", "can't allocate memory")
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in refused):
             raise OutOfMemory("it ran out of memory") from error
         raise
 

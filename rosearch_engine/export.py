@@ -47,8 +47,8 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
 def _write(loaded: Loaded, run: str, folder: Path) -> None:
     RoSearchConfig.register_for_auto_class()
     RoSearchForSequenceClassification.register_for_auto_class(AUTO)
-    # Divide logits by it for probabilities that mean what they say.
-    loaded.model.config.temperature = loaded.temperature
+    # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
+    loaded.model.config.calibration_temperature = loaded.temperature
     loaded.model.save_pretrained(folder)
     loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
     loaded.tokenizer.save_pretrained(folder)

@@ -45,6 +45,7 @@ class Journal:
         self._config = bench.config
         self._front = Front()
         self._tells = 0
+        self._refuse_other_material()
         self._describe_run()
         rows = store.candidates(run_id)
         rows += self._add_baselines(have=len(rows))
@@ -160,6 +161,16 @@ class Journal:
                     "The run was made by another version of this program; start a new one.",
                 )
         retell_until(len(told))
+
+    def _refuse_other_material(self) -> None:
+        """A run goes on with the sentences and the teacher it began with, or its students would not compare."""
+        before = next(run for run in self._store.runs() if run["id"] == self._run_id)
+        for field, value, now in (
+            ("data", before["dataset"] and before["dataset"]["fingerprint"], self._bench.data.fingerprint),
+            ("teacher", before["teacher"] and before["teacher"]["key"], self._bench.teacher.key),
+        ):
+            if value not in (None, now):
+                raise UserError(field, "it is not what the run began with.", "Put it back, or start a new run.")
 
     def _describe_run(self) -> None:
         data, teacher = self._bench.data, self._bench.teacher

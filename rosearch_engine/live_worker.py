@@ -24,6 +24,7 @@ from rosearch_engine.shelf import Loaded, load
 from rosearch_engine.store.repo import Store
 
 LONGEST = 1000
+MASK = "[UNK]"
 
 
 class _Stop(Exception):
@@ -86,7 +87,7 @@ def _attack(request: dict[str, Any], out: TextIO, stops: set[int]) -> None:
         found, state = best.result(), "stopped"
     if found.outcome == "failed":
         raise UserError("text", f"this sentence cannot be attacked ({found.reason}).", "Try another one.")
-    _say(out, job=job, state=state, queries=found.queries, result=_plain(found, request, state, began))
+    _say(out, job=job, state=state, queries=found.queries, result=_plain(found, best, request, state, began))
 
 
 class _Best:
@@ -95,19 +96,32 @@ class _Best:
     def __init__(self, target: Target, first: np.ndarray) -> None:
         self.queries = 0
         self._target = target
+        self._words = flat(target.text).split()
+        self._first = float(first[target.label])
+        self.importance: dict[int, float] = {}
         self._before = self._after = Said(target.text, target.label, first.tolist())
 
     def see(self, texts: Sequence[Text], probabilities: np.ndarray) -> None:
         self.queries += len(texts)
+        for text, chances in zip(texts, probabilities, strict=True):
+            word = self._masked(flat(text).split())
+            if word is not None:
+                self.importance.setdefault(word, self._first - float(chances[self._target.label]))
         row = int(probabilities[:, self._target.label].argmin())
         if probabilities[row, self._target.label] < self._after.probabilities[self._target.label]:
             self._after = Said(texts[row], int(probabilities[row].argmax()), probabilities[row].tolist())
+
+    def _masked(self, words: list[str]) -> int | None:
+        """The one word that a query hid from the model, if it did just that: such queries rank the words."""
+        changed = [i for i, (a, b) in enumerate(zip(self._words, words, strict=False)) if a != b]
+        alone = len(words) == len(self._words) and len(changed) == 1 and MASK in words[changed[0]]
+        return changed[0] if alone else None
 
     def result(self) -> Result:
         return Result(self._target, "held", self._before, self._after, self.queries)
 
 
-def _plain(found: Result, request: dict[str, Any], state: str, began: float) -> dict[str, Any]:
+def _plain(found: Result, best: _Best, request: dict[str, Any], state: str, began: float) -> dict[str, Any]:
     return {
         "outcome": "stopped" if state == "stopped" else found.outcome,
         "label": found.target.label,
@@ -119,7 +133,10 @@ def _plain(found: Result, request: dict[str, Any], state: str, began: float) -> 
         "words": words(found.before.text, found.after.text),
         "before": {"class": found.before.label, "probabilities": found.before.probabilities},
         "after": {"class": found.after.label, "probabilities": found.after.probabilities},
-        "importance": [],
+        "importance": [
+            {"index": index, "word": flat(found.before.text).split()[index], "score": score}
+            for index, score in sorted(best.importance.items())
+        ],
         "queries": found.queries,
         "seconds": time.perf_counter() - began,
     }

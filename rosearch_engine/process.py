@@ -18,8 +18,10 @@ from typing import Any, Literal
 
 import psutil
 
+from rosearch_engine import resources
 from rosearch_engine.attack.catalogue import settle
 from rosearch_engine.config import RunConfig
+from rosearch_engine.data import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home
 from rosearch_engine.store.repo import Store, check_name
@@ -43,13 +45,32 @@ def start(name: str, config: RunConfig) -> None:
 
 
 def create(name: str, config: RunConfig) -> int:
-    """Add a run whose attack recipe is settled, so that it means the same whenever the run goes on; returns its id.
+    """Add a run after checking what its settings name; returns its id.
+
+    The recipe is settled and paths are made whole, so that the run means the same whenever and wherever it goes on.
+    The name of a run that ended before its first architecture may be used again.
 
     Raises:
-        UserError: if the name is taken or not allowed, or the recipe is not ready.
+        UserError: if the name is taken or not allowed, or the data, the teacher or the recipe cannot be had.
     """
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe)})
-    return Store.write().create_run(name, config.model_copy(update={"attack": attack}))
+    data = config.data.model_copy(update={"name": _whole(config.data.name)})
+    teacher = config.teacher.model_copy(update={"name": _whole(config.teacher.name)})
+    if data.name in resources.RESOURCES or Path(data.name).is_absolute():
+        load(data)
+    if teacher.name in resources.RESOURCES:
+        resources.require(teacher.name)
+    store = Store.write()
+    for run in store.runs():
+        if run["name"] == name and state(run) not in ALIVE and not store.candidates(run["id"]):
+            store.delete_run(name)
+    return store.create_run(name, config.model_copy(update={"attack": attack, "data": data, "teacher": teacher}))
+
+
+def _whole(name: str) -> str:
+    """A path in full; any other name as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name
 
 
 def resume(name: str) -> None:
@@ -58,11 +79,20 @@ def resume(name: str) -> None:
     Raises:
         UserError: if there is no such run, or it is running, finished or recorded.
     """
+    _spawn(Store.write(), reopen(name), name)
+
+
+def reopen(name: str) -> int:
+    """Make a run ready to go on; returns its id.
+
+    Raises:
+        UserError: if there is no such run, or it is alive, finished or recorded.
+    """
     store = Store.write()
     run = store.run(name)
     check_resumable(run)
     store.update_run(run["id"], exit=None, stop_requested=None, pid=None, heartbeat=None, progress=None)
-    _spawn(store, run["id"], name)
+    return run["id"]
 
 
 def check_resumable(run: dict[str, Any]) -> None:

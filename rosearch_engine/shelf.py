@@ -65,20 +65,32 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
         raise UserError("teacher", f"its folder {folder.name} is gone.", "`resume` the run to make it again.")
     if student_name == TEACHER:
         facts = store.teacher_measurement(run["id"]) or {}
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(folder)
+        if not facts:
+            raise UserError("student", "the teacher has not been measured yet.", "It is, after the first student.")
+        model: PreTrainedModel = _read(folder, AutoModelForSequenceClassification)
     else:
         facts = store.student(run["id"], student_name)
         model = _student(run, facts)
     return Loaded(
         student_name if student_name == TEACHER else facts["name"],
         model.to(device()).eval(),  # type: ignore[arg-type]
-        AutoTokenizer.from_pretrained(folder),
+        _read(folder, AutoTokenizer),
         run["teacher"]["max_length"],
-        facts.get("temperature") or 1.0,
+        facts["temperature"],
         tuple(run["dataset"]["classes"]),
         run["dataset"]["pair"],
         facts,
     )
+
+
+def _read(folder: Path, kind: Any) -> Any:
+    try:
+        return kind.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            "teacher", f"its folder {folder} is damaged ({reason}).", "Delete it and `resume` the run, or a new one."
+        ) from None
 
 
 def _student(run: dict[str, Any], facts: dict[str, Any]) -> RoSearchForSequenceClassification:

@@ -97,10 +97,17 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         with _new_folder(folder) as draft:
             model.to("cpu").save_pretrained(draft)  # type: ignore[arg-type]
             tokenizer.save_pretrained(draft)
-    model, tokenizer = _load(str(folder), config.name, data.classes)
+    try:
+        model, tokenizer = _load(str(folder), config.name, data.classes)
+    except UserError as error:
+        if folder.parent != home() / "teachers":
+            raise
+        raise UserError("teacher", f"its cached copy is damaged: {error.problem}", f"Delete {folder}.") from None
     model.to(device()).eval()  # type: ignore[arg-type]
     progress.stage("teacher", len(data.validation.texts), "sentences")
     logits = predict(model, encode_split(data.validation, tokenizer, config.max_length), progress)
+    if ready:
+        _refuse_other_order(accuracy(logits, data.validation.labels), data, config.name)
     return Teacher(
         config.name,
         folder,
@@ -118,17 +125,33 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress) -> Outputs
     """The teacher's logits and mean hidden states for the distillation sentences, from the cache if there."""
     content = hashlib.sha256(sentences.ids.tobytes() + sentences.starts.tobytes()).hexdigest()
     folder = home() / "outputs" / fingerprint(teacher.key, content)
-    if not folder.exists():
-        with _new_folder(folder) as draft:
-            _write_outputs(teacher, sentences, draft, progress)
-    return Outputs(np.load(folder / "logits.npy", mmap_mode="r"), np.load(folder / "hidden.npy", mmap_mode="r"))
+    for _ in range(2):
+        if not folder.exists():
+            with _new_folder(folder) as draft:
+                _write_outputs(teacher, sentences, draft, progress)
+        try:
+            return Outputs(*(np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("logits", "hidden")))
+        except (OSError, ValueError):
+            shutil.rmtree(folder)  # damaged: made again
+    raise UserError("disk", f"what is written to {folder.parent} cannot be read back.", "Check the disk.")
+
+
+def _refuse_other_order(right: float, data: Dataset, name: str) -> None:
+    majority = float(np.bincount(data.validation.labels).max() / len(data.validation.labels))
+    if right < min(majority, 0.5):
+        raise UserError(
+            "teacher.name",
+            f"'{name}' is right on {right:.0%} of the validation sentences: its classes seem to be others, or in "
+            f"another order than {', '.join(data.classes)}.",
+            "Rename the data set's labels so that they sort as the checkpoint's, or choose a bare encoder.",
+        )
 
 
 def _write_outputs(teacher: Teacher, sentences: Encoded, folder: Path, progress: Progress) -> None:
     count, where = len(sentences.lengths), device()
     shape = (count, teacher.frame.layers + 1, teacher.frame.width)
-    logits = np.lib.format.open_memmap(folder / "logits.npy", "w+", np.float32, (count, teacher.frame.classes))
-    hidden = np.lib.format.open_memmap(folder / "hidden.npy", "w+", np.float16, shape)
+    logits = _new_array(folder / "logits.npy", np.float32, (count, teacher.frame.classes))
+    hidden = _new_array(folder / "hidden.npy", np.float16, shape)
     progress.stage("teacher outputs", count, "sentences")
     done = 0
     with torch.inference_mode(), training_precision(where):
@@ -143,6 +166,15 @@ def _write_outputs(teacher: Teacher, sentences: Encoded, folder: Path, progress:
             progress.advance(done)
     logits.flush()
     hidden.flush()
+
+
+def _new_array(path: Path, kind: type[np.floating], shape: tuple[int, ...]) -> np.memmap:
+    """A file to fill. Its space is taken now: writing to a hole on a full disk would kill the process."""
+    array = np.lib.format.open_memmap(path, "w+", kind, shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def _fine_tune(

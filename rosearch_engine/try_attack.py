@@ -79,11 +79,15 @@ def attack_sentences(
     results = attacker.attack(victim, targets, tell)
     right = int((guesses == labels).sum())
     total = score(right / len(targets), len(targets), results, loaded.temperature)
+    summary = vars(total) | {"robustness_interval": wilson(total.held, total.attacked)}
+    if any(sentence.label is None for sentence in sentences):
+        # Measured against its own answers, a model is always right.
+        summary |= {"accuracy": None}
     return {
         "run": run,
         "student": loaded.name,
         "recipe": recipe,
-        "summary": vars(total) | {"robustness_interval": wilson(total.held, total.attacked)},
+        "summary": summary,
         "sentences": [_row(result, loaded) for result in results],
     }
 

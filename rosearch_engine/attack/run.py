@@ -1,4 +1,4 @@
-"""Attack many sentences at once with unmodified TextAttack attacks.
+"""Attack many sentences at once with TextAttack's own attacks.
 
 Each attack runs in a greenlet. When it asks the model, it waits; once all wait, their questions go through the
 model together in batches of like length. TextAttack's own search methods, transformations and constraints run

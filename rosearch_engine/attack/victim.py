@@ -18,7 +18,8 @@ class Victim:
     """Probabilities of texts under a calibrated model, in float32 arithmetic, padded to the longest only.
 
     Attributes:
-        forward_seconds: time spent in the model so far.
+        max_length: longest input in word pieces.
+        temperature: what the logits are divided by.
     """
 
     def __init__(

@@ -7,22 +7,23 @@ The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, create_engine, delete, event, func, select, update
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from rosearch_engine import __version__
 from rosearch_engine.config import RunConfig
-from rosearch_engine.errors import UserError
+from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.front import knee, non_dominated
 from rosearch_engine.genome import Cost, Genome
 from rosearch_engine.objectives import vector, wilson
@@ -50,12 +51,12 @@ class Store:
             UserError: if the database is damaged or cannot be written.
         """
         address = address or database()
-        if address.startswith("sqlite:///"):
-            _create(Path(address.removeprefix("sqlite:///")))
-        engine = create_engine(address)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _set_pragmas)
         with _readable(address):
+            if address.startswith("sqlite:///"):
+                _create(Path(address.removeprefix("sqlite:///")))
+            engine = create_engine(address)
+            if engine.dialect.name == "sqlite":
+                event.listen(engine, "connect", _set_pragmas)
             Base.metadata.create_all(engine)
         return cls(engine, read_only=False)
 
@@ -68,7 +69,8 @@ class Store:
         """
         address = address or database()
         if not address.startswith("sqlite:///"):
-            return cls(create_engine(address), read_only=True)
+            with _readable(address):
+                return cls(create_engine(address), read_only=True)
         path = Path(address.removeprefix("sqlite:///"))
         if not path.exists():
             cls.write(address)
@@ -140,7 +142,8 @@ class Store:
                 names = session.scalars(select(Run.name).order_by(Run.created.desc()).limit(8)).all()
                 known = f"Runs here: {', '.join(names)}." if names else "There are no runs yet."
                 raise UserError("run", f"there is no run '{name}'.", known)
-            return _plain(run)
+            done = (Candidate.run_id == run.id) & (Candidate.status == "done")
+            return _plain(run) | {"students": session.scalar(select(func.count(Candidate.id)).where(done))}
 
     def update_run(self, run_id: int, **values: Any) -> None:
         with self.transaction() as session:
@@ -386,8 +389,12 @@ def _create(path: Path) -> None:
         engine = create_engine(f"sqlite:///{draft}")
         Base.metadata.create_all(engine)
         engine.dispose()
-        with suppress(FileExistsError):
+        try:
             os.link(draft, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            os.replace(draft, path)  # a file system without hard links
 
 
 @contextmanager
@@ -395,9 +402,18 @@ def _readable(address: str) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        place = address.removeprefix("sqlite:///")
-        raise UserError(
-            "database",
-            f"{place} cannot be used ({error.orig}).",
-            "If it is damaged, move it away and start again: weights and teachers are kept in their own files.",
-        ) from None
+        raise damaged(error) from None
+    except (ArgumentError, ImportError, OSError) as error:
+        place = re.sub(r"//[^@/]*@", "//", address)  # never show a password
+        raise UserError("ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Give a database's address.") from None
+
+
+def damaged(error: DatabaseError) -> UserError:
+    """The same error in words for the user."""
+    if is_full_disk(error):
+        return UserError("disk", "it is full.", "Nothing measured is lost: free some space and try again.")
+    return UserError(
+        "database",
+        f"it cannot be used ({error.orig}).",
+        "If it is damaged, move rosearch.db away and start again: weights and teachers are kept in their own files.",
+    )
