@@ -16,11 +16,13 @@ import psutil
 import pytest
 
 from rosearch_engine import process
-from rosearch_engine.config import RunConfig
+from rosearch_engine.config import RunConfig, build, validate
 from rosearch_engine.custody import in_charge
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.store import Store
+from tests.conftest import Workshop
+from tests.unit.test_store import add
 
 SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
 
@@ -194,6 +196,42 @@ def test_signals_become_a_stop_and_are_given_back(store: Store) -> None:
         work()
     assert signal.getsignal(signal.SIGTERM) == before
     assert process.state(store.run("mine")) == "stopped"
+
+
+def test_a_stop_asked_before_it_could_hear_is_kept(store: Store) -> None:
+    with pytest.raises(Stopped), in_charge(store, run_with(store, stop_requested=time.time()), Progress()):
+        pytest.fail("it went on")
+    assert process.state(store.run("mine")) == "stopped"
+    process.reopen("mine")
+    assert store.run("mine")["stop_requested"] is None
+
+
+def test_a_run_is_created_with_whole_paths_and_a_settled_recipe(
+    _workshop: Workshop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLTK_DATA", _workshop.nltk_data)
+    monkeypatch.chdir(_workshop.data.parent)
+    settings = ["data.name=sentences.csv", "teacher.name=./encoder"]
+    process.create("mine", build("demo", None, settings))
+    config = validate(store.run("mine")["config"])
+    assert Path(config.data.name) == _workshop.data
+    assert Path(config.teacher.name) == _workshop.encoder
+    assert config.attack.recipe == "pwws"
+    assert config == build(
+        "demo", None, [f"data.name={_workshop.data}", f"teacher.name={_workshop.encoder}", "attack.recipe=pwws"]
+    )
+
+
+def test_a_name_is_free_again_where_nothing_was_searched_under_it(_workshop: Workshop, store: Store) -> None:
+    first = run_with(store, exit={"reason": "crashed", "message": "", "time": 0.0})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLTK_DATA", _workshop.nltk_data)
+        second = process.create("mine", _workshop.config)
+        assert store.run("mine")["id"] == second
+        add(store, second, 1)
+        store.update_run(second, exit=first["exit"])
+        with pytest.raises(UserError, match="taken"):
+            process.create("mine", _workshop.config)
 
 
 def test_a_run_has_one_holder(store: Store, child: subprocess.Popen[bytes]) -> None:

@@ -74,7 +74,8 @@ model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_
 model.eval()
 with torch.no_grad():
     logits = [model(**tokenizer(one, return_tensors="pt")).logits[0].tolist() for one in sentences]
-print(json.dumps({"logits": logits, "labels": model.config.id2label, "temperature": model.config.calibration_temperature,
+config = model.config
+print(json.dumps({"logits": logits, "labels": config.id2label, "temperature": config.calibration_temperature,
                   "length": tokenizer.model_max_length, "kind": type(model).__name__}))
 """
 
