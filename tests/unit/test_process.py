@@ -207,31 +207,31 @@ def test_a_stop_asked_before_it_could_hear_is_kept(store: Store) -> None:
 
 
 def test_a_run_is_created_with_whole_paths_and_a_settled_recipe(
-    _workshop: Workshop, store: Store, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NLTK_DATA", _workshop.nltk_data)
-    monkeypatch.chdir(_workshop.data.parent)
+    monkeypatch.setenv("NLTK_DATA", workshop.nltk_data)
+    monkeypatch.chdir(workshop.data.parent)
     settings = ["data.name=sentences.csv", "teacher.name=./encoder"]
     process.create("mine", build("demo", None, settings))
     config = validate(store.run("mine")["config"])
-    assert Path(config.data.name) == _workshop.data
-    assert Path(config.teacher.name) == _workshop.encoder
+    assert Path(config.data.name) == workshop.data
+    assert Path(config.teacher.name) == workshop.encoder
     assert config.attack.recipe == "pwws"
     assert config == build(
-        "demo", None, [f"data.name={_workshop.data}", f"teacher.name={_workshop.encoder}", "attack.recipe=pwws"]
+        "demo", None, [f"data.name={workshop.data}", f"teacher.name={workshop.encoder}", "attack.recipe=pwws"]
     )
 
 
-def test_a_name_is_free_again_where_nothing_was_searched_under_it(_workshop: Workshop, store: Store) -> None:
+def test_a_name_is_free_again_where_nothing_was_searched_under_it(workshop: Workshop, store: Store) -> None:
     first = run_with(store, exit={"reason": "crashed", "message": "", "time": 0.0})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLTK_DATA", _workshop.nltk_data)
-        second = process.create("mine", _workshop.config)
+        patch.setenv("NLTK_DATA", workshop.nltk_data)
+        second = process.create("mine", workshop.config)
         assert store.run("mine")["id"] == second
         add(store, second, 1)
         store.update_run(second, exit=first["exit"])
         with pytest.raises(UserError, match="taken"):
-            process.create("mine", _workshop.config)
+            process.create("mine", workshop.config)
 
 
 def test_a_run_has_one_holder(store: Store, child: subprocess.Popen[bytes]) -> None:
