@@ -24,7 +24,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.data import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home
-from rosearch_engine.store.repo import Store, check_name
+from rosearch_engine.store.repo import Store, check_name, name_taken
 
 State = Literal["recorded", "queued", "running", "stalled", "stopping", "stopped", "finished", "crashed", "lost"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"})
@@ -53,6 +53,12 @@ def create(name: str, config: RunConfig) -> int:
     Raises:
         UserError: if the name is taken or not allowed, or the data, the teacher or the recipe cannot be had.
     """
+    check_name(name)
+    check_name(name)
+    store = Store.write()
+    before = next((run for run in store.runs() if run["name"] == name), None)
+    if before and (state(before) in ALIVE or store.candidates(before["id"])):
+        raise name_taken(name)
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe)})
     data = config.data.model_copy(update={"name": _whole(config.data.name)})
     teacher = config.teacher.model_copy(update={"name": _whole(config.teacher.name)})
@@ -60,10 +66,8 @@ def create(name: str, config: RunConfig) -> int:
         load(data)
     if teacher.name in resources.RESOURCES:
         resources.require(teacher.name)
-    store = Store.write()
-    for run in store.runs():
-        if run["name"] == name and state(run) not in ALIVE and not store.candidates(run["id"]):
-            store.delete_run(name)
+    if before:
+        store.delete_run(name)
     return store.create_run(name, config.model_copy(update={"attack": attack, "data": data, "teacher": teacher}))
 
 

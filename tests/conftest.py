@@ -94,7 +94,7 @@ class Workshop:
 
 
 @pytest.fixture(scope="session")
-def _workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def made_workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     folder = tmp_path_factory.mktemp("workshop")
     nltk_data = _nltk_data(folder / "home")
     data = folder / "sentences.csv"
@@ -106,26 +106,26 @@ def _workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture
-def workshop(_workshop: Workshop) -> Iterator[Workshop]:
+def workshop(made_workshop: Workshop) -> Iterator[Workshop]:
     """The workshop, with its home folder in force during the test."""
-    with _workshop.entered():
-        yield _workshop
+    with made_workshop.entered():
+        yield made_workshop
 
 
 @pytest.fixture(scope="session")
-def bench(_workshop: Workshop) -> Any:
+def bench(made_workshop: Workshop) -> Any:
     """The workshop's data, fine-tuned teacher, its outputs and a ready attack, as a search prepares them."""
     from rosearch_engine.evaluate import prepare
     from rosearch_engine.progress import Progress
 
-    with _workshop.entered():
-        return prepare(_workshop.config, Progress())
+    with made_workshop.entered():
+        return prepare(made_workshop.config, Progress())
 
 
 @pytest.fixture(scope="session")
-def _calm(_workshop: Workshop) -> str:
-    with _workshop.entered():
-        settings = [part for setting in _workshop.settings for part in ("--set", setting)]
+def _calm(made_workshop: Workshop) -> str:
+    with made_workshop.entered():
+        settings = [part for setting in made_workshop.settings for part in ("--set", setting)]
         answer = rosearch("search", "--run", CALM, "--json", *settings)
         assert answer.code == 0, answer.err
         return CALM

@@ -106,9 +106,7 @@ class Store:
                 session.add(Event(run_id=run.id, kind="created", text="run created"))
                 return run.id
         except IntegrityError:
-            raise UserError(
-                "run", f"the name '{name}' is taken.", "Choose another name, or `resume` the run that has it."
-            ) from None
+            raise name_taken(name) from None
 
     def delete_run(self, name: str) -> None:
         with self.transaction() as session:
@@ -293,6 +291,10 @@ def check_name(name: str) -> None:
     """
     if not name or len(name) > 60 or name.startswith(".") or not all(c.isalnum() or c in "-_." for c in name):
         raise UserError("run", f"'{name}' is no name for a run.", "Use 1 to 60 letters, digits, '-', '_' or '.'.")
+
+
+def name_taken(name: str) -> UserError:
+    return UserError("run", f"the name '{name}' is taken.", "Choose another name, or `resume` the run that has it.")
 
 
 def weights_path(sha256: str) -> Path:

@@ -19,9 +19,9 @@ COMMANDS = sorted(name for name, command in CLICK.commands.items() if not comman
 
 
 @pytest.fixture
-def ready_home(home: Path, _workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ready_home(home: Path, made_workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home beside which the attacks' resources are found."""
-    monkeypatch.setenv("NLTK_DATA", _workshop.nltk_data)
+    monkeypatch.setenv("NLTK_DATA", made_workshop.nltk_data)
     return home
 
 
@@ -215,9 +215,10 @@ def test_a_mistaken_attack_is_named(mistake: str, calm: str, tmp_path: Path, mon
     refused(rosearch("attack", *arguments), word)
 
 
-def test_a_taken_name_and_a_finished_run_are_refused(calm: str) -> None:
-    refused(rosearch("search", "--run", calm), "taken")
-    refused(rosearch("search", "--run", calm, "--detach"), "taken")
+def test_a_taken_name_and_a_finished_run_are_refused(calm: str, workshop: Workshop) -> None:
+    settings = [part for setting in workshop.settings for part in ("--set", setting)]
+    refused(rosearch("search", "--run", calm, *settings), "taken")
+    refused(rosearch("search", "--run", calm, "--detach", *settings), "taken")
     refused(rosearch("resume", calm), "finished")
     refused(rosearch("resume", calm, "--detach"), "finished")
     refused(rosearch("stop", calm), "not running")
@@ -227,7 +228,7 @@ def test_a_taken_name_and_a_finished_run_are_refused(calm: str) -> None:
 def test_a_damaged_database_is_named(ready_home: Path) -> None:
     (ready_home / "rosearch.db").write_bytes(b"x" * 5000)
     for command in (["status"], ["report", "a"], ["search", "--run", "a"], ["attack", "a/b", "--text", "x"]):
-        refused(rosearch(*command), "database", "move it away")
+        refused(rosearch(*command), "database", "move rosearch.db away")
 
 
 def test_a_database_damaged_inside_is_named(calm: str, workshop, tmp_path: Path, monkeypatch) -> None:

@@ -220,7 +220,7 @@ def test_a_damaged_database_is_said_in_plain_words(home: Path) -> None:
         with pytest.raises(UserError) as caught:
             opened()
         assert caught.value.field == "database"
-        assert "move it away" in caught.value.remedy
+        assert "move rosearch.db away" in caught.value.remedy
     assert (home / "rosearch.db").read_bytes().startswith(b"this is no database")
 
 
