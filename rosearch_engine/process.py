@@ -54,7 +54,6 @@ def create(name: str, config: RunConfig) -> int:
         UserError: if the name is taken or not allowed, or the data, the teacher or the recipe cannot be had.
     """
     check_name(name)
-    check_name(name)
     store = Store.write()
     before = next((run for run in store.runs() if run["name"] == name), None)
     if before and (state(before) in ALIVE or store.candidates(before["id"])):
