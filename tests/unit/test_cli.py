@@ -227,7 +227,7 @@ def test_a_taken_name_and_a_finished_run_are_refused(calm: str, workshop: Worksh
 
 def test_a_damaged_database_is_named(ready_home: Path) -> None:
     (ready_home / "rosearch.db").write_bytes(b"x" * 5000)
-    for command in (["status"], ["report", "a"], ["search", "--run", "a"], ["attack", "a/b", "--text", "x"]):
+    for command in (["status"], ["report", "a"], ["resume", "a"], ["attack", "a/b", "--text", "x"]):
         refused(rosearch(*command), "database", "move rosearch.db away")
 
 
