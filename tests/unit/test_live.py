@@ -13,7 +13,7 @@ import pytest
 from rosearch_engine.live import AttackWorker, Job
 from rosearch_engine.store import Store
 
-PATIENCE = 120.0
+PATIENCE = 600.0  # against a hang only
 
 
 @pytest.fixture(scope="module")
