@@ -115,6 +115,9 @@ def student_card(student: Row, teacher: Row | None) -> None:
         "Encoder alone": (words.times(student["encoder_compression"]), known["encoder compression"]),
         "Weights": (words.count(student["weights"]), "Trainable numbers, everything counted."),
         "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
+        "After the attack alone": (_share(student, "calibrated_held"), known["calibrated"]),
+        "The same on raw logits": (_share(student, "raw_held"), known["raw"]),
+        "No single swap flips": (_share(student, "one_swap_held"), known["one swap"]),
         "Attacks that succeed": (words.percent(student["success_rate"], 0), known["success rate"]),
         "Queries a sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
     }
@@ -123,6 +126,10 @@ def student_card(student: Row, teacher: Row | None) -> None:
             with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
                 st.markdown(name, help=help_text, width="content")
                 st.markdown(f"**{value}**", width="content")
+
+
+def _share(student: Row, held: str) -> str:
+    return "not asked" if student[held] is None else words.percent(student[held] / student["attacked"], 0)
 
 
 def _metric(label: str, student: Row, teacher: Row | None, key: str, help_text: str) -> None:
@@ -159,6 +166,9 @@ def student_table(rows: Sequence[Row]) -> pd.DataFrame:
             "low": [100 * row["robustness_interval"][0] for row in ordered],
             "high": [100 * row["robustness_interval"][1] for row in ordered],
             "attacked": [row["attacked"] for row in ordered],
+            "attack alone": [_points(row, "calibrated_held") for row in ordered],
+            "raw logits": [_points(row, "raw_held") for row in ordered],
+            "no single swap": [_points(row, "one_swap_held") for row in ordered],
             "times smaller": [row["compression"] for row in ordered],
             "encoder times smaller": [row["encoder_compression"] for row in ordered],
             "weights": [row["weights"] for row in ordered],
@@ -169,6 +179,10 @@ def student_table(rows: Sequence[Row]) -> pd.DataFrame:
             "digest": [row["digest"] for row in ordered],
         }
     )
+
+
+def _points(row: Row, held: str) -> float | None:
+    return None if row[held] is None else 100 * row[held] / row["attacked"]
 
 
 def student_columns() -> dict[str, Any]:
@@ -184,6 +198,9 @@ def student_columns() -> dict[str, Any]:
         "low": number("from", format="%.0f%%", help="Lower end of the 95% interval of the after-attack accuracy."),
         "high": number("to", format="%.0f%%", help="Upper end of the 95% interval of the after-attack accuracy."),
         "attacked": number("n", help="Sentences attacked."),
+        "attack alone": number(format="%.0f%%", help=known["calibrated"]),
+        "raw logits": number(format="%.0f%%", help=known["raw"]),
+        "no single swap": number(format="%.0f%%", help=known["one swap"]),
         "times smaller": number(format="%.1f×", help=known["compression"]),
         "encoder times smaller": number("encoder", format="%.1f×", help=known["encoder compression"]),
         "weights": number(format="compact"),

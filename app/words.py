@@ -8,8 +8,14 @@ from typing import Any
 
 GLOSSARY = {
     "clean accuracy": "Share of sentences classified correctly when nobody has touched them.",
-    "after attack": "Share of ALL attacked sentences that are still classified correctly after the attack. "
-    "A sentence that was wrong from the start counts as lost. The interval is Wilson's, at 95%.",
+    "after attack": "Share of ALL attacked sentences that hold: classified correctly, also after the attack, and no "
+    "single swap flips them. One that was wrong from the start counts as lost. Of the calibrated and the raw student "
+    "the smaller figure. The interval is Wilson's, at 95%.",
+    "calibrated": "What the attack alone leaves, once the student's confidence is set right by one temperature.",
+    "raw": "What the attack alone leaves on the student's own logits. Far above the calibrated figure, it shows "
+    "confidence that blinds the attack, not robustness.",
+    "one swap": "Share of ALL attacked sentences that no single swap of the recipe flips: every one was asked. "
+    "Confidence cannot change it.",
     "compression": "Teacher's weights divided by the student's, everything counted: word table, encoder, classifier.",
     "encoder compression": "The same without the word table and the classifier, as some papers count it.",
     "latency": "Median time for one sentence on the machine that ran the search.",

@@ -35,15 +35,14 @@ class Encoded:
 
     def batch(self, rows: Sequence[int] | np.ndarray, where: torch.device) -> dict[str, torch.Tensor]:
         """`input_ids`, `attention_mask`, `token_type_ids`, each `(batch, length)`, padded to the longest row."""
-        longest = int(self.lengths[rows].max())
-        ids = np.full((len(rows), longest), self.pad, dtype=np.int64)
-        types = np.zeros_like(ids)
-        mask = np.zeros_like(ids)
-        for i, row in enumerate(rows):
-            start, end = self.starts[row], self.starts[row + 1]
-            ids[i, : end - start] = self.ids[start:end]
-            types[i, : end - start] = self.types[start:end]
-            mask[i, : end - start] = 1
+        rows = np.asarray(rows)
+        lengths = self.lengths[rows]
+        place = np.arange(int(lengths.max()))
+        real = place < lengths[:, None]
+        where_from = np.where(real, self.starts[rows][:, None] + place, 0)
+        ids = np.where(real, self.ids[where_from], self.pad).astype(np.int64)
+        types = np.where(real, self.types[where_from], 0).astype(np.int64)
+        mask = real.astype(np.int64)
         named = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         return {name: torch.from_numpy(values).to(where) for name, values in named.items()}
 

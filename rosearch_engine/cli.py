@@ -6,15 +6,18 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from rosearch_engine import __version__
-from rosearch_engine.config import build
+from rosearch_engine.config import Level, build
 from rosearch_engine.console import bars, say, table
 from rosearch_engine.errors import UserError, is_full_disk
+from rosearch_engine.progress import Progress
 
 app = typer.Typer(
     name="rosearch",
@@ -23,6 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+benchmarks = typer.Typer(help="Measure the program beside what people would run instead.", no_args_is_help=True)
+app.add_typer(benchmarks, name="bench")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RunName = Annotated[str, typer.Argument(help="Name of the run.")]
@@ -78,14 +84,29 @@ def doctor(as_json: AsJson = False) -> None:
 
     if as_json:
         rows = [_resource(status) for status in resources.status()]
-        print(json.dumps({"home": str(resources.home()), "resources": rows, "recipes": recipes()}, indent=2))
+        print(json.dumps({"home": str(resources.home()), "resources": rows, "recipes": recipes(every=True)}, indent=2))
         return
     say(f"RoSearch Explorer {__version__}; everything downloaded or produced lies in {resources.home()}")
     _print_resources(resources.status(), as_json=False)
+    runnable = recipes()
     table(
         "Attack recipes",
-        ["recipe", "ready", "what it does", "missing"],
-        [[row["name"], "yes" if row["ready"] else "no", row["kind"], row["note"]] for row in recipes()],
+        ["recipe", "ready", "strict", "what it does", "missing"],
+        [
+            [
+                row["name"],
+                "yes" if row["ready"] else "no",
+                "yes" if row["strict"] else "no",
+                row["kind"],
+                row["note"] or ", ".join(row["strict_missing"]),
+            ]
+            for row in runnable
+        ],
+    )
+    table(
+        "TextAttack's recipes that cannot run here",
+        ["recipe", "what it lacks", "instead"],
+        [[row["name"], "; ".join(row["missing"]), row["note"]] for row in recipes(every=True)[len(runnable) :]],
     )
 
 
@@ -217,6 +238,7 @@ def attack(
     file: Annotated[Path | None, typer.Option(help="Sentences: one a line (.txt), or a table with labels.")] = None,
     n: Annotated[int, typer.Option(min=1, help="How many sentences of the file.")] = 100,
     recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "auto",
+    level: Annotated[Level, typer.Option(help="Constraints: as published, or stricter.")] = "standard",
     query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
     as_json: AsJson = False,
 ) -> None:
@@ -231,7 +253,7 @@ def attack(
     sentences = sentences_of(text, pair, file, n)
     recipe = settle(recipe)
     with bars(enabled=not as_json) as show:
-        answer = attack_sentences(run, name, recipe, sentences, query_budget, show)
+        answer = attack_sentences(run, name, recipe, sentences, query_budget, show, level)
     if as_json:
         print(json.dumps(answer, indent=2))
         return
@@ -244,9 +266,86 @@ def attack(
         total = answer["summary"]
         low, high = total["robustness_interval"]
         say(
-            f"{total['held']} of {total['attacked']} sentences stand: {total['robustness']:.1%} "
+            f"{total['held']} of {total['attacked']} sentences hold: {total['robustness']:.1%} "
             f"(95% interval {low:.1%} to {high:.1%}), {total['mean_queries']:.0f} queries a sentence"
         )
+        swaps = "" if total["one_swap_held"] is None else f"; every single swap leaves {total['one_swap_held']}"
+        say(
+            f"The attack alone leaves {total['calibrated_held']} of the calibrated student, {total['raw_held']} on "
+            f"its raw logits{swaps}"
+        )
+    if answer["stopped"]:
+        say(f"Stopped after {len(answer['sentences'])} of {len(sentences)} sentences.", error=True)
+
+
+@app.command()
+def rescore(
+    run: RunName,
+    n: Annotated[int, typer.Option(help="Held-out sentences; the same for all.")] = 500,
+    seeds: Annotated[int, typer.Option(help="Trainings of each student, the stored one included.")] = 3,
+    recipes: Annotated[str, typer.Option(help="Recipes, as a,b,c. Empty: the run's and other kinds.")] = "",
+    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the best of the front.")] = "",
+    top: Annotated[int, typer.Option(help="How many students of the front, by robustness.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Attack the elite again: sentences that no search saw, more of them, other seeds, other recipes."""
+    _quieten()
+    from rosearch_engine.elite import agreement, comparison_rows, table_rows
+    from rosearch_engine.rescore import rescore as rescore_run
+
+    kept = "What was measured is kept: the same command goes on there."
+    with _watched(as_json, on_stop=kept) as progress:
+        what = rescore_run(run, n, seeds, _listed(recipes), _listed(students), top, progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    for recipe in what["recipes"]:
+        table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
+    if what["comparisons"]:
+        table("Beside plain chains, stored weights, same sentences", *comparison_rows(what))
+    for line in [*agreement(what), *what["notes"]]:
+        say(line)
+
+
+@app.command()
+def transfer(
+    run: RunName,
+    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the front and the chains.")] = "",
+    recipe: Annotated[str | None, typer.Option(help="Whose stored attacks are replayed. Empty: the run's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay every model's adversarial sentences on every other: a diagnostic, never a result."""
+    _quieten()
+    from rosearch_engine.transfer import table_rows
+    from rosearch_engine.transfer import transfer as transfer_run
+
+    with _watched(as_json) as progress:
+        what = transfer_run(run, _listed(students), recipe, progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    table(f"{run}: fooled by another's sentences ({what['recipe']})", *table_rows(what))
+    say(what["label"])
+
+
+@benchmarks.command("attack")
+def bench_attack(
+    n: Annotated[int, typer.Option(min=1, help="Sentences; TextAttack takes seconds for each.")] = 20,
+    recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "pwws",
+    query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """Our attack beside TextAttack as it is shipped: time, floor, and whether every outcome is the same."""
+    _quieten()
+    from rosearch_engine.bench.attack import bench_attack as measure
+    from rosearch_engine.bench.attack import table_rows
+
+    with _watched(as_json) as progress:
+        what = measure(recipe, n, query_budget, progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    table(f"{recipe}, {n} sentences, {what['cpu']}; {what['device']}", *table_rows(what))
 
 
 @app.command()
@@ -268,9 +367,27 @@ def export(
         say(f"{student} is in {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
 
 
+def _listed(names: str) -> list[str]:
+    """The parts of "a, b,c"."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+@contextmanager
+def _watched(as_json: bool, on_stop: str = "") -> Iterator[Progress]:
+    """A job's progress, drawn as bars; Ctrl-C ends it in plain words."""
+    progress = Progress()
+    try:
+        with bars(enabled=not as_json) as show:
+            show.follow(progress)
+            yield progress
+    except KeyboardInterrupt:
+        say(f"Stopped. {on_stop}".strip(), error=True)
+        raise typer.Exit(130) from None
+
+
 def _search_here(name: str, as_json: bool) -> None:
     _quieten()
-    from rosearch_engine.progress import Progress, Stopped
+    from rosearch_engine.progress import Stopped
     from rosearch_engine.search import search as search_here
 
     progress = Progress()

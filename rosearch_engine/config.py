@@ -22,6 +22,8 @@ OperationName = Literal["transformer", "attention", "feed_forward", "conv3", "co
 MergeName = Literal["mean", "gates"]
 PoolingName = Literal["cls", "mean", "max"]
 ActivationName = Literal["gelu", "relu", "silu"]
+Level = Literal["standard", "strict"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class Stage(BaseModel):
@@ -138,6 +140,21 @@ class AttackConfig(Stage):
     sentences: int = Field(100, ge=5, description="Sentences of the search attack set each student is attacked on.")
     query_budget: int = Field(
         2000, ge=10, description="Most model queries on one sentence; the same for every student."
+    )
+    level: Level = Field(
+        "standard",
+        description="'standard': the recipe's constraints as published. 'strict': also the part of speech and the "
+        "meaning of the sentence must stay (Morris et al. 2020).",
+    )
+    one_swap: bool = Field(
+        True,
+        description="Ask about every single swap too: a sentence then counts as held only if none of them flips it.",
+    )
+    precision: Precision = Field(
+        "float32", description="Arithmetic of the attacked student. bfloat16 is faster and changes some outcomes."
+    )
+    seconds: float = Field(
+        300.0, ge=1, description="Most seconds of the attack's own work on one sentence; then it counts as lost."
     )
 
 

@@ -24,10 +24,20 @@ def has_fast_bfloat16(where: torch.device) -> bool:
 
 
 def training_precision(where: torch.device) -> AbstractContextManager[object]:
-    """Autocast to bfloat16 where that is faster. Attacks never use it: their outcomes are float32."""
+    """Autocast to bfloat16 where that is faster."""
     if has_fast_bfloat16(where):
         return torch.autocast(where.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def arithmetic(precision: str, where: torch.device) -> AbstractContextManager[object]:
+    """Autocast to that precision; none for float32."""
+    return torch.autocast(where.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def attack_tokens(where: torch.device) -> int:
+    """Padded tokens in a batch of an attack's queries: a CPU's caches hold few, a GPU needs many to be busy."""
+    return 65_536 if where.type == "cuda" else 1_536
 
 
 def describe(where: torch.device) -> str:

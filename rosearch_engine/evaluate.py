@@ -15,20 +15,24 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from transformers import PreTrainedModel
 
 from rosearch_engine.attack.calibrate import fit_temperature
+from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.catalogue import ready_recipe
-from rosearch_engine.attack.protocol import Score, protocol, score
+from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.attack.protocol import Score, candidates_key, protocol, score
 from rosearch_engine.attack.run import Attacker, Result, Target
-from rosearch_engine.attack.victim import Text, Victim
+from rosearch_engine.attack.victim import Victim
 from rosearch_engine.batching import Encoded, encode_split
-from rosearch_engine.config import RunConfig
-from rosearch_engine.data import Dataset, Split, load
+from rosearch_engine.config import AttackConfig, RunConfig
+from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.distil.loop import Training, distil
 from rosearch_engine.genome import Genome, Space
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.progress import Progress
+from rosearch_engine.resources import home
 from rosearch_engine.store.repo import weights_path
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
@@ -55,6 +59,13 @@ class Bench:
     targets: Sequence[Target]
     attacker: Attacker
     protocol: dict[str, Any]
+    pieces: Pieces
+
+    def victim(self, model: PreTrainedModel, logits: np.ndarray) -> Victim:
+        """A model as the run's attack sees it, calibrated by its validation logits `(sentences, classes)`."""
+        temperature = fit_temperature(logits, self.data.validation.labels)
+        teacher, precision = self.teacher, self.config.attack.precision
+        return Victim(model, teacher.tokenizer, teacher.max_length, temperature, precision, self.pieces)
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
     """
     progress.tell(device=describe(device()))
     progress.stage("data")
-    recipe = ready_recipe(config.attack.recipe)
+    ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
     sentences = encode_split(data.distillation, teacher.tokenizer, teacher.max_length)
@@ -92,9 +103,24 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
         sentences,
         encode_split(data.validation, teacher.tokenizer, teacher.max_length),
         said,
-        targets(data.search_attack.head(config.attack.sentences)),
-        Attacker(recipe.name, config.attack.query_budget, config.search.seed),
+        targets(data.search_attack.head(config.attack.sentences), data.columns),
+        attacker(config.attack, config.search.seed),
         protocol(config.attack, data.fingerprint),
+        Pieces(teacher.tokenizer, teacher.max_length),
+    )
+
+
+def attacker(config: AttackConfig, seed: int) -> Attacker:
+    """The attack of these settings, with the store of candidates that all runs share."""
+    return Attacker(
+        config.recipe,
+        config.query_budget,
+        seed,
+        config.level,
+        faces=("calibrated", "raw"),
+        one_swap=config.one_swap,
+        seconds=config.seconds,
+        candidates=Candidates(candidates_key(config), home() / "candidates.db"),
     )
 
 
@@ -113,6 +139,30 @@ def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Eva
 
 def _evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Evaluation:
     seconds: dict[str, float] = {}
+    model, training = train(genome, seed, bench, progress, seconds)
+    began = time.perf_counter()
+    logits = predict(model, bench.validation)
+    latency_ms = latency(model)
+    seconds["validate"] = time.perf_counter() - began
+    began = time.perf_counter()
+    victim = bench.victim(model, logits)
+    results = attack(victim, bench, progress)
+    seconds["attack"] = time.perf_counter() - began
+    return Evaluation(model, training, _score(logits, results, victim, bench), results, latency_ms, seconds)
+
+
+def train(
+    genome: Genome, seed: int, bench: Bench, progress: Progress, seconds: dict[str, float] | None = None
+) -> tuple[RoSearchForSequenceClassification, Training]:
+    """Build a genome's student and distil it; equal seeds give equal weights on one machine.
+
+    Args:
+        seconds: is told how long each took.
+
+    Raises:
+        Diverged: if its training does.
+    """
+    seconds = {} if seconds is None else seconds
     began = time.perf_counter()
     model = build(
         genome,
@@ -126,21 +176,13 @@ def _evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Ev
     labels = bench.data.distillation.labels
     training = distil(model, bench.sentences, labels, bench.outputs, bench.config.distil, seed, progress)
     seconds["distil"] = training.seconds
-    began = time.perf_counter()
-    logits = predict(model, bench.validation)
-    latency_ms = latency(model)
-    seconds["validate"] = time.perf_counter() - began
-    began = time.perf_counter()
-    victim = Victim(model, bench.teacher.tokenizer, bench.teacher.max_length, calibrated(logits, bench))
-    results = attack(victim, bench, progress)
-    seconds["attack"] = time.perf_counter() - began
-    return Evaluation(model, training, _score(logits, results, victim, bench), results, latency_ms, seconds)
+    return model, training
 
 
 def evaluate_teacher(bench: Bench, progress: Progress) -> tuple[Score, list[Result]]:
     """The teacher under the very same attack."""
     logits = bench.teacher.validation_logits
-    victim = Victim(bench.teacher.model, bench.teacher.tokenizer, bench.teacher.max_length, calibrated(logits, bench))
+    victim = bench.victim(bench.teacher.model, logits)
     results = attack(victim, bench, progress)
     return _score(logits, results, victim, bench), results
 
@@ -154,20 +196,20 @@ def attack(victim: Victim, bench: Bench, progress: Progress) -> list[Result]:
         done.append(result)
         progress.advance(len(done))
 
-    return bench.attacker.attack(victim, bench.targets, tell, watch=lambda *_: progress.check())
+    results = bench.attacker.attack(victim, bench.targets, tell, watch=lambda *_: progress.check())
+    store = bench.attacker.candidates
+    progress.tell(shared={"hits": store.hits, "misses": store.misses})
+    return results
 
 
-def calibrated(logits: np.ndarray, bench: Bench) -> float:
-    """Temperature of a model by its validation logits `(sentences, classes)`."""
-    return fit_temperature(logits, bench.data.validation.labels)
-
-
-def targets(split: Split) -> list[Target]:
+def targets(split: Split, columns: Columns) -> list[Target]:
     """The rows of a split as sentences to attack."""
     texts: Sequence[Text] = split.texts
+    names = (columns.text, columns.pair or "")
     if split.pairs is not None:
         texts = list(zip(split.texts, split.pairs, strict=True))
-    return [Target(int(row), text, int(label)) for row, text, label in zip(split.ids, texts, split.labels, strict=True)]
+    rows = zip(split.ids, texts, split.labels, strict=True)
+    return [Target(int(row), text, int(label), names) for row, text, label in rows]
 
 
 def latency(model: RoSearchForSequenceClassification, repeats: int = 15) -> float:

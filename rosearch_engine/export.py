@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 from rosearch_engine.errors import UserError
 from rosearch_engine.shelf import TEACHER, Loaded, load
 from rosearch_engine.store.repo import Store
@@ -45,14 +47,19 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
 
 
 def _write(loaded: Loaded, run: str, folder: Path) -> None:
-    RoSearchConfig.register_for_auto_class()
-    RoSearchForSequenceClassification.register_for_auto_class(AUTO)
     # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
     loaded.model.config.calibration_temperature = loaded.temperature
-    loaded.model.save_pretrained(folder)
     loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
-    loaded.tokenizer.save_pretrained(folder)
+    write_checkpoint(loaded.model, loaded.tokenizer, folder)
     (folder / "README.md").write_text(_card(loaded.facts, run, loaded.classes), encoding="utf-8")
+
+
+def write_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a student so that `AutoModelForSequenceClassification` loads it where this project is not installed."""
+    RoSearchConfig.register_for_auto_class()
+    RoSearchForSequenceClassification.register_for_auto_class(AUTO)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def _card(facts: dict[str, Any], run: str, classes: tuple[str, ...]) -> str:
@@ -66,13 +73,18 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 | measured | value |
 | --- | --- |
 | clean accuracy | {facts["accuracy"]:.1%} (n = {facts["accuracy_n"]}) |
-| after-attack accuracy | {facts["robustness"]:.1%}, 95% interval {low:.1%} to {high:.1%} (n = {facts["attacked"]}) |
+| held under attack | {facts["robustness"]:.1%}, 95% interval {low:.1%} to {high:.1%} (n = {facts["attacked"]}) |
+| after-attack accuracy, calibrated | {_share(facts, "calibrated_held")} |
+| after-attack accuracy, raw logits | {_share(facts, "raw_held")} |
+| no single swap flips | {_share(facts, "one_swap_held")} |
 | attack success rate | {success} |
 | mean queries a sentence | {facts["mean_queries"]:.0f} |
 | weights | {facts["weights"]:,} ({facts["compression"]:.1f}x fewer than the teacher) |
 | encoder weights | {facts["encoder_weights"]:,} ({facts["encoder_compression"]:.1f}x fewer) |
 | temperature | {facts["temperature"]:.3f} (divide the logits by it for calibrated probabilities) |
 
+Held: right after the attack and after every single swap, of calibrated and raw logits the smaller share; all
+shares are of all attacked sentences.
 These are search-time figures: the student was chosen by them, so expect less on new sentences.
 
 Measured with:
@@ -86,3 +98,7 @@ model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_
 logits = model(**tokenizer("a sentence", truncation=True, return_tensors="pt")).logits
 ```
 """
+
+
+def _share(facts: dict[str, Any], held: str) -> str:
+    return "not asked" if facts[held] is None else f"{facts[held] / facts['attacked']:.1%}"

@@ -171,6 +171,13 @@ class Journal:
         ):
             if value not in (None, now):
                 raise UserError(field, "it is not what the run began with.", "Put it back, or start a new run.")
+        for student in self._store.measurements(self._run_id, "search")[:1]:
+            if student["protocol"]["hash"] != self._bench.protocol["hash"]:
+                raise UserError(
+                    "attack",
+                    "its resources, or this program, are not what the run began with.",
+                    "Its students would not compare: start a new run.",
+                )
 
     def _describe_run(self) -> None:
         data, teacher = self._bench.data, self._bench.teacher
@@ -180,6 +187,7 @@ class Journal:
                 "name": data.name,
                 "classes": list(data.classes),
                 "pair": data.distillation.pairs is not None,
+                "columns": [data.columns.text, data.columns.pair or ""],
                 "sizes": data.counts,
                 "fingerprint": data.fingerprint,
             },

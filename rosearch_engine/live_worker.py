@@ -16,9 +16,9 @@ import numpy as np
 
 from rosearch_engine.attack.catalogue import settle
 from rosearch_engine.attack.diff import flat, words
+from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.run import Attacker, Result, Said, Target
 from rosearch_engine.attack.setup import textattack
-from rosearch_engine.attack.victim import Text
 from rosearch_engine.errors import UserError
 from rosearch_engine.shelf import Loaded, load
 from rosearch_engine.store.repo import Store
@@ -68,7 +68,7 @@ def _attack(request: dict[str, Any], out: TextIO, stops: set[int]) -> None:
     whole: Text = (text, pair) if loaded.pair else text
     victim = loaded.victim
     first = victim.probabilities([whole])[0]
-    target = Target(0, whole, int(first.argmax()))
+    target = Target(0, whole, int(first.argmax()), loaded.columns)
     _say(out, job=job, state="attacking", queries=0, note="asking the student")
     began = time.perf_counter()
     best = _Best(target, first)

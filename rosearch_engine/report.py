@@ -30,6 +30,9 @@ _STUDENT = (
     "robustness_interval",
     "held",
     "attacked",
+    "calibrated_held",
+    "raw_held",
+    "one_swap_held",
     "success_rate",
     "mean_queries",
     "temperature",
@@ -62,14 +65,15 @@ def summary(store: Store, run: dict[str, Any], state: str) -> dict[str, Any]:
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the students' table, the front first, then by after-attack accuracy."""
-    header = ["student", "from", "front", "accuracy", "after attack (95%)", "success", "queries", "weights", "smaller"]
+    header = ["student", "from", "front", "accuracy", "held (95%)", "attack alone", "raw", "one swap", "success"]
+    header += ["queries", "weights", "smaller"]
     order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
     return header, [_row(student) for student in order]
 
 
 def _row(student: dict[str, Any]) -> list[str]:
     if student["status"] != "done":
-        return [student["name"], student["origin"], student["status"], *[""] * 4, f"{student['weights']:,}", ""]
+        return [student["name"], student["origin"], student["status"], *[""] * 7, f"{student['weights']:,}", ""]
     low, high = student["robustness_interval"]
     return [
         student["name"],
@@ -77,11 +81,16 @@ def _row(student: dict[str, Any]) -> list[str]:
         "knee" if student["knee"] else "yes" if student["front"] else "",
         f"{student['accuracy']:.1%}",
         f"{student['robustness']:.1%} ({low:.0%} to {high:.0%}, n={student['attacked']})",
+        *[_share(student, held) for held in ("calibrated_held", "raw_held", "one_swap_held")],
         "" if student["success_rate"] is None else f"{student['success_rate']:.1%}",
         f"{student['mean_queries']:.0f}",
         f"{student['weights']:,}",
         f"{student['compression']:.1f}x ({student['encoder_compression']:.1f}x)",
     ]
+
+
+def _share(student: dict[str, Any], held: str) -> str:
+    return "" if student[held] is None else f"{student[held] / student['attacked']:.1%}"
 
 
 def _headline(
@@ -92,10 +101,11 @@ def _headline(
     lines = [f"{run['name']}: {state}, {len(measured)} students measured, {failed} failed"]
     if teacher:
         lines.append(
-            f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, after attack "
+            f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, held "
             f"{teacher['robustness']:.1%} (n={teacher['attacked']}), {run['teacher']['weights']:,} weights"
         )
     if measured:
         recipe, best = measured[0]["protocol"]["recipe"], max(student["robustness"] for student in measured)
-        lines.append(f"best after-attack accuracy {best:.1%} under {recipe}: search-time figures, luck included")
+        lines.append(f"best share held {best:.1%} under {recipe}: search-time figures, luck included")
+        lines.append("held: right after the attack and after every single swap, calibrated and raw; rescore before use")
     return lines

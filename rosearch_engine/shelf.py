@@ -34,6 +34,7 @@ class Loaded:
         facts: the student's row, as `Store.student` gives it; the teacher's measurement for the teacher.
         classes: names of the classes.
         pair: whether it takes pairs of sentences.
+        columns: names of the data's text columns; the second is empty for single sentences.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Loaded:
     temperature: float
     classes: tuple[str, ...]
     pair: bool
+    columns: tuple[str, str]
     facts: dict[str, Any]
 
     @property
@@ -79,6 +81,7 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
         facts["temperature"],
         tuple(run["dataset"]["classes"]),
         run["dataset"]["pair"],
+        tuple(run["dataset"].get("columns", ("sentence1", "sentence2"))),
         facts,
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rosearch_engine.attack.diff import flat, words
+from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.protocol import score
 from rosearch_engine.attack.run import Attacker, Result, Said, Target
-from rosearch_engine.attack.victim import Text
-from rosearch_engine.config import DataConfig
+from rosearch_engine.config import DataConfig, Level
 from rosearch_engine.console import Bars
 from rosearch_engine.data import files
 from rosearch_engine.data.columns import choose
@@ -54,7 +55,7 @@ def sentences_of(text: str | None, pair: str | None, file: Path | None, n: int) 
 
 
 def attack_sentences(
-    run: str, student: str, recipe: str, sentences: list[Sentence], query_budget: int, show: Bars
+    run: str, student: str, recipe: str, sentences: list[Sentence], query_budget: int, show: Bars, level: Level
 ) -> dict[str, Any]:
     """Outcomes sentence by sentence, and the four numbers over them all.
 
@@ -63,11 +64,12 @@ def attack_sentences(
     """
     loaded = load(Store.read(), run, student)
     victim, progress = loaded.victim, Progress()
-    attacker = Attacker(recipe, query_budget)
+    attacker = Attacker(recipe, query_budget, level=level, faces=("calibrated", "raw"), one_swap=True)
     texts = [_fit(sentence.text, loaded) for sentence in sentences]
     guesses = victim.probabilities(texts).argmax(axis=1)
     labels = [_label(s.label, loaded, int(guess)) for s, guess in zip(sentences, guesses, strict=True)]
-    targets = [Target(row, text, label) for row, (text, label) in enumerate(zip(texts, labels, strict=True))]
+    rows = enumerate(zip(texts, labels, strict=True))
+    targets = [Target(row, text, label, loaded.columns) for row, (text, label) in rows]
     done: list[Result] = []
 
     def tell(result: Result) -> None:
@@ -76,9 +78,12 @@ def attack_sentences(
 
     progress.stage("attack", len(targets), "sentences")
     show.follow(progress)
-    results = attacker.attack(victim, targets, tell)
-    right = int((guesses == labels).sum())
-    total = score(right / len(targets), len(targets), results, loaded.temperature)
+    # What is done when the person stops it is shown all the same.
+    with suppress(KeyboardInterrupt):
+        attacker.attack(victim, targets, tell)
+    results = sorted(done, key=lambda result: result.target.sentence)
+    right = sum(int(guesses[result.target.sentence]) == result.target.label for result in results)
+    total = score(right / len(results) if results else 0.0, len(results), results, loaded.temperature)
     summary = vars(total) | {"robustness_interval": wilson(total.held, total.attacked)}
     if any(sentence.label is None for sentence in sentences):
         # Measured against its own answers, a model is always right.
@@ -87,12 +92,15 @@ def attack_sentences(
         "run": run,
         "student": loaded.name,
         "recipe": recipe,
+        "level": level,
+        "stopped": len(results) < len(targets),
         "summary": summary,
         "sentences": [_row(result, loaded) for result in results],
     }
 
 
 def _row(result: Result, loaded: Loaded) -> dict[str, Any]:
+    swaps = result.swaps
     return {
         "outcome": result.outcome,
         "reason": result.reason,
@@ -103,6 +111,8 @@ def _row(result: Result, loaded: Loaded) -> dict[str, Any]:
         "words": words(result.before.text, result.after.text),
         "before": _said(result.before, loaded),
         "after": _said(result.after, loaded),
+        "raw_outcome": result.raw.outcome if result.raw else None,
+        "one_swap": None if swaps is None else {"asked": swaps.asked, "flips": swaps.flips},
     }
 
 

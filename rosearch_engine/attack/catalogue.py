@@ -3,69 +3,339 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rosearch_engine import resources
+from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
+
+KindOfEdit = Literal["words", "characters", "both"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One of TextAttack's recipes.
+    """An attack that runs here: one of TextAttack's, or one of ours made of TextAttack's parts.
 
     Attributes:
-        factory: name of its class in `textattack.attack_recipes`.
         needs: resources that must be on this machine.
+        factory: name of its class in `textattack.attack_recipes`; None for one of ours.
+        kind_of_edit: whether it changes words, characters or both.
         random: whether it draws random numbers; each sentence then has a seed of its own.
+        swaps: whether its candidates are a fixed set, so that exact one-swap robustness is defined.
+        asks_all: whether its search asks about every single swap of the original anyway.
     """
 
     name: str
     title: str
     kind: str
-    factory: str
-    needs: tuple[str, ...]
-    random: bool
     source: str
+    needs: tuple[str, ...]
+    factory: str | None = None
+    kind_of_edit: KindOfEdit = "words"
+    random: bool = False
+    swaps: bool = False
+    asks_all: bool = False
+
+    def needs_at(self, level: Level) -> tuple[str, ...]:
+        """Resources that it needs at a constraint level: `strict` compares the meaning and, of words, the part
+        of speech."""
+        more = ("tagger", "minilm") if self.kind_of_edit == "words" else ("minilm",)
+        return tuple(dict.fromkeys((*self.needs, *(more if level == "strict" else ()))))
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A recipe of TextAttack that cannot run here.
+
+    Attributes:
+        factory: name of its class in `textattack.attack_recipes`.
+        lacks: what is missing, or why it has no place here, in words.
+        instead: names of the recipes nearest to it, the nearest first; empty where none is like it.
+    """
+
+    name: str
+    title: str
+    kind: str
+    source: str
+    factory: str
+    lacks: tuple[str, ...]
+    instead: tuple[str, ...] = ()
 
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(
-            "pwws",
-            "PWWS",
-            "swaps words for WordNet synonyms, most salient first",
-            "PWWSRen2019",
-            ("stopwords", "wordnet"),
-            False,
-            "Ren et al. 2019, ACL",
+            name="pwws",
+            title="PWWS",
+            kind="swaps words for WordNet synonyms, most salient first",
+            source="Ren et al. 2019, ACL",
+            needs=("stopwords", "wordnet"),
+            factory="PWWSRen2019",
+            swaps=True,
+            asks_all=True,
         ),
         Recipe(
-            "deepwordbug",
-            "DeepWordBug",
-            "swaps, drops, inserts and replaces characters",
-            "DeepWordBugGao2018",
-            ("stopwords",),
-            True,
-            "Gao et al. 2018, DLS",
+            name="deepwordbug",
+            title="DeepWordBug",
+            kind="swaps, drops, inserts and replaces characters",
+            source="Gao et al. 2018, DLS",
+            needs=("stopwords",),
+            factory="DeepWordBugGao2018",
+            kind_of_edit="characters",
+            random=True,
         ),
         Recipe(
-            "pruthi",
-            "Pruthi's typos",
-            "one keyboard-like typo in one word",
-            "Pruthi2019",
-            ("stopwords",),
-            True,
-            "Pruthi et al. 2019, ACL",
+            name="pruthi",
+            title="Pruthi's typos",
+            kind="one keyboard-like typo in one word",
+            source="Pruthi et al. 2019, ACL",
+            needs=("stopwords",),
+            factory="Pruthi2019",
+            kind_of_edit="characters",
+            random=True,
         ),
         Recipe(
-            "leap",
-            "LEAP",
-            "particle swarm over WordNet synonyms; slow",
-            "LEAP2023",
-            ("stopwords", "wordnet"),
-            True,
-            "Ge et al. 2023",
+            name="leap",
+            title="LEAP",
+            kind="particle swarm over WordNet synonyms; slow",
+            source="Ge et al. 2023",
+            needs=("stopwords", "wordnet"),
+            factory="LEAP2023",
+            random=True,
+            swaps=True,
+            asks_all=True,
+        ),
+        Recipe(
+            name="textfooler-map-minilm",
+            title="TextFooler-shaped (neighbour map, MiniLM)",
+            kind="swaps words for up to 8 counter-fitted neighbours of like part of speech, most important first",
+            source="shape: Jin et al. 2020, AAAI; neighbours: Jia et al. 2019, EMNLP",
+            needs=("stopwords", "tagger", "minilm", "counter-fitted"),
+            swaps=True,
+        ),
+        Recipe(
+            name="textfooler-ppdb-minilm",
+            title="TextFooler-shaped (PPDB, MiniLM)",
+            kind="swaps words for PPDB synonyms of like part of speech, most important first",
+            source="shape: Jin et al. 2020, AAAI; synonyms: Mrkšić et al. 2016, NAACL",
+            needs=("stopwords", "tagger", "minilm", "ppdb"),
+            swaps=True,
+        ),
+        Recipe(
+            name="textfooler-vectors-minilm",
+            title="TextFooler-shaped (counter-fitted vectors, MiniLM)",
+            kind="swaps words for up to 50 counter-fitted neighbours of like part of speech, most important first",
+            source="shape: Jin et al. 2020, AAAI; vectors: Mrkšić et al. 2016, NAACL",
+            needs=("stopwords", "tagger", "minilm", "counter-fitted-vectors"),
+            swaps=True,
+        ),
+        Recipe(
+            name="iga-map",
+            title="IGA-shaped (neighbour map)",
+            kind="genetic search over counter-fitted neighbours, in at most a fifth of the words; slow",
+            source="shape: Wang et al. 2021, UAI; neighbours: Jia et al. 2019, EMNLP",
+            needs=("stopwords", "counter-fitted"),
+            random=True,
+            swaps=True,
+        ),
+        Recipe(
+            name="textbugger-map-minilm",
+            title="TextBugger-shaped (neighbour map, MiniLM)",
+            kind="splits words, drops, swaps and disguises characters, swaps words for 5 counter-fitted neighbours",
+            source="shape: Li et al. 2019, NDSS; neighbours: Jia et al. 2019, EMNLP",
+            needs=("stopwords", "minilm", "counter-fitted"),
+            kind_of_edit="both",
+            random=True,
+        ),
+    )
+}
+
+_VECTORS = "counter-fitted vectors as TextAttack keeps them on its server"
+_USE = "the Universal Sentence Encoder, through TensorFlow Hub"
+_MASKED_LM = "the masked language model bert-base-uncased, from the hub"
+_LOOK_ALIKES = "a list of look-alike characters, which TextAttack 0.3.11 comes without"
+_FOOLERS = ("textfooler-vectors-minilm", "textfooler-map-minilm", "textfooler-ppdb-minilm")
+_OTHER_GOAL = "a goal that is a changed class"
+
+UNAVAILABLE: dict[str, Unavailable] = {
+    recipe.name: recipe
+    for recipe in (
+        Unavailable(
+            "textfooler",
+            "TextFooler",
+            "swaps words for counter-fitted neighbours",
+            "Jin et al. 2020, AAAI",
+            "TextFoolerJin2019",
+            (_VECTORS, _USE),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "textbugger",
+            "TextBugger",
+            "misspells words or swaps them for neighbours",
+            "Li et al. 2019, NDSS",
+            "TextBuggerLi2018",
+            (_VECTORS, _USE, _LOOK_ALIKES),
+            ("textbugger-map-minilm",),
+        ),
+        Unavailable(
+            "iga",
+            "IGA",
+            "genetic search over counter-fitted neighbours",
+            "Wang et al. 2021, UAI",
+            "IGAWang2019",
+            (_VECTORS,),
+            ("iga-map",),
+        ),
+        Unavailable(
+            "alzantot",
+            "Alzantot's genetic attack",
+            "genetic search over counter-fitted neighbours",
+            "Alzantot et al. 2018, EMNLP",
+            "GeneticAlgorithmAlzantot2018",
+            (_VECTORS, "the Google 1 Billion Words language model, which runs in TensorFlow"),
+            ("iga-map",),
+        ),
+        Unavailable(
+            "faster-alzantot",
+            "Faster Alzantot",
+            "genetic search over counter-fitted neighbours",
+            "Jia et al. 2019, EMNLP",
+            "FasterGeneticAlgorithmJia2019",
+            (_VECTORS, "the Learning To Write language model, from TextAttack's server"),
+            ("iga-map",),
+        ),
+        Unavailable(
+            "kuleshov",
+            "Kuleshov's attack",
+            "greedy over counter-fitted neighbours, under a language model",
+            "Kuleshov et al. 2018",
+            "Kuleshov2017",
+            (_VECTORS, "the language model GPT-2, from the hub"),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "pso",
+            "PSO",
+            "particle swarm over HowNet's sememes",
+            "Zang et al. 2020, ACL",
+            "PSOZang2020",
+            ("HowNet's candidates, from TextAttack's server", "flair's part-of-speech tagger, from the hub"),
+            ("leap",),
+        ),
+        Unavailable(
+            "bae",
+            "BAE",
+            "swaps words for what a masked language model proposes",
+            "Garg and Ramakrishnan 2020, EMNLP",
+            "BAEGarg2019",
+            (_MASKED_LM, _USE),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "bert-attack",
+            "BERT-Attack",
+            "swaps words for what a masked language model proposes",
+            "Li et al. 2020, EMNLP",
+            "BERTAttackLi2020",
+            (_MASKED_LM, _USE),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "clare",
+            "CLARE",
+            "replaces, inserts and merges words by a masked language model",
+            "Li et al. 2021, NAACL",
+            "CLARE2020",
+            ("the masked language model distilroberta-base, from the hub", _USE),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "a2t",
+            "A2T",
+            "swaps words for counter-fitted neighbours, ranked by gradient",
+            "Yoo and Qi 2021, EMNLP Findings",
+            "A2TYoo2021",
+            (_VECTORS, "the sentence encoder stsb-distilbert-base, from the hub", "the victim's gradients"),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "hotflip",
+            "HotFlip",
+            "swaps the two words that the gradient points to",
+            "Ebrahimi et al. 2018, ACL",
+            "HotFlipEbrahimi2017",
+            (_VECTORS, "a victim whose tokens are words (TextAttack's own LSTM only)", "the victim's gradients"),
+            _FOOLERS,
+        ),
+        Unavailable(
+            "checklist",
+            "CheckList",
+            "changes names, places, numbers and contractions",
+            "Ribeiro et al. 2020, ACL",
+            "CheckList2020",
+            ("flair's named-entity tagger, from the hub",),
+            ("pwws",),
+        ),
+        Unavailable(
+            "french",
+            "French recipe",
+            "swaps French words, names and places",
+            "TextAttack",
+            "FrenchRecipe",
+            ("the French part of Open Multilingual WordNet", "flair's French named-entity tagger, from the hub"),
+            ("pwws",),
+        ),
+        Unavailable(
+            "spanish",
+            "Spanish recipe",
+            "swaps Spanish words, names and places",
+            "TextAttack",
+            "SpanishRecipe",
+            ("the Spanish part of Open Multilingual WordNet", "flair's multilingual named-entity tagger, from the hub"),
+            ("pwws",),
+        ),
+        Unavailable(
+            "chinese",
+            "Chinese recipe",
+            "swaps Chinese words and characters",
+            "TextAttack",
+            "ChineseRecipe",
+            ("OpenHowNet's data, from its server", "a Chinese masked language model, from the hub"),
+        ),
+        Unavailable(
+            "bad-characters",
+            "Bad Characters",
+            "invisible and look-alike characters, by differential evolution",
+            "Boucher et al. 2022, IEEE S&P",
+            "BadCharacters2021",
+            (f"{_OTHER_GOAL} (it offers a given class, a sum of logits, entities or a translation)", _LOOK_ALIKES),
+            ("textbugger-map-minilm", "deepwordbug"),
+        ),
+        Unavailable(
+            "input-reduction",
+            "Input reduction",
+            "drops words while the class stays",
+            "Feng et al. 2018, EMNLP",
+            "InputReductionFeng2018",
+            (f"{_OTHER_GOAL} (it looks for the shortest text of the same class)",),
+        ),
+        Unavailable(
+            "seq2sick",
+            "Seq2Sick",
+            "makes a translation share no word with the first one",
+            "Cheng et al. 2020, AAAI",
+            "Seq2SickCheng2018BlackBox",
+            (f"{_OTHER_GOAL} (it attacks models that write text)",),
+        ),
+        Unavailable(
+            "morpheus",
+            "Morpheus",
+            "inflects words so that a translation gets worse",
+            "Tan et al. 2020, ACL",
+            "MorpheusTan2020",
+            (f"{_OTHER_GOAL} (it attacks models that write text)",),
         ),
     )
 }
@@ -73,52 +343,107 @@ RECIPES: dict[str, Recipe] = {
 AUTO, DEFAULT, FALLBACK = "auto", "pwws", "deepwordbug"
 
 
-def recipes() -> list[dict[str, Any]]:
-    """Every recipe with `ready`, what is `missing`, and the command that brings it as `note`."""
-    known = {status.name: status for status in resources.status()}
-    rows = []
-    for recipe in RECIPES.values():
-        missing = [name for name in recipe.needs if not known[name].ready]
-        rows.append(
-            {
-                "name": recipe.name,
-                "title": recipe.title,
-                "kind": recipe.kind,
-                "source": recipe.source,
-                "ready": not missing,
-                "missing": missing,
-                "note": f"python -m rosearch_engine fetch {' '.join(missing)}" if missing else "",
-            }
-        )
+def recipes(every: bool = False) -> list[dict[str, Any]]:
+    """Every recipe that can be made ready, with `ready`, what is `missing`, and the command that brings it as `note`.
+
+    `strict` says whether it is ready at the strict level too, `strict_missing` what that lacks.
+
+    Args:
+        every: also TextAttack's recipes that cannot run here: `missing` says in words what they lack, `note` the
+            nearest that can.
+    """
+    ready = {status.name for status in resources.status() if status.ready}
+    rows = [_row(recipe, ready) for recipe in RECIPES.values()]
+    if every:
+        rows += [_row_of_unavailable(recipe) for recipe in UNAVAILABLE.values()]
     return rows
 
 
-def ready_recipe(name: str) -> Recipe:
+def ready_recipe(name: str, level: Level = "standard") -> Recipe:
     """The recipe of that name.
 
     Raises:
-        UserError: if it is not known, or a resource that it needs is missing.
+        UserError: if it is not known, cannot run here, or a resource that it needs at that level is missing.
     """
+    if name in UNAVAILABLE:
+        raise _refusal(UNAVAILABLE[name])
     if name not in RECIPES:
         raise UserError("attack.recipe", f"'{name}' is not a recipe.", f"Choose one of: {', '.join(RECIPES)}.")
     recipe = RECIPES[name]
-    missing = [need for need in recipe.needs if not resources.is_ready(need)]
+    missing = _missing(recipe.needs_at(level))
     if missing:
+        at = "" if level == "standard" or _missing(recipe.needs) else f" at the {level} level"
         also = f", or attack with {FALLBACK}" if name != FALLBACK and resources.is_ready("stopwords") else ""
         raise UserError(
             "attack.recipe",
-            f"'{name}' needs {' and '.join(missing)}, not on this machine.",
-            f"Run: python -m rosearch_engine fetch {' '.join(missing)}{also}.",
+            f"'{name}'{at} needs {' and '.join(missing)}, not on this machine.",
+            f"Run: {_command(missing)}{also}.{_by_hand(missing)}",
         )
     return recipe
 
 
-def settle(recipe: str) -> str:
+def settle(recipe: str, level: Level = "standard") -> str:
     """The recipe that a setting stands for: 'auto' is PWWS, or DeepWordBug where WordNet is missing.
 
     Raises:
-        UserError: if it is not known, or a resource that it needs is missing.
+        UserError: if it is not known, cannot run here, or a resource that it needs is missing.
     """
     if recipe == AUTO:
-        recipe = DEFAULT if all(resources.is_ready(need) for need in RECIPES[DEFAULT].needs) else FALLBACK
-    return ready_recipe(recipe).name
+        recipe = FALLBACK if _missing(RECIPES[DEFAULT].needs) else DEFAULT
+    return ready_recipe(recipe, level).name
+
+
+def _row(recipe: Recipe, ready: set[str]) -> dict[str, Any]:
+    missing = [name for name in recipe.needs if name not in ready]
+    strict_missing = [name for name in recipe.needs_at("strict") if name not in ready]
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "kind": recipe.kind,
+        "source": recipe.source,
+        "ready": not missing,
+        "missing": missing,
+        "note": _command(missing) if missing else "",
+        "strict": not strict_missing,
+        "strict_missing": strict_missing,
+    }
+
+
+def _row_of_unavailable(recipe: Unavailable) -> dict[str, Any]:
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "kind": recipe.kind,
+        "source": recipe.source,
+        "ready": False,
+        "missing": list(recipe.lacks),
+        "note": f"nearest: {recipe.instead[0]}" if recipe.instead else "",
+        "strict": False,
+        "strict_missing": list(recipe.lacks),
+    }
+
+
+def _refusal(recipe: Unavailable) -> UserError:
+    problem = f"'{recipe.name}' cannot run here: it lacks {' and '.join(recipe.lacks)}."
+    near = next((name for name in recipe.instead if not _missing(RECIPES[name].needs)), None)
+    if near:
+        return UserError("attack.recipe", problem, f"The nearest recipe that is ready: {near}.")
+    if recipe.instead:
+        missing = _missing(RECIPES[recipe.instead[0]].needs)
+        remedy = f"The nearest recipe is {recipe.instead[0]}; run: {_command(missing)}.{_by_hand(missing)}"
+        return UserError("attack.recipe", problem, remedy)
+    return UserError("attack.recipe", problem, f"Choose one of: {', '.join(RECIPES)}.")
+
+
+def _missing(needs: tuple[str, ...]) -> list[str]:
+    return [need for need in needs if not resources.is_ready(need)]
+
+
+def _command(missing: list[str]) -> str:
+    return f"python -m rosearch_engine fetch {' '.join(missing)}"
+
+
+def _by_hand(missing: list[str]) -> str:
+    """What to do first for resources that no server gives."""
+    hints = (resources.RESOURCES[name].by_hand for name in missing)
+    return "".join(f" Before that: {hint}." for hint in hints if hint)

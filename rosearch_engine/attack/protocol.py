@@ -9,24 +9,29 @@ from typing import Any
 
 from rosearch_engine import resources
 from rosearch_engine.attack.catalogue import ready_recipe
-from rosearch_engine.attack.run import Result, Said
+from rosearch_engine.attack.result import Result, Said
 from rosearch_engine.config import AttackConfig, fingerprint
 
 
 @dataclass(frozen=True)
 class Score:
-    """The four numbers that belong together, and what they rest on.
+    """The numbers that belong together, and what they rest on. All shares are of ALL attacked sentences: one that
+    was wrong from the start, or whose attack broke, counts as lost.
 
     Attributes:
         accuracy: clean accuracy on the validation sentences.
         accuracy_n: how many those are.
-        robustness: after-attack accuracy: the share of ALL attacked sentences still classified rightly; one
-            that was wrong from the start, or whose attack broke, counts as lost.
-        held: how many sentences stand.
-        attacked: how many there were.
-        success_rate: fooled / classified rightly before the attack; None if none was.
-        mean_queries: model queries a sentence, over those that were attacked.
-        temperature: the calibration the attack faced.
+        robustness: `held` of `attacked`: what the search climbs.
+        held: sentences that survive the attack and every single swap; of the calibrated and of the raw student,
+            the smaller number.
+        attacked: how many sentences there were.
+        calibrated_held: sentences that survive the attack on the calibrated student.
+        raw_held: the same on its raw logits, if that was asked; far above the other, it shows confidence that
+            starves the attack, not robustness (Raina et al. 2024).
+        one_swap_held: sentences that no single swap flips, if that was asked.
+        success_rate: fooled / classified rightly before the attack on the calibrated student; None if none was.
+        mean_queries: queries a sentence of that attack, over those that were attacked.
+        temperature: the calibration.
     """
 
     accuracy: float
@@ -34,6 +39,9 @@ class Score:
     robustness: float
     held: int
     attacked: int
+    calibrated_held: int
+    raw_held: int | None
+    one_swap_held: int | None
     success_rate: float | None
     mean_queries: float
     temperature: float
@@ -41,38 +49,64 @@ class Score:
 
 def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperature: float) -> Score:
     """Sum up attacked sentences."""
-    held = sum(result.stands for result in results)
+    stands = [result.stands for result in results]
+    raw = [result.raw.stands for result in results if result.raw]
+    swapped = [result.outcome != "already wrong" and result.unswayed for result in results]
+    asked = any(result.swaps for result in results)
     fooled = sum(result.outcome == "fooled" for result in results)
     queries = [result.queries for result in results if result.outcome not in ("already wrong", "failed")]
+    held = sum(result.survives for result in results)
+    if raw:
+        held = min(held, sum(result.raw.stands and result.unswayed for result in results if result.raw))
     return Score(
-        accuracy,
-        accuracy_n,
-        held / len(results) if results else 0.0,
-        held,
-        len(results),
-        fooled / (held + fooled) if held + fooled else None,
-        sum(queries) / len(queries) if queries else 0.0,
-        temperature,
+        accuracy=accuracy,
+        accuracy_n=accuracy_n,
+        robustness=held / len(results) if results else 0.0,
+        held=held,
+        attacked=len(results),
+        calibrated_held=sum(stands),
+        raw_held=sum(raw) if raw else None,
+        one_swap_held=sum(swapped) if asked else None,
+        success_rate=fooled / (sum(stands) + fooled) if any(stands) or fooled else None,
+        mean_queries=sum(queries) / len(queries) if queries else 0.0,
+        temperature=temperature,
     )
 
 
 def protocol(config: AttackConfig, data: str) -> dict[str, Any]:
     """Recipe, settings and versions of a measurement, and one hash over them all."""
-    recipe = ready_recipe(config.recipe)
+    recipe = ready_recipe(config.recipe, config.level)
     facts = {
         "recipe": recipe.name,
-        "constraints": "as published",
+        "level": config.level,
         "query_budget": config.query_budget,
-        "calibrated": True,
+        "one_swap": config.one_swap and recipe.swaps,
+        "faces": ["calibrated", "raw"],
+        "precision": config.precision,
         "data": data,
-        "textattack": version("textattack"),
-        "resources": {need: resources.digest(need) for need in recipe.needs},
     }
+    facts |= materials(config)
     return facts | {"hash": fingerprint(facts)}
+
+
+def materials(config: AttackConfig) -> dict[str, Any]:
+    """What the recipe's candidates depend on: itself, its constraints, TextAttack's version, its resources' content."""
+    recipe = ready_recipe(config.recipe, config.level)
+    return {
+        "textattack": version("textattack"),
+        "resources": {need: resources.digest(need) for need in recipe.needs_at(config.level)},
+    }
+
+
+def candidates_key(config: AttackConfig) -> str:
+    """Name of the recipe's shelf in the store of candidates."""
+    recipe = ready_recipe(config.recipe, config.level)
+    return f"{recipe.name}-{config.level}-{fingerprint(materials(config))}"
 
 
 def example(result: Result) -> dict[str, Any]:
     """A result as the store keeps it."""
+    swaps, raw = result.swaps, result.raw
     return {
         "sentence": result.target.sentence,
         "outcome": result.outcome,
@@ -81,6 +115,11 @@ def example(result: Result) -> dict[str, Any]:
         "after": _plain(result.after),
         "queries": result.queries,
         "reason": result.reason,
+        "raw_outcome": raw.outcome if raw else None,
+        "raw_queries": raw.queries if raw else None,
+        "swaps": swaps.asked if swaps else None,
+        "flips": swaps.flips if swaps else None,
+        "worst_swap": _plain(swaps.worst) if swaps and swaps.worst else None,
     }
 
 

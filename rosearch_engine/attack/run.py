@@ -2,83 +2,34 @@
 
 Each attack runs in a greenlet. When it asks the model, it waits; once all wait, their questions go through the
 model together in batches of like length. TextAttack's own search methods, transformations and constraints run
-as they are, and see the answers they would have seen one by one.
+as they are, and see the answers they would have seen one by one. The attacks on one sentence (calibrated, raw,
+every single swap) share what the model said of its texts.
 """
 
 from __future__ import annotations
 
-import random
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-import numpy as np
-import torch
-from greenlet import getcurrent, greenlet
-
+from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.catalogue import ready_recipe
-from rosearch_engine.attack.setup import no_downloads, textattack
-from rosearch_engine.attack.victim import Text, Victim
+from rosearch_engine.attack.recipes import assemble, make_ready
+from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
+from rosearch_engine.attack.setup import remembered_words
+from rosearch_engine.attack.task import Question, Task
+from rosearch_engine.attack.trial import Trial, Watch, fit
+from rosearch_engine.attack.victim import Victim
+from rosearch_engine.config import Level
+from rosearch_engine.errors import UserError
 
-Outcome = Literal["fooled", "held", "already wrong", "budget used", "failed"]
+__all__ = ["Attacker", "Face", "Outcome", "Result", "Said", "Swaps", "Target", "Watch"]
+
+Found = TypeVar("Found")
 
 # Sentences under attack at one time: enough to fill batches, few enough to keep memory flat.
-ABREAST = 48
-
-
-@dataclass(frozen=True)
-class Target:
-    """A sentence to attack: its number in the data, its text (a tuple for a pair), its class."""
-
-    sentence: int
-    text: Text
-    label: int
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the victim said of a text: its class and the probabilities `(classes,)`."""
-
-    text: Text
-    label: int
-    probabilities: list[float]
-
-
-@dataclass(frozen=True)
-class Result:
-    """The outcome for one sentence.
-
-    `fooled`: the class changed. `held`: the attack gave up. `budget used`: it ran out of queries, which counts
-    as held. `already wrong`: not attacked, which counts as lost. `failed`: the attack broke; see `reason`.
-    """
-
-    target: Target
-    outcome: Outcome
-    before: Said
-    after: Said
-    queries: int
-    reason: str = ""
-
-    @property
-    def stands(self) -> bool:
-        """Whether the sentence is still classified rightly after the attack."""
-        return self.outcome in ("held", "budget used")
-
-
-Watch = Callable[[int, Sequence[Text], np.ndarray], None]
-
-
-@dataclass
-class _Job:
-    """One sentence under attack."""
-
-    target: Target
-    attack: Any
-    dice: _Dice
-    thread: greenlet = field(init=False)
-    question: list[Text] = field(default_factory=list)
-    result: Result | None = None
+ABREAST = 64
+# An attack on n words holds about n texts of n words: the most of that product, over the sentences under attack.
+WORDS_ABREAST = 4_000_000
 
 
 class Attacker:
@@ -88,18 +39,38 @@ class Attacker:
         recipe: a name of the catalogue.
         query_budget: most queries on one sentence.
         seed: with the sentence's number it seeds the random choices of the recipes that make any.
+        level: the recipe's constraints as published, or stricter ones.
+        faces: what is attacked; the first gives the result, a second its `raw`.
+        one_swap: ask about every single swap too.
+        seconds: most seconds of own work on one sentence.
+        candidates: the store of what does not depend on the victim; none: an empty one in memory.
 
     Raises:
         UserError: if the recipe is not known or not ready.
     """
 
-    def __init__(self, recipe: str, query_budget: int, seed: int = 0) -> None:
-        self._recipe = ready_recipe(recipe)
-        self._textattack = textattack()
-        self._factory = getattr(self._textattack.attack_recipes, self._recipe.factory)
+    def __init__(
+        self,
+        recipe: str,
+        query_budget: int,
+        seed: int = 0,
+        level: Level = "standard",
+        *,
+        faces: Sequence[Face] = ("calibrated",),
+        one_swap: bool = False,
+        seconds: float = float("inf"),
+        candidates: Candidates | None = None,
+    ) -> None:
+        self._recipe = ready_recipe(recipe, level)
+        self._level = level
         self._budget = query_budget
         self._seed = seed
+        self._faces = tuple(faces)
+        self._one_swap = one_swap and self._recipe.swaps
+        self._seconds = seconds
+        self.candidates = candidates or Candidates(recipe)
         self._idle: list[Any] = []
+        make_ready(self._recipe, level)
 
     def attack(
         self,
@@ -113,117 +84,126 @@ class Attacker:
         Args:
             on_result: called as each sentence ends; what it raises ends the whole attack.
             watch: called with (sentence, texts, probabilities `(texts, classes)`) after each round of queries.
+
+        Raises:
+            UserError: if something that the recipe needs is gone.
         """
-        waiting, under_way = list(targets)[::-1], list[_Job]()
-        results: dict[int, Result] = {}
-        while waiting or under_way:
-            while waiting and len(under_way) < ABREAST:
-                under_way.append(self._begin(waiting.pop()))
-            texts = [text for job in under_way for text in job.question]
-            answers = victim.probabilities(texts) if texts else np.zeros((0, 0))
-            start = 0
-            for job in under_way:
-                mine = answers[start : start + len(job.question)]
-                start += len(job.question)
-                if watch and len(mine):
-                    watch(job.target.sentence, job.question, mine)
-                self._go_on(job, mine)
-            for job in [job for job in under_way if job.result]:
-                under_way.remove(job)
-                # Its caches hold every text it tried, under keys that no other sentence has.
-                job.attack.clear_cache()
-                self._idle.append(job.attack)
-                assert job.result is not None
-                results[id(job.target)] = job.result
-                on_result(job.result)
-        return [results[id(target)] for target in targets]
 
-    def _begin(self, target: Target) -> _Job:
+        def end(trial: Trial) -> Result:
+            result = trial.result(self._faces[0], with_swaps=self._one_swap)
+            if result.outcome == "failed":
+                ready_recipe(self._recipe.name, self._level)
+            on_result(result)
+            return result
+
+        return self._each(victim, targets, self._begin, end, watch)
+
+    def swaps(
+        self,
+        victim: Victim,
+        targets: Sequence[Target],
+        on_result: Callable[[Swaps | None], None] = lambda swaps: None,
+        two: bool = False,
+    ) -> list[Swaps | None]:
+        """Ask about every single swap of every target, and nothing else; None for a sentence that is wrong already.
+
+        Args:
+            two: ask about every two swaps at once too: for short sentences, since there are so many.
+
+        Raises:
+            UserError: if the recipe's candidates are drawn at random, so that there is no such set.
+        """
+        if not self._recipe.swaps:
+            problem = f"the candidates of '{self._recipe.name}' are drawn at random."
+            raise UserError("attack.recipe", problem, "Choose a recipe that swaps words, such as pwws.")
+
+        def begin(target: Target, victim: Victim) -> Trial:
+            trial = Trial(target, self.candidates, self._seconds)
+            trial.ask_all_swaps(self._attack(float("inf")), limit=None, two=two)
+            return trial
+
+        def end(trial: Trial) -> Swaps | None:
+            on_result(trial.swaps)
+            return trial.swaps
+
+        return self._each(victim, targets, begin, end, None)
+
+    def _each(
+        self,
+        victim: Victim,
+        targets: Sequence[Target],
+        begin: Callable[[Target, Victim], Trial],
+        end: Callable[[Trial], Found],
+        watch: Watch | None,
+    ) -> list[Found]:
+        """Take the targets through their trials, many at a time."""
+        waiting, under_way = list(targets)[::-1], list[Trial]()
+        found: dict[int, Found] = {}
+        with remembered_words():
+            while waiting or under_way:
+                while waiting and self._has_room(under_way, waiting[-1]):
+                    under_way.append(begin(waiting.pop(), victim))
+                ask_together(under_way, victim, watch)
+                for trial in [trial for trial in under_way if trial.ended]:
+                    under_way.remove(trial)
+                    self._put_away(trial)
+                    found[id(trial.target)] = end(trial)
+        return [found[id(target)] for target in targets]
+
+    def _put_away(self, trial: Trial) -> None:
+        self.candidates.keep(trial.shelf)
+        for task in trial.tasks:
+            # Its caches hold every text it tried, under keys that no other sentence has.
+            task.attack.clear_cache()
+            self._idle.append(task.attack)
+
+    def _has_room(self, under_way: list[Trial], next_one: Target) -> bool:
+        size = sum(trial.words**2 for trial in under_way) + fit(next_one.text)[1] ** 2
+        return not under_way or (len(under_way) < ABREAST and size <= WORDS_ABREAST)
+
+    def _begin(self, target: Target, victim: Victim) -> Trial:
+        trial = Trial(target, self.candidates, self._seconds)
+        seed = self._seed * 1_000_003 + target.sentence if self._recipe.random else None
+        if self._one_swap or self._recipe.asks_all:
+            trial.ask_all_swaps(self._attack(float("inf")), limit=None if self._one_swap else self._budget)
+        for face in self._faces:
+            trial.attack(self._attack(self._budget), face, victim.temperature, seed)
+        return trial
+
+    def _attack(self, budget: float) -> Any:
         attack = self._idle.pop() if self._idle else self._new_attack()
-        attack.goal_function.query_budget = self._budget
-        job = _Job(target, attack, _Dice(self._seed * 1_000_003 + target.sentence))
-        job.thread = greenlet(lambda _: _run(job))
-        job.thread.job = job
-        self._go_on(job, None)
-        return job
-
-    def _new_attack(self) -> Any:
-        with no_downloads():
-            attack = self._factory.build(_Question())
-        swap = attack.transformation
-        if isinstance(swap, self._textattack.transformations.WordSwapWordNet):
-            # Its synonyms come out of a set: of two that read alike, another would win in every new process.
-            unordered = swap._get_replacement_words
-            swap._get_replacement_words = lambda *args, **options: sorted(unordered(*args, **options))
+        attack.goal_function.query_budget = budget
         return attack
 
-    def _go_on(self, job: _Job, answers: np.ndarray | None) -> None:
-        """Let a sentence's attack run to its next question."""
-        job.question = []
-        if not self._recipe.random:
-            job.thread.switch(answers)
-            return
-        with job.dice:
-            job.thread.switch(answers)
+    def _new_attack(self) -> Any:
+        attack = assemble(self._recipe, self._level, Question())
+        # TextAttack cuts a question into batches of its own; here they are joined with others' anyway.
+        attack.goal_function.batch_size = 1_000_000
+        if self._recipe.swaps:
+            _share_candidates(attack)
+        return attack
 
 
-class _Dice:
-    """A sentence's own random numbers: in force while its attack runs, whatever else runs beside it."""
-
-    def __init__(self, seed: int) -> None:
-        self._mine = random.Random(seed).getstate(), np.random.RandomState(seed % 2**32).get_state()
-
-    def __enter__(self) -> None:
-        self._others = random.getstate(), np.random.get_state()
-        self._set(self._mine)
-
-    def __exit__(self, *_: object) -> None:
-        self._mine = random.getstate(), np.random.get_state()
-        self._set(self._others)
-
-    @staticmethod
-    def _set(state: tuple[Any, Any]) -> None:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
+def ask_together(trials: Sequence[Trial], victim: Victim, watch: Watch | None) -> None:
+    """One round: all that the trials want to know goes through the model at once, and each goes on from there."""
+    new = [(trial, text) for trial in trials for text in trial.unanswered()]
+    logits = victim.logits([text for _, text in new]) if new else ()
+    for (trial, text), row in zip(new, logits, strict=True):
+        trial.known[text] = row
+    for trial in trials:
+        trial.go_on(watch)
 
 
-class _Question:
-    """What TextAttack takes for the model: hands the texts out of the greenlet and brings the answers in."""
+def _share_candidates(attack: Any) -> None:
+    """Have the attack take its candidates from the shelf of the sentence it is at."""
+    own = attack.get_transformations
+    swap = attack.transformation
+    transformations = list(getattr(swap, "transformations", [swap]))
 
-    model = torch.nn.Module()
+    def get_transformations(current_text: Any, original_text: Any = None, **asked: Any) -> Any:
+        def work() -> Any:
+            return own(current_text, original_text, **asked)
 
-    def __call__(self, texts: list[Text]) -> torch.Tensor:
-        current = getcurrent()
-        current.job.question = list(texts)
-        return torch.from_numpy(current.parent.switch())
+        return Task.current().shelf.candidates(current_text, transformations, asked, work)
 
-
-def _run(job: _Job) -> None:
-    target = job.target
-    nothing = Said(target.text, -1, [])
-    try:
-        found = job.attack.attack(_example(target.text), target.label)
-    except Exception as error:
-        job.result = Result(target, "failed", nothing, nothing, 0, f"{type(error).__name__}: {error}")
-        return
-    before, after = _said(found.original_result), _said(found.perturbed_result)
-    queries = found.perturbed_result.num_queries
-    kind = type(found).__name__
-    outcome: Outcome = "held"
-    if kind == "SkippedAttackResult":
-        outcome, after = "already wrong", before
-    elif kind == "SuccessfulAttackResult":
-        outcome = "fooled"
-    elif queries >= job.attack.goal_function.query_budget:
-        outcome = "budget used"
-    job.result = Result(target, outcome, before, after, queries)
-
-
-def _example(text: Text) -> Any:
-    if isinstance(text, str):
-        return text
-    return OrderedDict(zip(("premise", "hypothesis"), text, strict=True))
-
-
-def _said(result: Any) -> Said:
-    return Said(result.attacked_text.tokenizer_input, int(result.output), [float(p) for p in result.raw_output])
+    attack.get_transformations = attack.search_method.get_transformations = get_transformations

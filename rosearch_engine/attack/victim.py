@@ -8,46 +8,55 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rosearch_engine.batching import encode, reading_batches
+from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.batching import reading_batches
+from rosearch_engine.config import Precision
+from rosearch_engine.device import arithmetic, attack_tokens
 from rosearch_engine.inference import inputs_for
 
-Text = str | tuple[str, ...]
+__all__ = ["Text", "Victim", "softmax"]
 
 
 class Victim:
-    """Probabilities of texts under a calibrated model, in float32 arithmetic, padded to the longest only.
+    """A model under attack: its logits, and its calibrated probabilities.
+
+    Padded to the longest text of a batch only, batches of like length, a text that reads like another asked once.
 
     Attributes:
-        max_length: longest input in word pieces.
-        temperature: what the logits are divided by.
+        temperature: what the logits are divided by in `probabilities`.
+        pieces: the tokenizer, with its memory of texts; victims that share a tokenizer may share it.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int, temperature: float
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        temperature: float,
+        precision: Precision = "float32",
+        pieces: Pieces | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.temperature = temperature
+        self.precision = precision
+        self.pieces = pieces or Pieces(tokenizer, max_length)
+
+    def logits(self, texts: Sequence[Text]) -> np.ndarray:
+        """Logits `(texts, classes)`, float32; a pair of sentences is a tuple."""
+        distinct, row_of = self.pieces.distinct(texts)
+        logits = np.zeros((len(distinct.lengths), self.model.config.num_labels), dtype=np.float32)
+        where = next(self.model.parameters()).device
+        with torch.inference_mode(), arithmetic(self.precision, where):
+            for rows in reading_batches(distinct.lengths, attack_tokens(where)):
+                batch = inputs_for(self.model, distinct.batch(rows, where))
+                logits[rows] = self.model(**batch).logits.float().cpu().numpy()
+        return logits[row_of]
 
     def probabilities(self, texts: Sequence[Text]) -> np.ndarray:
-        """Class probabilities `(texts, classes)`, float64; a pair of sentences is a tuple."""
-        first = [whole(text if isinstance(text, str) else text[0]) for text in texts]
-        paired = not isinstance(texts[0], str) and len(texts[0]) > 1
-        second = [whole(text[1]) for text in texts] if paired else None
-        sentences = encode(first, second, self.tokenizer, self.max_length)
-        logits = np.zeros((len(texts), self.model.config.num_labels), dtype=np.float64)
-        where = next(self.model.parameters()).device
-        with torch.inference_mode():
-            for rows in reading_batches(sentences.lengths, tokens=4096):
-                batch = inputs_for(self.model, sentences.batch(rows, where))
-                logits[rows] = self.model(**batch).logits.double().cpu().numpy()
-        return softmax(logits / self.temperature)
-
-
-def whole(text: str) -> str:
-    """The text with "?" for half a character (a lone surrogate), which no tokenizer takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+        """Calibrated class probabilities `(texts, classes)`, float64."""
+        return softmax(self.logits(texts).astype(np.float64) / self.temperature)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

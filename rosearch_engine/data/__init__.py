@@ -1,33 +1,18 @@
 """Labelled sentences from any source, in four disjoint parts.
 
-The held-out attack set is not part of `Dataset`: only `load_held_out` gives it, so that no search reads it
-by accident.
+The held-out attack set is not part of `Dataset`: it has a module of its own, `held_out`, which no search may import.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import pandas as pd
 
-from rosearch_engine import resources
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import columns, files, hub, split
 from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Dataset, Preview, Split
-from rosearch_engine.data.table import Table
-from rosearch_engine.errors import UserError
+from rosearch_engine.data.rows import Prepared, divide, fingerprint, prepare, read, take
 
-__all__ = ["Columns", "Dataset", "Preview", "Split", "load", "load_held_out", "preview"]
-
-FEWEST_ROWS = 40
-FEWEST_OF_A_CLASS = 4
-_FEWEST_OWN_EVALUATION = 20
+__all__ = ["Columns", "Dataset", "Preview", "Split", "load", "preview"]
 
 
 def load(config: DataConfig) -> Dataset:
@@ -36,16 +21,7 @@ def load(config: DataConfig) -> Dataset:
     Raises:
         UserError: naming the field (`data.name`, `data.text`, `data.label` …) and the remedy.
     """
-    return _divide(_prepare(_read(config), config), config)[0]
-
-
-def load_held_out(config: DataConfig) -> Split:
-    """The attack set that no search sees.
-
-    Raises:
-        UserError: as `load`.
-    """
-    return _divide(_prepare(_read(config), config), config)[1]
+    return _dataset(prepare(read(config), config), config)
 
 
 def preview(config: DataConfig, rows: int = 20) -> Preview:
@@ -54,9 +30,9 @@ def preview(config: DataConfig, rows: int = 20) -> Preview:
     Raises:
         UserError: as `load`.
     """
-    table = _read(config)
-    prepared = _prepare(table, config)
-    dataset, _ = _divide(prepared, config)
+    table = read(config)
+    prepared = prepare(table, config)
+    dataset = _dataset(prepared, config)
     both = [part for part in (prepared.train, prepared.evaluation) if part is not None]
     labels = np.concatenate([part.labels for part in both])
     first = table.train.head(rows).astype(object).where(table.train.head(rows).notna(), "")
@@ -72,183 +48,20 @@ def preview(config: DataConfig, rows: int = 20) -> Preview:
     )
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    name: str
-    columns: Columns
-    classes: tuple[str, ...]
-    train: Split
-    evaluation: Split | None
-    dropped: dict[str, int]
-
-
-def _read(config: DataConfig) -> Table:
-    if config.name == "movie-reviews":
-        table = files.read(resources.require("movie-reviews") / "movie-reviews.tsv")
-        return Table(name=config.name, train=table.train)
-    try:
-        path = Path(config.name).expanduser()
-        is_file, is_folder = path.is_file(), path.is_dir() and config.name.startswith(("/", ".", "~"))
-    except (OSError, RuntimeError) as error:
-        raise UserError("data.name", f"it cannot be a path ({error}).", "Check the path.") from None
-    if is_folder:
-        return hub.read(path.name, folder=str(path))
-    if is_file or files.suffix_of(config.name):
-        return files.read(path)
-    return hub.read(config.name)
-
-
-def _prepare(table: Table, config: DataConfig) -> _Prepared:
-    chosen = columns.choose(table.train, config)
-    dropped: dict[str, int] = {}
-    train = _clean(table, table.train, chosen, dropped)
-    evaluation = _own_evaluation(table, chosen, dropped)
-    if evaluation is not None:
-        repeated = train["key"].isin(set(evaluation["key"]))
-        train = _drop(train, repeated, "also in the evaluation split", dropped)
-        evaluation = evaluation[evaluation["words"] >= config.min_words]
-    classes = _classes(table, train, chosen)
-    if len(train) < FEWEST_ROWS:
-        problem = f"{len(train)} usable rows are too few."
-        raise UserError("data.name", problem, f"Give at least {FEWEST_ROWS} labelled, different sentences.")
-    rows = _as_split(train, classes, chosen)
-    if config.limit is not None and config.limit < len(rows):
-        order = split.fair_order(np.arange(len(rows)), rows.labels, config.seed, "limit")
-        rows = _take(rows, np.sort(order[: config.limit]))
-        _check_limit(rows, classes)
-    held_out = None
-    if evaluation is not None and len(evaluation) >= _FEWEST_OWN_EVALUATION:
-        held_out = _as_split(evaluation[evaluation["label"].isin(classes)], classes, chosen)
-    return _Prepared(table.name, chosen, classes, rows, held_out, dropped)
-
-
-def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame | None:
-    """The source's evaluation rows, cleaned; None where it has none with the chosen columns and labels."""
-    needed = [column for column in (chosen.text, chosen.pair, chosen.label) if column is not None]
-    if table.evaluation is None or not set(needed) <= set(table.evaluation.columns):
-        return None
-    if columns.labels(table, table.evaluation, chosen.label).isna().all():
-        return None
-    return _clean(table, table.evaluation, chosen, dropped)
-
-
-def _clean(table: Table, frame: pd.DataFrame, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame:
-    """Columns id, text, pair, label (words), key (what makes two rows the same), words; one row a key."""
-    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": frame[chosen.text].map(_plain).to_numpy()})
-    clean["pair"] = frame[chosen.pair].map(_plain).to_numpy() if chosen.pair else ""
-    clean["label"] = columns.labels(table, frame, chosen.label).to_numpy()
-    clean = _drop(clean, clean["label"].isna(), "without a label", dropped)
-    if clean.empty:
-        raise UserError("data.label", f"no row of '{chosen.label}' holds a label.", "Name another column.")
-    empty = clean["text"] == ""
-    if chosen.pair:
-        empty |= clean["pair"] == ""
-    clean = _drop(clean, empty, "empty text", dropped)
-    if clean.empty:
-        raise UserError("data.text", f"every text of '{chosen.text}' is empty.", "Name another text column.")
-    joined = clean["text"] + "\x1f" + clean["pair"]
-    clean["key"] = joined.str.casefold()
-    clean["words"] = [len(both.replace("\x1f", " ").split()) for both in joined]
-    conflicting = clean.groupby("key")["label"].transform("nunique") > 1
-    clean = _drop(clean, conflicting, "same text with different labels", dropped)
-    return _drop(clean, clean.duplicated("key"), "repeated text", dropped)
-
-
-def _drop(frame: pd.DataFrame, rows: pd.Series, reason: str, dropped: dict[str, int]) -> pd.DataFrame:
-    if rows.any():
-        dropped[reason] = dropped.get(reason, 0) + int(rows.sum())
-    return frame[~rows]
-
-
-def _plain(value: Any) -> str:
-    """A text with every run of white space made one blank; empty for a missing value.
-
-    Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.
-    """
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    return " ".join(str(value).encode("utf-8", "replace").decode("utf-8").split())
-
-
-def _classes(table: Table, train: pd.DataFrame, chosen: Columns) -> tuple[str, ...]:
-    counts = train["label"].value_counts()
-    if len(counts) > columns.MAX_CLASSES:
-        problem = f"'{chosen.label}' has {len(counts):,} different values, like text or a measurement."
-        raise UserError("data.label", problem, "Name a column of classes.")
-    if len(counts) == 1:
-        problem = f"every row of '{chosen.label}' has the same class, '{counts.index[0]}'."
-        raise UserError("data.label", problem, "Give rows of two classes or more.")
-    rare = [f"'{name}' ({count})" for name, count in counts.items() if count < FEWEST_OF_A_CLASS]
-    if rare:
-        problem = f"too few rows of the class {', '.join(rare[:5])}."
-        remedy = f"Give at least {FEWEST_OF_A_CLASS} different rows a class, or none."
-        raise UserError("data.label", problem, remedy)
-    return columns.class_order(list(counts.index), table.class_names.get(chosen.label))
-
-
-def _check_limit(train: Split, classes: tuple[str, ...]) -> None:
-    counts = np.bincount(train.labels, minlength=len(classes))
-    if counts.min() < FEWEST_OF_A_CLASS:
-        problem = f"leaves {counts.min()} rows of the class '{classes[int(counts.argmin())]}'."
-        raise UserError("data.limit", problem, f"Raise it until every class keeps {FEWEST_OF_A_CLASS}.")
-
-
-def _as_split(clean: pd.DataFrame, classes: tuple[str, ...], chosen: Columns) -> Split:
-    position = {name: i for i, name in enumerate(classes)}
-    return Split(
-        ids=clean["id"].to_numpy(np.int64),
-        texts=tuple(clean["text"]),
-        pairs=tuple(clean["pair"]) if chosen.pair else None,
-        labels=np.array([position[name] for name in clean["label"]], dtype=np.int64),
-    )
-
-
-def _take(rows: Split, positions: np.ndarray) -> Split:
-    return Split(
-        ids=rows.ids[positions],
-        texts=tuple(rows.texts[i] for i in positions),
-        pairs=None if rows.pairs is None else tuple(rows.pairs[i] for i in positions),
-        labels=rows.labels[positions],
-    )
-
-
-def _divide(prepared: _Prepared, config: DataConfig) -> tuple[Dataset, Split]:
-    train, own = prepared.train, prepared.evaluation
-    parts = split.divide(train.labels, _words(train), config, own_evaluation=own is not None)
-    if own is None:
-        held_out = _take(train, parts.held_out)
-    else:
-        order = split.fair_order(np.arange(len(own)), own.labels, config.seed, "held_out")
-        held_out = _take(own, order[: config.held_out])
+def _dataset(prepared: Prepared, config: DataConfig) -> Dataset:
+    parts, own = divide(prepared, config), prepared.evaluation
     named = {
-        "distillation": _take(train, parts.distillation),
-        "validation": _take(train, parts.validation),
-        "search_attack": _take(train, parts.search_attack),
+        "distillation": take(prepared.train, parts.distillation),
+        "validation": take(prepared.train, parts.validation),
+        "search_attack": take(prepared.train, parts.search_attack),
     }
-    dataset = Dataset(
+    held_out = len(parts.held_out) if own is None else min(config.held_out, len(own))
+    return Dataset(
         name=prepared.name,
         classes=prepared.classes,
         columns=prepared.columns,
-        fingerprint=_fingerprint(prepared, config),
+        fingerprint=fingerprint(prepared, config),
         **named,
         dropped=prepared.dropped,
-        counts={**{name: len(part) for name, part in named.items()}, "held_out": len(held_out)},
+        counts={**{name: len(part) for name, part in named.items()}, "held_out": held_out},
     )
-    return dataset, held_out
-
-
-def _words(rows: Split) -> np.ndarray:
-    pairs = rows.pairs or ("",) * len(rows)
-    return np.array([len(f"{text} {pair}".split()) for text, pair in zip(rows.texts, pairs, strict=True)])
-
-
-def _fingerprint(prepared: _Prepared, config: DataConfig) -> str:
-    """Over what the rows say and how they are divided, never over where they lie."""
-    fields = {"limit", "validation", "search_attack", "held_out", "min_words", "seed"}
-    settings = config.model_dump(include=fields)
-    digest = hashlib.sha256(json.dumps([settings, prepared.classes], sort_keys=True).encode())
-    for part in (prepared.train, prepared.evaluation):
-        if part is not None:
-            content = [part.texts, part.pairs, part.labels.tolist()]
-            digest.update(json.dumps(content).encode())
-    return digest.hexdigest()[:16]

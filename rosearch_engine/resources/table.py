@@ -149,6 +149,28 @@ _ALL = (
         by_hand="take data/counterfitted_neighbors.json of the repository robinjia/certified-word-sub and "
         "set ROSEARCH_COUNTER_FITTED to its path",
     ),
+    Resource(
+        name="ppdb",
+        what="PPDB's synonyms of 15,591 words (1 MB; Pavlick et al. 2015, as distributed by Mrkšić et al. 2016, "
+        "Apache-2.0).",
+        enables="Attacks over PPDB synonyms (TextFooler's shape).",
+        folders={"ppdb": {"neighbours.json": 1_000}},
+        places=(FileNamedBy("ROSEARCH_PPDB", unpack.ppdb),),
+        default=False,
+        by_hand="take linguistic_constraints/ppdb_synonyms.txt of the repository nmrksic/counter-fitting and "
+        "set ROSEARCH_PPDB to its path",
+    ),
+    Resource(
+        name="counter-fitted-vectors",
+        what="Neighbours worked out from counter-fitted vectors: cosine of 0.5 or more, the 50 nearest "
+        "(65,713 words, about a minute; Mrkšić et al. 2016, Apache-2.0).",
+        enables="Attacks over counter-fitted vectors (TextFooler's shape).",
+        folders={"counter-fitted-vectors": {"neighbours.json": 1_000}},
+        places=(FileNamedBy("ROSEARCH_COUNTER_FITTED_VECTORS", unpack.vectors),),
+        default=False,
+        by_hand="unzip word_vectors/counter-fitted-vectors.txt.zip of the repository nmrksic/counter-fitting and "
+        "set ROSEARCH_COUNTER_FITTED_VECTORS to the text file's path",
+    ),
 )
 
 RESOURCES: dict[str, Resource] = {resource.name: resource for resource in _ALL}

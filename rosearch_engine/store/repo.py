@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy import Column, Engine, create_engine, delete, event, func, inspect, select, text, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,7 @@ class Store:
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _set_pragmas)
             Base.metadata.create_all(engine)
+            _add_new_columns(engine)
         return cls(engine, read_only=False)
 
     @classmethod
@@ -73,10 +74,13 @@ class Store:
                 return cls(create_engine(address), read_only=True)
         path = Path(address.removeprefix("sqlite:///"))
         if not path.exists():
-            cls.write(address)
+            cls.write(address).close()
         engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
         with _readable(address), engine.connect() as connection:
             connection.execute(select(func.count(Run.id)))
+        with _readable(address):
+            if _new_columns(engine):
+                cls.write(address).close()
         return cls(engine, read_only=True)
 
     def close(self) -> None:
@@ -266,10 +270,23 @@ class Store:
 
     def teacher_measurement(self, run_id: int) -> dict[str, Any] | None:
         """The teacher's own numbers under the run's attack, once they are there."""
-        query = select(Measurement).where(Measurement.run_id == run_id, Measurement.candidate_id.is_(None))
+        of_teacher = (Measurement.run_id == run_id) & Measurement.candidate_id.is_(None)
+        query = select(Measurement).where(of_teacher, Measurement.purpose == "search")
         with Session(self._engine) as session:
             row = session.scalar(query.order_by(Measurement.id.desc()))
             return None if row is None else _measurement(row)
+
+    def measurements(self, run_id: int, purpose: str) -> list[dict[str, Any]]:
+        """All measurements of a purpose in the order they were made, each with its student's `name` ('teacher' for
+        the teacher's), `number` (None for it), `candidate_id`, `seed` and `created`."""
+        query = (
+            select(Measurement, Candidate.number)
+            .outerjoin(Candidate, Candidate.id == Measurement.candidate_id)
+            .where(Measurement.run_id == run_id, Measurement.purpose == purpose)
+            .order_by(Measurement.id)
+        )
+        with Session(self._engine) as session:
+            return [_of_student(row, number) for row, number in session.execute(query)]
 
     def examples(self, measurement_id: int) -> list[dict[str, Any]]:
         """Every attacked sentence of a measurement."""
@@ -340,6 +357,9 @@ _MEASURED = (
     "robustness_interval",
     "held",
     "attacked",
+    "calibrated_held",
+    "raw_held",
+    "one_swap_held",
     "success_rate",
     "mean_queries",
     "temperature",
@@ -354,6 +374,11 @@ def _measurement(row: Measurement) -> dict[str, Any]:
         "robustness_interval": wilson(row.held, row.attacked),
     }
     return {name: known.get(name, getattr(row, name, None)) for name in _MEASURED}
+
+
+def _of_student(row: Measurement, number: int | None) -> dict[str, Any]:
+    own = {"candidate_id": row.candidate_id, "number": number, "seed": row.seed, "created": row.created}
+    return _measurement(row) | own | {"name": "teacher" if number is None else label(number)}
 
 
 def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -372,6 +397,20 @@ def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _plain(row: Base) -> dict[str, Any]:
     return {column.name: getattr(row, column.name) for column in row.__table__.columns}
+
+
+def _new_columns(engine: Engine) -> list[Column[Any]]:
+    """Columns that a database made by an earlier version of this program lacks."""
+    there = {table: {column["name"] for column in inspect(engine).get_columns(table)} for table in Base.metadata.tables}
+    tables = Base.metadata.tables.items()
+    return [column for name, table in tables for column in table.columns if column.name not in there[name]]
+
+
+def _add_new_columns(engine: Engine) -> None:
+    for column in _new_columns(engine):
+        kind = column.type.compile(engine.dialect)
+        with engine.begin() as connection:
+            connection.execute(text(f'ALTER TABLE "{column.table.name}" ADD COLUMN "{column.name}" {kind}'))
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:

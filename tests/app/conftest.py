@@ -132,12 +132,15 @@ def measurement(accuracy: float, held: int, attacked: int, queries: float) -> di
     """A measurement's values, as the search writes them."""
     return {
         "seed": 0,
-        "protocol": {"recipe": "pwws", "query_budget": 2000},
+        "protocol": {"recipe": "pwws", "level": "standard", "query_budget": 2000, "hash": "0"},
         "accuracy": accuracy,
         "accuracy_n": 1000,
         "robustness": held / attacked,
         "held": held,
         "attacked": attacked,
+        "calibrated_held": held + 1,
+        "raw_held": held + 3,
+        "one_swap_held": held + 9,
         "success_rate": 1 - held / (attacked * accuracy),
         "mean_queries": queries,
         "temperature": 1.2,

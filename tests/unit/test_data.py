@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from rosearch_engine import data
 from rosearch_engine.config import DataConfig
 from rosearch_engine.data import files, hub, split
+from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def everything(path: Path, **values) -> dict[str, data.Split]:
         "distillation": dataset.distillation,
         "validation": dataset.validation,
         "search_attack": dataset.search_attack,
-        "held_out": data.load_held_out(config(path, **values)),
+        "held_out": load_held_out(config(path, **values)),
     }
 
 
@@ -149,7 +150,7 @@ def test_a_folder_in_the_hubs_layout_holds_out_its_own_evaluation_split(tmp_path
     save("validation", [s.upper() for s in sentences[100:160]], [i % 2 for i in range(60)])
     save("test", sentences[160:], [-1] * 40)
     dataset = data.load(config(tmp_path, held_out=30))
-    held_out = data.load_held_out(config(tmp_path, held_out=30))
+    held_out = load_held_out(config(tmp_path, held_out=30))
     assert dataset.classes == ("no", "yes")
     assert dataset.dropped == {"also in the evaluation split": 20}
     assert len(held_out) == dataset.counts["held_out"] == 30
@@ -295,7 +296,7 @@ def test_every_beginning_of_an_attack_set_is_a_fair_sample(tmp_path):
 def test_the_held_out_set_is_not_part_of_the_dataset(tmp_path):
     path = write(tmp_path / "mine.csv", rows(300))
     dataset = data.load(config(path))
-    held_out = data.load_held_out(config(path))
+    held_out = load_held_out(config(path))
     readable = {text for part in vars(dataset).values() if isinstance(part, data.Split) for text in part.texts}
     assert len(held_out) == dataset.counts["held_out"] == 45
     assert not readable & set(held_out.texts)

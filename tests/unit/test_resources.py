@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import http.server
 import io
 import json
@@ -16,6 +17,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rosearch_engine import resources
@@ -32,7 +34,8 @@ STOP_WORDS = "\n".join(f"word{i}" for i in range(200)) + "\n"
 def empty_home(tmp_path, monkeypatch):
     monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NLTK_DATA", str(tmp_path / "nltk"))
-    monkeypatch.delenv("ROSEARCH_COUNTER_FITTED", raising=False)
+    for name in ("ROSEARCH_COUNTER_FITTED", "ROSEARCH_PPDB", "ROSEARCH_COUNTER_FITTED_VECTORS"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
 
 
@@ -255,12 +258,116 @@ def test_neighbours_from_a_file_of_the_user(tmp_path, monkeypatch):
     assert json.loads((resources.require("counter-fitted") / "neighbours.json").read_text("utf-8")) == words
 
 
-@pytest.mark.parametrize("content", ["[1, 2]", "{", '{"a": "b"}'])
+@pytest.mark.parametrize("content", ["[1, 2]", "{", '{"a": "b"}', '{"a": [1]}', "{}"])
 def test_neighbours_of_another_shape_are_refused(content, tmp_path, monkeypatch):
     (tmp_path / "map.json").write_text(content, encoding="utf-8")
     monkeypatch.setenv("ROSEARCH_COUNTER_FITTED", str(tmp_path / "map.json"))
     (state,) = resources.fetch(["counter-fitted"])
     assert "map.json is not" in state.note
+
+
+def lay_pairs(file: Path, lines: list[str]) -> Path:
+    content = "\n".join(lines).encode()
+    file.write_bytes(gzip.compress(content) if file.suffix == ".gz" else content)
+    return file
+
+
+def near_of(name: str) -> dict[str, list[str]]:
+    return json.loads((resources.require(name) / "neighbours.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", ["pairs.txt", "pairs.txt.gz"])
+def test_synonym_pairs_are_read_both_ways_in_their_order(name, tmp_path, monkeypatch):
+    others = [f"left{i} right{i}" for i in range(50)]
+    file = lay_pairs(tmp_path / name, ["film movie", "", "film picture\r", "picture film", "film film", *others])
+    monkeypatch.setenv("ROSEARCH_PPDB", str(file))
+    near = near_of("ppdb")
+    assert near["film"] == ["movie", "picture"]
+    assert near["movie"] == near["picture"] == ["film"]
+    assert near["right7"] == ["left7"]
+    assert len(near) == 103
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("pairs.txt", b"film movie\nfilm\n", "1 words instead of 2 in line 2"),
+        ("pairs.txt", b"\n\n", "is empty"),
+        ("pairs.txt", b"\xff\xfe", "is not UTF-8"),
+        ("pairs.txt.gz", gzip.compress(b"film movie" * 99)[:-9], "cannot be read"),
+    ],
+)
+def test_a_file_of_other_pairs_is_refused(name, content, reason, tmp_path, monkeypatch):
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("ROSEARCH_PPDB", str(tmp_path / name))
+    (state,) = resources.fetch(["ppdb"])
+    assert not state.ready
+    assert reason in state.note
+
+
+@pytest.mark.parametrize(("name", "header"), [("vectors.txt", False), ("vectors.txt.gz", True)])
+def test_neighbours_of_vectors_are_those_of_a_sort_by_cosine(name, header, tmp_path, monkeypatch):
+    draw = np.random.default_rng(0)
+    matrix = draw.normal(size=(300, 5)).astype(np.float32).round(3)
+    matrix[7] = 0.0
+    words = [f"word{i}" for i in range(300)]
+    lines = [" ".join([word, *map(str, row)]) for word, row in zip(words, matrix.tolist(), strict=True)]
+    file = lay_pairs(tmp_path / name, (["300 5"] if header else []) + [*lines, "word3 1 1 1 1 1"])
+    monkeypatch.setattr(unpack, "NEAREST", 20)
+    monkeypatch.setenv("ROSEARCH_COUNTER_FITTED_VECTORS", str(file))
+    near = near_of("counter-fitted-vectors")
+    assert list(near) == words
+    assert near["word7"] == []
+    cut = 0
+    for i, word in enumerate(words):
+        lengths = np.linalg.norm(matrix.astype(float), axis=1) * np.linalg.norm(matrix[i].astype(float))
+        cosines = (matrix.astype(float) @ matrix[i].astype(float)) / np.maximum(lengths, 1e-12)
+        ranked = sorted((j for j in range(300) if j != i and cosines[j] >= 0.5), key=lambda j: -cosines[j])
+        assert near[word] == [words[j] for j in ranked[:20]]
+        cut += len(ranked) > 20
+    assert cut
+
+
+def test_vectors_larger_than_a_block_are_the_same(tmp_path):
+    draw = np.random.default_rng(1)
+    matrix = draw.normal(size=(40, 8)).astype(np.float32)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    words = [f"word{i}" for i in range(40)]
+    whole = list(unpack._nearest(words, matrix))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unpack, "COSINES_AT_ONCE", 3 * 40)
+        assert list(unpack._nearest(words, matrix)) == whole
+    assert any(whole)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "is empty"),
+        ("film 0.5 0.5\nmovie 0.5 half", "'movie' (vector 2)"),
+        ("film 0.5 0.5\nmovie 0.5", "'movie', vector 2"),
+        ("film 0.5 nan", "'film', vector 1"),
+        ("just some prose\nin lines", "'just' (vector 1)"),
+    ],
+)
+def test_vectors_of_another_format_are_refused(content, reason, tmp_path, monkeypatch):
+    (tmp_path / "vectors.txt").write_text(content, encoding="utf-8")
+    monkeypatch.setenv("ROSEARCH_COUNTER_FITTED_VECTORS", str(tmp_path / "vectors.txt"))
+    (state,) = resources.fetch(["counter-fitted-vectors"])
+    assert not state.ready
+    assert reason in state.note
+    assert "set ROSEARCH_COUNTER_FITTED_VECTORS" in state.note
+
+
+def test_published_synonym_pairs_are_read(monkeypatch):
+    file = SHARED / "counter_fitting/ppdb_synonyms.txt.gz"
+    if not file.is_file():
+        pytest.skip("the shared data sets are not here")
+    monkeypatch.setenv("ROSEARCH_PPDB", str(file))
+    near = near_of("ppdb")
+    assert len(near) == 15_591
+    assert max(map(len, near.values())) <= unpack.NEAREST
+    assert "remarkable" in near["splendid"]
 
 
 def test_a_python_package_is_downloaded_and_unpacked_not_installed(tmp_path, monkeypatch, only_local, capfd):

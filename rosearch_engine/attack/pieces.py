@@ -1,0 +1,83 @@
+"""Texts as token numbers, remembered: every student of a run reads the same tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from lru import LRU
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+from rosearch_engine.batching import Encoded
+from rosearch_engine.errors import UserError
+
+Text = str | tuple[str, ...]
+
+# Texts remembered: what single swaps make of some thousand sentences, in about 60 MB.
+REMEMBERED = 2**17
+
+
+class Pieces:
+    """A tokenizer that remembers the texts it has read.
+
+    Attributes:
+        hits: texts answered from memory.
+        misses: texts that were tokenised.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, remembered: int = REMEMBERED) -> None:
+        self._reader = _reader(tokenizer, max_length)
+        self._known: LRU[Text, bytes] = LRU(remembered)
+        self._pad = int(tokenizer.pad_token_id or 0)
+        self.hits = self.misses = 0
+
+    def distinct(self, texts: Sequence[Text]) -> tuple[Encoded, np.ndarray]:
+        """The texts as token numbers, those that read alike once, and for each text its row `(texts,)`."""
+        rows: dict[bytes, int] = {}
+        row_of = np.fromiter((rows.setdefault(key, len(rows)) for key in self._keys(texts)), np.int64, len(texts))
+        ids = [np.frombuffer(key, dtype=np.int32) for key in rows]
+        starts = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
+        joined = np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32)
+        # The sign carries the side of a pair, so that a text's key is one row of numbers.
+        side = (joined < 0).astype(np.int8)
+        return Encoded(np.where(joined < 0, ~joined, joined), side, starts, self._pad), row_of
+
+    def _keys(self, texts: Sequence[Text]) -> list[bytes]:
+        found = [self._known.get(text) for text in texts]
+        missing = list(dict.fromkeys(text for text, key in zip(texts, found, strict=True) if key is None))
+        self.hits += len(texts) - len(missing)
+        self.misses += len(missing)
+        if not missing:
+            return found  # type: ignore[return-value]
+        new = dict(zip(missing, self._read(missing), strict=True))
+        self._known.update(new)
+        return [key if key is not None else new[text] for text, key in zip(texts, found, strict=True)]
+
+    def _read(self, texts: list[Text]) -> list[bytes]:
+        texts = [whole(text) if isinstance(text, str) else tuple(map(whole, text)) for text in texts]
+        # A tuple of one is a sentence to us and a mistake to the tokenizer.
+        texts = [text[0] if len(text) == 1 and not isinstance(text, str) else text for text in texts]
+        read = self._reader.encode_batch_fast(texts)
+        if isinstance(texts[0], str):
+            return [np.asarray(one.ids, dtype=np.int32).tobytes() for one in read]
+        return [np.where(one.type_ids, ~np.asarray(one.ids), one.ids).astype(np.int32).tobytes() for one in read]
+
+
+def _reader(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Tokenizer:
+    """The tokenizer's own core, which gives the same numbers without the objects around them in a third of the time.
+
+    Raises:
+        UserError: if it has none (a tokenizer written in Python).
+    """
+    if not tokenizer.is_fast:
+        raise UserError("teacher.name", "its tokenizer has no fast version.", "Choose a teacher with tokenizer.json.")
+    reader = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    reader.enable_truncation(max_length)
+    reader.no_padding()
+    return reader
+
+
+def whole(text: str) -> str:
+    """The text with "?" for half a character (a lone surrogate), which no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,90 @@
+"""What an attack says of a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rosearch_engine.attack.pieces import Text
+
+Outcome = Literal["fooled", "held", "already wrong", "budget used", "failed"]
+
+# How the victim shows itself: calibrated probabilities in float64, or its own logits in float32, of which TextAttack
+# takes the softmax as it does of any model's.
+Face = Literal["calibrated", "raw"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A sentence to attack: its number in the data, its text (a tuple for a pair), its class.
+
+    Attributes:
+        columns: names of a pair's two columns; a recipe may leave the "premise" of a "hypothesis" alone.
+    """
+
+    sentence: int
+    text: Text
+    label: int
+    columns: tuple[str, str] = ("sentence1", "sentence2")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the victim said of a text: its class and the probabilities `(classes,)`."""
+
+    text: Text
+    label: int
+    probabilities: list[float]
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Every single swap of a sentence, asked one by one.
+
+    Attributes:
+        asked: how many there are.
+        flips: how many of them change the class.
+        worst: the one that goes furthest towards another class; None if there is none to ask.
+    """
+
+    asked: int
+    flips: int
+    worst: Said | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome for one sentence.
+
+    `fooled`: the class changed. `held`: the attack gave up. `budget used`: it ran out of queries, which counts
+    as held. `already wrong`: not attacked, which counts as lost. `failed`: the attack broke, which counts as
+    lost; see `reason`.
+
+    Attributes:
+        raw: the same attack on the victim's raw logits, if it was asked for.
+        swaps: all single swaps, if they were asked for and the recipe has a fixed set of them.
+    """
+
+    target: Target
+    outcome: Outcome
+    before: Said
+    after: Said
+    queries: int
+    reason: str = ""
+    raw: Result | None = None
+    swaps: Swaps | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the sentence is still classified rightly after the attack."""
+        return self.outcome in ("held", "budget used")
+
+    @property
+    def unswayed(self) -> bool:
+        """Whether no single swap flips it, as far as was asked."""
+        return self.swaps is None or self.swaps.flips == 0
+
+    @property
+    def survives(self) -> bool:
+        """Whether it is still classified rightly after the attack and after every single swap."""
+        return self.stands and self.unswayed

@@ -1,0 +1,154 @@
+"""All that is done to one sentence at a time: attacks on the victim's faces, and every single swap."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rosearch_engine.attack.candidates import Candidates
+from rosearch_engine.attack.diff import flat
+from rosearch_engine.attack.one_swap import all_swaps
+from rosearch_engine.attack.pieces import Text
+from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
+from rosearch_engine.attack.task import Task
+from rosearch_engine.attack.victim import softmax
+
+# No model of this space reads as many words; the rest cannot change what it says.
+LONGEST = 2_000
+
+Watch = Callable[[int, Sequence[Text], np.ndarray], None]
+
+
+class Trial:
+    """One sentence, the tasks about it, and what the model said of its texts so far.
+
+    Attributes:
+        known: logits `(classes,)` of every text asked about.
+        shelf: the candidates known for this sentence.
+        words: its length.
+    """
+
+    def __init__(self, target: Target, candidates: Candidates, seconds: float) -> None:
+        self.target = target
+        self.text, self.words = fit(target.text)
+        self.shelf = candidates.of(flat(self.text))
+        self.known: dict[Text, np.ndarray] = {}
+        self.tasks: list[Task] = []
+        self._attacks: dict[Face, Task] = {}
+        self._swaps: Task | None = None
+        self._seconds = seconds
+
+    def attack(self, attack: Any, face: Face, temperature: float, seed: int | None) -> None:
+        """Attack a face of the victim."""
+
+        def show(logits: np.ndarray) -> np.ndarray:
+            return logits if face == "raw" else softmax(logits.astype(np.float64) / temperature)
+
+        def work() -> Any:
+            return attack.attack(self._example(), self.target.label)
+
+        self._attacks[face] = self._start(Task(work, attack, self.shelf, show, seed))
+
+    def ask_all_swaps(self, attack: Any, limit: int | None, two: bool = False) -> None:
+        """Ask about every single swap, or the first `limit`; with `two`, about every two at once too."""
+
+        def work() -> Swaps | None:
+            return all_swaps(attack, self._example(), self.target.label, limit, two)
+
+        self._swaps = self._start(Task(work, attack, self.shelf, lambda logits: logits))
+
+    def unanswered(self) -> list[Text]:
+        """Texts that a task waits for and the model was not asked yet."""
+        return list(dict.fromkeys(text for task in self.tasks for text in task.question if text not in self.known))
+
+    def go_on(self, watch: Watch | None) -> None:
+        """Let every task run until it asks something new."""
+        first = next(iter(self._attacks.values()), None)
+        for task in self.tasks:
+            while not task.ended and all(text in self.known for text in task.question):
+                answer = task.show(np.stack([self.known[text] for text in task.question]))
+                if watch and task is first:
+                    watch(
+                        self.target.sentence, task.question, answer if answer.dtype == np.float64 else softmax(answer)
+                    )
+                self._spend(task, answer)
+
+    @property
+    def ended(self) -> bool:
+        return all(task.ended for task in self.tasks)
+
+    @property
+    def swaps(self) -> Swaps | None:
+        """What every single swap did, once it has ended; None if it was not asked, or wrong from the start."""
+        return self._swaps.answer if self._swaps else None
+
+    def result(self, main: Face, with_swaps: bool) -> Result:
+        """What came of it, once it has ended."""
+        results = {face: self._result(face, task) for face, task in self._attacks.items()}
+        raw = results.get("raw") if main != "raw" else None
+        found = replace(results[main], raw=raw, swaps=self.swaps if with_swaps else None)
+        if with_swaps and self._swaps and self._swaps.error:
+            found = replace(found, outcome="failed", reason=_words(self._swaps.error))
+        return found
+
+    def _start(self, task: Task) -> Task:
+        self.tasks.append(task)
+        self._spend(task, None)
+        return task
+
+    def _spend(self, task: Task, answer: np.ndarray | None) -> None:
+        began = time.perf_counter()
+        task.go_on(answer)
+        self._seconds -= time.perf_counter() - began
+        if self._seconds < 0:
+            for one in self.tasks:
+                if not one.ended:
+                    one.give_up(TimeoutError("took longer than the seconds it was given"))
+
+    def _example(self) -> Any:
+        if isinstance(self.text, str):
+            return self.text
+        return OrderedDict(zip(self.target.columns, self.text, strict=True))
+
+    def _result(self, face: Face, task: Task) -> Result:
+        if task.error is not None:
+            nothing = Said(self.text, -1, [])
+            return Result(self.target, "failed", nothing, nothing, 0, _words(task.error))
+        found = task.answer
+        before, after = _said(found.original_result), _said(found.perturbed_result)
+        queries = found.perturbed_result.num_queries
+        kind = type(found).__name__
+        outcome: Outcome = "held"
+        if kind == "SkippedAttackResult":
+            outcome, after = "already wrong", before
+        elif kind == "SuccessfulAttackResult":
+            outcome = "fooled"
+        elif queries >= task.attack.goal_function.query_budget:
+            outcome = "budget used"
+        cut = "" if self.text == self.target.text else f"only the first {LONGEST:,} words were attacked"
+        return Result(self.target, outcome, before, after, queries, cut)
+
+
+def fit(text: Text) -> tuple[Text, int]:
+    """The text, cut after its first `LONGEST` words, and how many words that are."""
+    parts = (text,) if isinstance(text, str) else text
+    words = [part.split() for part in parts]
+    count = sum(min(len(some), LONGEST) for some in words)
+    if all(len(some) <= LONGEST for some in words):
+        return text, count
+    cut = tuple(" ".join(some[:LONGEST]) for some in words)
+    return (cut[0] if isinstance(text, str) else cut), count
+
+
+def _said(result: Any) -> Said:
+    probabilities = [float(p) for p in result.raw_output]
+    return Said(result.attacked_text.tokenizer_input, int(result.output), probabilities)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

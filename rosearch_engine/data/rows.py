@@ -1,0 +1,206 @@
+"""Every usable row of a source, before it is divided. Only this package reads it: parts leave, rows do not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rosearch_engine import resources
+from rosearch_engine.config import DataConfig
+from rosearch_engine.data import columns, files, hub, split
+from rosearch_engine.data.columns import Columns
+from rosearch_engine.data.dataset import Split
+from rosearch_engine.data.table import Table
+from rosearch_engine.errors import UserError
+
+FEWEST_ROWS = 40
+FEWEST_OF_A_CLASS = 4
+_FEWEST_OWN_EVALUATION = 20
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Clean rows with their classes.
+
+    Attributes:
+        train: rows to divide.
+        evaluation: rows of the source's own evaluation split, from which the held-out set then comes.
+        dropped: rows left out, by reason.
+    """
+
+    name: str
+    columns: Columns
+    classes: tuple[str, ...]
+    train: Split
+    evaluation: Split | None
+    dropped: dict[str, int]
+
+
+def read(config: DataConfig) -> Table:
+    """The source as it lies, with the columns it came with."""
+    if config.name == "movie-reviews":
+        table = files.read(resources.require("movie-reviews") / "movie-reviews.tsv")
+        return Table(name=config.name, train=table.train)
+    try:
+        path = Path(config.name).expanduser()
+        is_file, is_folder = path.is_file(), path.is_dir() and config.name.startswith(("/", ".", "~"))
+    except (OSError, RuntimeError) as error:
+        raise UserError("data.name", f"it cannot be a path ({error}).", "Check the path.") from None
+    if is_folder:
+        return hub.read(path.name, folder=str(path))
+    if is_file or files.suffix_of(config.name):
+        return files.read(path)
+    return hub.read(config.name)
+
+
+def prepare(table: Table, config: DataConfig) -> Prepared:
+    """Choose the columns, clean the rows, settle the classes.
+
+    Raises:
+        UserError: naming the field and the remedy.
+    """
+    chosen = columns.choose(table.train, config)
+    dropped: dict[str, int] = {}
+    train = _clean(table, table.train, chosen, dropped)
+    evaluation = _own_evaluation(table, chosen, dropped)
+    if evaluation is not None:
+        repeated = train["key"].isin(set(evaluation["key"]))
+        train = _drop(train, repeated, "also in the evaluation split", dropped)
+        evaluation = evaluation[evaluation["words"] >= config.min_words]
+    classes = _classes(table, train, chosen)
+    if len(train) < FEWEST_ROWS:
+        problem = f"{len(train)} usable rows are too few."
+        raise UserError("data.name", problem, f"Give at least {FEWEST_ROWS} labelled, different sentences.")
+    rows = _as_split(train, classes, chosen)
+    if config.limit is not None and config.limit < len(rows):
+        order = split.fair_order(np.arange(len(rows)), rows.labels, config.seed, "limit")
+        rows = take(rows, np.sort(order[: config.limit]))
+        _check_limit(rows, classes)
+    held_out = None
+    if evaluation is not None and len(evaluation) >= _FEWEST_OWN_EVALUATION:
+        held_out = _as_split(evaluation[evaluation["label"].isin(classes)], classes, chosen)
+    return Prepared(table.name, chosen, classes, rows, held_out, dropped)
+
+
+def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame | None:
+    """The source's evaluation rows, cleaned; None where it has none with the chosen columns and labels."""
+    needed = [column for column in (chosen.text, chosen.pair, chosen.label) if column is not None]
+    if table.evaluation is None or not set(needed) <= set(table.evaluation.columns):
+        return None
+    if columns.labels(table, table.evaluation, chosen.label).isna().all():
+        return None
+    return _clean(table, table.evaluation, chosen, dropped)
+
+
+def _clean(table: Table, frame: pd.DataFrame, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame:
+    """Columns id, text, pair, label (words), key (what makes two rows the same), words; one row a key."""
+    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": frame[chosen.text].map(_plain).to_numpy()})
+    clean["pair"] = frame[chosen.pair].map(_plain).to_numpy() if chosen.pair else ""
+    clean["label"] = columns.labels(table, frame, chosen.label).to_numpy()
+    clean = _drop(clean, clean["label"].isna(), "without a label", dropped)
+    if clean.empty:
+        raise UserError("data.label", f"no row of '{chosen.label}' holds a label.", "Name another column.")
+    empty = clean["text"] == ""
+    if chosen.pair:
+        empty |= clean["pair"] == ""
+    clean = _drop(clean, empty, "empty text", dropped)
+    if clean.empty:
+        raise UserError("data.text", f"every text of '{chosen.text}' is empty.", "Name another text column.")
+    joined = clean["text"] + "\x1f" + clean["pair"]
+    clean["key"] = joined.str.casefold()
+    clean["words"] = [len(both.replace("\x1f", " ").split()) for both in joined]
+    conflicting = clean.groupby("key")["label"].transform("nunique") > 1
+    clean = _drop(clean, conflicting, "same text with different labels", dropped)
+    return _drop(clean, clean.duplicated("key"), "repeated text", dropped)
+
+
+def _drop(frame: pd.DataFrame, rows: pd.Series, reason: str, dropped: dict[str, int]) -> pd.DataFrame:
+    if rows.any():
+        dropped[reason] = dropped.get(reason, 0) + int(rows.sum())
+    return frame[~rows]
+
+
+def _plain(value: Any) -> str:
+    """A text with every run of white space made one blank; empty for a missing value.
+
+    Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.
+    """
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return " ".join(str(value).encode("utf-8", "replace").decode("utf-8").split())
+
+
+def _classes(table: Table, train: pd.DataFrame, chosen: Columns) -> tuple[str, ...]:
+    counts = train["label"].value_counts()
+    if len(counts) > columns.MAX_CLASSES:
+        problem = f"'{chosen.label}' has {len(counts):,} different values, like text or a measurement."
+        raise UserError("data.label", problem, "Name a column of classes.")
+    if len(counts) == 1:
+        problem = f"every row of '{chosen.label}' has the same class, '{counts.index[0]}'."
+        raise UserError("data.label", problem, "Give rows of two classes or more.")
+    rare = [f"'{name}' ({count})" for name, count in counts.items() if count < FEWEST_OF_A_CLASS]
+    if rare:
+        problem = f"too few rows of the class {', '.join(rare[:5])}."
+        remedy = f"Give at least {FEWEST_OF_A_CLASS} different rows a class, or none."
+        raise UserError("data.label", problem, remedy)
+    return columns.class_order(list(counts.index), table.class_names.get(chosen.label))
+
+
+def _check_limit(train: Split, classes: tuple[str, ...]) -> None:
+    counts = np.bincount(train.labels, minlength=len(classes))
+    if counts.min() < FEWEST_OF_A_CLASS:
+        problem = f"leaves {counts.min()} rows of the class '{classes[int(counts.argmin())]}'."
+        raise UserError("data.limit", problem, f"Raise it until every class keeps {FEWEST_OF_A_CLASS}.")
+
+
+def _as_split(clean: pd.DataFrame, classes: tuple[str, ...], chosen: Columns) -> Split:
+    position = {name: i for i, name in enumerate(classes)}
+    return Split(
+        ids=clean["id"].to_numpy(np.int64),
+        texts=tuple(clean["text"]),
+        pairs=tuple(clean["pair"]) if chosen.pair else None,
+        labels=np.array([position[name] for name in clean["label"]], dtype=np.int64),
+    )
+
+
+def take(rows: Split, positions: np.ndarray) -> Split:
+    """The rows at these positions `(n,)`, in their order."""
+    return Split(
+        ids=rows.ids[positions],
+        texts=tuple(rows.texts[i] for i in positions),
+        pairs=None if rows.pairs is None else tuple(rows.pairs[i] for i in positions),
+        labels=rows.labels[positions],
+    )
+
+
+def divide(prepared: Prepared, config: DataConfig) -> split.Parts:
+    """Positions in `train` of each part.
+
+    Raises:
+        UserError: too few sentences are long enough.
+    """
+    train = prepared.train
+    return split.divide(train.labels, _words(train), config, own_evaluation=prepared.evaluation is not None)
+
+
+def _words(rows: Split) -> np.ndarray:
+    pairs = rows.pairs or ("",) * len(rows)
+    return np.array([len(f"{text} {pair}".split()) for text, pair in zip(rows.texts, pairs, strict=True)])
+
+
+def fingerprint(prepared: Prepared, config: DataConfig) -> str:
+    """Over what the rows say and how they are divided, never over where they lie."""
+    fields = {"limit", "validation", "search_attack", "held_out", "min_words", "seed"}
+    settings = config.model_dump(include=fields)
+    digest = hashlib.sha256(json.dumps([settings, prepared.classes], sort_keys=True).encode())
+    for part in (prepared.train, prepared.evaluation):
+        if part is not None:
+            content = [part.texts, part.pairs, part.labels.tolist()]
+            digest.update(json.dumps(content).encode())
+    return digest.hexdigest()[:16]
