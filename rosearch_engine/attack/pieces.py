@@ -32,27 +32,24 @@ class Pieces:
         self._pad = int(tokenizer.pad_token_id or 0)
         self.hits = self.misses = 0
 
-    def distinct(self, texts: Sequence[Text]) -> tuple[Encoded, np.ndarray]:
-        """The texts as token numbers, those that read alike once, and for each text its row `(texts,)`."""
-        rows: dict[bytes, int] = {}
-        row_of = np.fromiter((rows.setdefault(key, len(rows)) for key in self._keys(texts)), np.int64, len(texts))
-        ids = [np.frombuffer(key, dtype=np.int32) for key in rows]
+    def read(self, texts: Sequence[Text]) -> list[bytes]:
+        """What the model reads of each text; equal for texts that it cannot tell apart."""
+        found = [self._known.get(text) for text in texts]
+        missing = list(dict.fromkeys(text for text, key in zip(texts, found, strict=True) if key is None))
+        self.hits += sum(key is not None for key in found)
+        self.misses += len(missing)
+        new = dict(zip(missing, self._read(missing), strict=True)) if missing else {}
+        self._known.update(new)
+        return [new[text] if key is None else key for text, key in zip(texts, found, strict=True)]
+
+    def encoded(self, keys: Sequence[bytes]) -> Encoded:
+        """What `read` gave, as token numbers."""
+        ids = [np.frombuffer(key, dtype=np.int32) for key in keys]
         starts = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
         joined = np.concatenate(ids) if ids else np.zeros(0, dtype=np.int32)
         # The sign carries the side of a pair, so that a text's key is one row of numbers.
         side = (joined < 0).astype(np.int8)
-        return Encoded(np.where(joined < 0, ~joined, joined), side, starts, self._pad), row_of
-
-    def _keys(self, texts: Sequence[Text]) -> list[bytes]:
-        found = [self._known.get(text) for text in texts]
-        missing = list(dict.fromkeys(text for text, key in zip(texts, found, strict=True) if key is None))
-        self.hits += len(texts) - len(missing)
-        self.misses += len(missing)
-        if not missing:
-            return found  # type: ignore[return-value]
-        new = dict(zip(missing, self._read(missing), strict=True))
-        self._known.update(new)
-        return [key if key is not None else new[text] for text, key in zip(texts, found, strict=True)]
+        return Encoded(np.where(joined < 0, ~joined, joined), side, starts, self._pad)
 
     def _read(self, texts: list[Text]) -> list[bytes]:
         texts = [whole(text) if isinstance(text, str) else tuple(map(whole, text)) for text in texts]

@@ -51,7 +51,7 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
     """Sum up attacked sentences."""
     stands = [result.stands for result in results]
     raw = [result.raw.stands for result in results if result.raw]
-    swapped = [result.outcome != "already wrong" and result.unswayed for result in results]
+    swapped = [result.swaps is not None and result.swaps.flips == 0 for result in results]
     asked = any(result.swaps for result in results)
     fooled = sum(result.outcome == "fooled" for result in results)
     queries = [result.queries for result in results if result.outcome not in ("already wrong", "failed")]

@@ -186,10 +186,13 @@ class Attacker:
 
 def ask_together(trials: Sequence[Trial], victim: Victim, watch: Watch | None) -> None:
     """One round: all that the trials want to know goes through the model at once, and each goes on from there."""
-    new = [(trial, text) for trial in trials for text in trial.unanswered()]
-    logits = victim.logits([text for _, text in new]) if new else ()
-    for (trial, text), row in zip(new, logits, strict=True):
-        trial.known[text] = row
+    for trial in trials:
+        trial.read(victim.pieces)
+    new = [(trial, key) for trial in trials for key in trial.unanswered()]
+    distinct = {key: row for row, key in enumerate(dict.fromkeys(key for _, key in new))}
+    logits = victim.logits_of(list(distinct)) if new else ()
+    for trial, key in new:
+        trial.known[key] = logits[distinct[key]]
     for trial in trials:
         trial.go_on(watch)
 

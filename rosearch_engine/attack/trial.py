@@ -13,7 +13,7 @@ import numpy as np
 from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.diff import flat
 from rosearch_engine.attack.one_swap import all_swaps
-from rosearch_engine.attack.pieces import Text
+from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
 from rosearch_engine.attack.task import Task
 from rosearch_engine.attack.victim import softmax
@@ -28,7 +28,8 @@ class Trial:
     """One sentence, the tasks about it, and what the model said of its texts so far.
 
     Attributes:
-        known: logits `(classes,)` of every text asked about.
+        known: logits `(classes,)` of all that was asked, by what the model reads of a text: two texts that it
+            cannot tell apart are told the same to the last bit, whatever stood beside them in a batch.
         shelf: the candidates known for this sentence.
         words: its length.
     """
@@ -37,7 +38,8 @@ class Trial:
         self.target = target
         self.text, self.words = fit(target.text)
         self.shelf = candidates.of(flat(self.text))
-        self.known: dict[Text, np.ndarray] = {}
+        self.known: dict[bytes, np.ndarray] = {}
+        self._keys: dict[Text, bytes] = {}
         self.tasks: list[Task] = []
         self._attacks: dict[Face, Task] = {}
         self._swaps: Task | None = None
@@ -62,16 +64,22 @@ class Trial:
 
         self._swaps = self._start(Task(work, attack, self.shelf, lambda logits: logits))
 
-    def unanswered(self) -> list[Text]:
-        """Texts that a task waits for and the model was not asked yet."""
-        return list(dict.fromkeys(text for task in self.tasks for text in task.question if text not in self.known))
+    def read(self, pieces: Pieces) -> None:
+        """Have the texts read that the tasks wait to hear of."""
+        new = list(dict.fromkeys(text for task in self.tasks for text in task.question if text not in self._keys))
+        self._keys.update(zip(new, pieces.read(new), strict=True))
+
+    def unanswered(self) -> list[bytes]:
+        """What a task waits for and the model was not asked yet."""
+        keys = (self._keys[text] for task in self.tasks for text in task.question)
+        return list(dict.fromkeys(key for key in keys if key not in self.known))
 
     def go_on(self, watch: Watch | None) -> None:
         """Let every task run until it asks something new."""
         first = next(iter(self._attacks.values()), None)
         for task in self.tasks:
-            while not task.ended and all(text in self.known for text in task.question):
-                answer = task.show(np.stack([self.known[text] for text in task.question]))
+            while not task.ended and all(self._keys.get(text) in self.known for text in task.question):
+                answer = task.show(np.stack([self.known[self._keys[text]] for text in task.question]))
                 if watch and task is first:
                     watch(
                         self.target.sentence, task.question, answer if answer.dtype == np.float64 else softmax(answer)

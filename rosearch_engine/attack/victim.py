@@ -45,14 +45,20 @@ class Victim:
 
     def logits(self, texts: Sequence[Text]) -> np.ndarray:
         """Logits `(texts, classes)`, float32; a pair of sentences is a tuple."""
-        distinct, row_of = self.pieces.distinct(texts)
-        logits = np.zeros((len(distinct.lengths), self.model.config.num_labels), dtype=np.float32)
+        keys = self.pieces.read(texts)
+        rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+        return self.logits_of(list(rows))[[rows[key] for key in keys]]
+
+    def logits_of(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Logits `(keys, classes)`, float32, of what `pieces` read of some texts."""
+        sentences = self.pieces.encoded(keys)
+        logits = np.zeros((len(keys), self.model.config.num_labels), dtype=np.float32)
         where = next(self.model.parameters()).device
         with torch.inference_mode(), arithmetic(self.precision, where):
-            for rows in reading_batches(distinct.lengths, attack_tokens(where)):
-                batch = inputs_for(self.model, distinct.batch(rows, where))
+            for rows in reading_batches(sentences.lengths, attack_tokens(where)):
+                batch = inputs_for(self.model, sentences.batch(rows, where))
                 logits[rows] = self.model(**batch).logits.float().cpu().numpy()
-        return logits[row_of]
+        return logits
 
     def probabilities(self, texts: Sequence[Text]) -> np.ndarray:
         """Calibrated class probabilities `(texts, classes)`, float64."""

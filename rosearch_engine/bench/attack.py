@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.catalogue import ready_recipe
-from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.run import Attacker, Result, Target
 from rosearch_engine.attack.stock import attack_as_shipped
 from rosearch_engine.attack.victim import Victim
@@ -172,7 +172,7 @@ def one_swap(
     again, floor = min(seconds[1:]), min(floors)
     return {
         "n": len(sentences),
-        "texts": len(set(victim.asked)),
+        "texts": len(victim.asked),
         "held": sum(swaps is not None and swaps.flips == 0 for swaps in results),
         "first_s": seconds[0],
         "second_s": again,
@@ -193,9 +193,9 @@ def differing(ours: Sequence[Result], theirs: Sequence[Result]) -> list[dict[str
     ]
 
 
-def forward(victim: Victim, texts: Sequence[Text]) -> None:
+def forward(victim: Victim, asked: Sequence[bytes]) -> None:
     """The pure forward passes of the texts: tokenised before, each once, in batches as full and as even as can be."""
-    distinct, _ = victim.pieces.distinct(texts)
+    distinct = victim.pieces.encoded(list(dict.fromkeys(asked)))
     where = next(victim.model.parameters()).device
     with torch.inference_mode(), arithmetic(victim.precision, where):
         for rows in reading_batches(distinct.lengths, attack_tokens(where)):
@@ -210,15 +210,15 @@ class _Timed:
 
 
 class _Listening(Victim):
-    """Keeps the texts that it was asked about."""
+    """Keeps what it was asked about, as its tokenizer read it."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.asked: list[Text] = []
+        self.asked: list[bytes] = []
 
-    def logits(self, texts: Sequence[Text]) -> np.ndarray:
-        self.asked += texts
-        return super().logits(texts)
+    def logits_of(self, keys: Sequence[bytes]) -> np.ndarray:
+        self.asked += keys
+        return super().logits_of(keys)
 
 
 def _facts(result: Result) -> list[Any]:
