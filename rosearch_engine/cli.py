@@ -471,7 +471,7 @@ def _split(student: str) -> tuple[str, str]:
 
 def _quieten() -> None:
     """Keep libraries from writing over our own words."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 

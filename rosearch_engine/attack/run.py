@@ -15,7 +15,7 @@ from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.catalogue import ready_recipe
 from rosearch_engine.attack.recipes import assemble, make_ready
 from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
-from rosearch_engine.attack.setup import remembered_words
+from rosearch_engine.attack.setup import rare_collections, remembered_words
 from rosearch_engine.attack.task import Question, Task
 from rosearch_engine.attack.trial import Trial, Watch, fit
 from rosearch_engine.attack.victim import Victim
@@ -139,7 +139,7 @@ class Attacker:
         """Take the targets through their trials, many at a time."""
         waiting, under_way = list(targets)[::-1], list[Trial]()
         found: dict[int, Found] = {}
-        with remembered_words():
+        with remembered_words(), rare_collections():
             while waiting or under_way:
                 while waiting and self._has_room(under_way, waiting[-1]):
                     under_way.append(begin(waiting.pop(), victim))

@@ -84,6 +84,17 @@ def remembered_words() -> Iterator[None]:
             place.words_from_text = kept
 
 
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for dead cycles more rarely: an attack makes hundreds of thousands of short-lived texts without any."""
+    kept = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*kept)
+
+
 def _remembering(split: Callable[..., list[str]]) -> Callable[..., list[str]]:
     of_short = lru_cache(maxsize=2**16)(lambda s: tuple(split(s)))
     chinese = re.compile("[\u4e00-\u9fff]")
