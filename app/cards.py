@@ -110,6 +110,7 @@ def student_card(student: Row, teacher: Row | None) -> None:
     low = words.interval(student["robustness_interval"])
     beside = "Arrows: points beside the teacher. " if teacher else ""
     st.caption(f"{beside}After attack: {low} with 95% confidence, n = {student['attacked']}.")
+    _held_out(student)
     facts = {
         "Smaller than the teacher": (words.times(student["compression"]), known["compression"]),
         "Encoder alone": (words.times(student["encoder_compression"]), known["encoder compression"]),
@@ -126,6 +127,20 @@ def student_card(student: Row, teacher: Row | None) -> None:
             with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
                 st.markdown(name, help=help_text, width="content")
                 st.markdown(f"**{value}**", width="content")
+
+
+def _held_out(student: Row) -> None:
+    """What sentences that no search saw said of it, if it was attacked again."""
+    run = state.run()
+    again = state.rescored(run).get(student["name"]) if run else None
+    for recipe, found in (again["recipes"] if again else {}).items():
+        trainings = len(found["by_seed"])
+        st.markdown(
+            f"Held out, {recipe}: **{words.percent(found['robustness'], 0)}** "
+            f"({words.interval(found['interval'])}, n = {found['attacked']}, "
+            f"{trainings} training{'s' if trainings > 1 else ''})",
+            help=words.GLOSSARY["held out"],
+        )
 
 
 def _share(student: Row, held: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from rosearch_engine import process
+from rosearch_engine import elite, process
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.repo import Store, database
 
@@ -84,6 +84,16 @@ def _students(address: str, run_id: int, marker: int) -> list[Row]:
 def students(run: Row) -> list[Row]:
     """Every student of a run, by number."""
     return _students(database(), run["id"], marker(run))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _rescored(address: str, run_id: int, marker: int) -> dict[str, Row]:
+    return elite.rescored(store(), run_id)
+
+
+def rescored(run: Row) -> dict[str, Row]:
+    """Held-out figures by student name: of those that `rescore` has attacked again."""
+    return _rescored(database(), run["id"], marker(run))
 
 
 def student() -> Row | None:

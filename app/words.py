@@ -11,6 +11,8 @@ GLOSSARY = {
     "after attack": "Share of ALL attacked sentences that hold: classified correctly, also after the attack, and no "
     "single swap flips them. One that was wrong from the start counts as lost. Of the calibrated and the raw student "
     "the smaller figure. The interval is Wilson's, at 95%.",
+    "held out": "The same share on sentences that no search saw, averaged over several trainings: the figure to quote. "
+    "The best of many students looks better at search time than it is.",
     "calibrated": "What the attack alone leaves, once the student's confidence is set right by one temperature.",
     "raw": "What the attack alone leaves on the student's own logits. Far above the calibrated figure, it shows "
     "confidence that blinds the attack, not robustness.",

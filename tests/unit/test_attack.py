@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from rosearch_engine.attack import run as module
 from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.protocol import example, protocol, score
-from rosearch_engine.attack.run import Attacker, Result, Said, Target
+from rosearch_engine.attack.run import Attacker, Result, Said, Swaps, Target
 from rosearch_engine.attack.trial import Trial
 from rosearch_engine.attack.victim import Victim, softmax
 from rosearch_engine.batching import encode_split
 from rosearch_engine.config import AttackConfig
+from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import targets
 from rosearch_engine.inference import predict
 from rosearch_engine.student.build import build
@@ -210,6 +212,67 @@ def test_a_sentence_that_breaks_ends_alone(bench, victim: Victim, monkeypatch: p
     assert facts([results[0], *results[2:]]) == facts([expected[0], *expected[2:]])
 
 
+def test_ten_thousand_words_are_cut_and_said_so(bench, victim: Victim) -> None:
+    plain = some(bench, 1)[0]
+    novel = Target(7, "a truly dreadful and wonderful film " * 1700, plain.label)
+    label = int(victim.probabilities([novel.text])[0].argmax())
+    found = Attacker("deepwordbug", 20).attack(victim, [replace(novel, label=label), plain])
+    assert found[0].outcome in ("fooled", "held", "budget used")
+    assert found[0].reason == "only the first 2,000 words were attacked"
+    assert len(str(found[0].before.text).split()) == 2000
+    assert facts(found[1:]) == facts(Attacker("deepwordbug", 20).attack(victim, [plain]))
+
+
+def test_a_sentence_that_takes_too_long_is_lost_alone(bench, victim: Victim, monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = some(bench, 4)
+    expected = Attacker("pwws", 200).attack(victim, sentences)
+    real = Trial._example
+
+    def slow(trial: Trial) -> Any:
+        if trial.text == sentences[1].text:
+            trial._seconds = 0.0
+        return real(trial)
+
+    monkeypatch.setattr(Trial, "_example", slow)
+    results = Attacker("pwws", 200, seconds=60.0, faces=("calibrated", "raw")).attack(victim, sentences)
+    assert results[1].outcome == "failed"
+    assert "took longer" in results[1].reason
+    assert not results[1].survives
+    assert facts([results[0], *results[2:]]) == facts([expected[0], *expected[2:]])
+
+
+def test_a_resource_that_disappears_meanwhile_is_named(
+    bench, victim: Victim, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    attacker = Attacker("pwws", 200)
+    done: list[Result] = []
+
+    def lose(trial: Trial) -> Any:
+        monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path))
+        monkeypatch.setenv("NLTK_DATA", str(tmp_path))
+        raise LookupError("Resource wordnet not found")
+
+    monkeypatch.setattr(Trial, "_example", lose)
+    with pytest.raises(UserError, match="fetch") as caught:
+        attacker.attack(victim, some(bench, 3), done.append)
+    assert caught.value.field == "attack.recipe"
+
+
+def test_an_attack_that_is_cancelled_keeps_what_has_ended(bench, victim: Victim) -> None:
+    done: list[Result] = []
+
+    def tell(result: Result) -> None:
+        done.append(result)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    sentences = some(bench, 8)
+    with pytest.raises(KeyboardInterrupt):
+        Attacker("pwws", 2000).attack(victim, sentences, tell)
+    whole = {r.target.sentence: r for r in Attacker("pwws", 2000).attack(victim, sentences)}
+    assert facts(done) == facts([whole[result.target.sentence] for result in done])
+
+
 def test_pairs_are_attacked_in_both_sentences(bench, victim: Victim) -> None:
     texts = bench.data.search_attack.texts
     pairs = [Target(n, (texts[n], texts[n + 10]), 0) for n in range(6)]
@@ -297,6 +360,23 @@ def test_the_four_numbers() -> None:
     assert (none.robustness, none.success_rate, none.mean_queries) == (0.0, None, 0.0)
 
 
+def test_what_holds_holds_against_everything() -> None:
+    def of(outcome: Any, raw: Any, flips: int | None) -> Result:
+        swaps = None if flips is None else Swaps(9, flips, None)
+        return replace(result(outcome), raw=result(raw), swaps=swaps)
+
+    results = [
+        of("held", "held", 0), of("held", "held", 1), of("fooled", "held", 0), of("held", "fooled", 0),
+        of("already wrong", "already wrong", None), of("failed", "failed", None),
+    ]  # fmt: skip
+    said = score(0.9, 100, results, 1.5)
+    assert (said.calibrated_held, said.raw_held, said.one_swap_held) == (3, 3, 3)
+    assert said.held == 2, "of the calibrated 2 survive every swap too, of the raw 2"
+    assert said.robustness == pytest.approx(2 / 6)
+    alone = score(0.9, 100, [result("held"), result("fooled")], 1.5)
+    assert (alone.held, alone.raw_held, alone.one_swap_held) == (1, None, None)
+
+
 def test_a_result_is_stored_in_plain_values() -> None:
     import json
 
@@ -315,7 +395,9 @@ def test_the_protocols_hash_tells_settings_and_data(workshop) -> None:
             (base, "y"),
             (base.model_copy(update={"query_budget": 99}), "x"),
             (base.model_copy(update={"recipe": "deepwordbug"}), "x"),
+            (base.model_copy(update={"one_swap": False}), "x"),
+            (base.model_copy(update={"precision": "bfloat16"}), "x"),
         )
     ]
-    assert len(set(hashes)) == 4
+    assert len(set(hashes)) == 6
     assert protocol(base, "x")["hash"] == hashes[0]

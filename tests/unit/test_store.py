@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -282,3 +283,23 @@ def test_threads_may_write_beside_each_other(home: Path) -> None:
         thread.join()
     kinds = [event["kind"] for event in store.events(run_id, last=1000)]
     assert [kinds.count(kind) for kind in ("a", "b", "c")] == [20, 20, 20]
+
+
+def test_a_database_of_an_earlier_version_is_given_what_it_lacks(home: Path) -> None:
+    """Columns that came later are added empty; nothing that was measured is lost."""
+    store = Store.write()
+    run = store.create_run("old", RunConfig())
+    store.close()
+    file = home / "rosearch.db"
+    with contextlib.closing(sqlite3.connect(file)) as old, old:
+        for table, column in (
+            ("measurement", "raw_held"),
+            ("attack_example", "flips"),
+            ("attack_example", "worst_swap"),
+        ):
+            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    reader = Store.read()
+    assert reader.run("old")["id"] == run
+    assert reader.measurements(run, "search") == []
+    with contextlib.closing(sqlite3.connect(file)) as new:
+        assert "raw_held" in {row[1] for row in new.execute("PRAGMA table_info(measurement)")}
