@@ -240,6 +240,9 @@ def attack(
     recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "auto",
     level: Annotated[Level, typer.Option(help="Constraints: as published, or stricter.")] = "standard",
     query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
+    two_swaps: Annotated[
+        bool, typer.Option("--two-swaps", help="Ask about every pair of swaps of short ones.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Attack a student (or a run's teacher) with your own sentences."""
@@ -253,7 +256,7 @@ def attack(
     sentences = sentences_of(text, pair, file, n)
     recipe = settle(recipe)
     with bars(enabled=not as_json) as show:
-        answer = attack_sentences(run, name, recipe, sentences, query_budget, show, level)
+        answer = attack_sentences(run, name, recipe, sentences, query_budget, show, level, two_swaps)
     if as_json:
         print(json.dumps(answer, indent=2))
         return
@@ -262,6 +265,9 @@ def attack(
         if row["outcome"] == "fooled":
             say(f"  -> {row['perturbed']}")
             say(f"  {row['before']['name']} -> {row['after']['name']}")
+        for words, swaps in (("single swaps", row["one_swap"]), ("pairs of swaps", row["two_swaps"])):
+            if swaps:
+                say(f"  {swaps['flips']} of all {swaps['asked']} {words} flip it")
     if len(answer["sentences"]) > 1:
         total = answer["summary"]
         low, high = total["robustness_interval"]

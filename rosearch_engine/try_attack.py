@@ -10,7 +10,7 @@ from typing import Any
 from rosearch_engine.attack.diff import flat, words
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.protocol import score
-from rosearch_engine.attack.run import Attacker, Result, Said, Target
+from rosearch_engine.attack.run import Attacker, Result, Said, Swaps, Target
 from rosearch_engine.config import DataConfig, Level
 from rosearch_engine.console import Bars
 from rosearch_engine.data import files
@@ -20,6 +20,9 @@ from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
 from rosearch_engine.shelf import Loaded, load
 from rosearch_engine.store.repo import Store
+
+# A sentence with more single swaps has too many pairs of them to ask about: over ten thousand texts.
+MOST_SWAPS = 150
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,23 @@ def sentences_of(text: str | None, pair: str | None, file: Path | None, n: int) 
 
 
 def attack_sentences(
-    run: str, student: str, recipe: str, sentences: list[Sentence], query_budget: int, show: Bars, level: Level
+    run: str,
+    student: str,
+    recipe: str,
+    sentences: list[Sentence],
+    query_budget: int,
+    show: Bars,
+    level: Level,
+    two_swaps: bool = False,
 ) -> dict[str, Any]:
     """Outcomes sentence by sentence, and the four numbers over them all.
 
+    Args:
+        two_swaps: ask about every two swaps at once as well, of sentences with at most `MOST_SWAPS` single ones.
+
     Raises:
-        UserError: if there is no such student, the recipe is not ready, or a label is none of the classes.
+        UserError: if there is no such student, the recipe is not ready or has no fixed set of swaps, or a label is
+            none of the classes.
     """
     loaded = load(Store.read(), run, student)
     victim, progress = loaded.victim, Progress()
@@ -81,6 +95,10 @@ def attack_sentences(
     # What is done when the person stops it is shown all the same.
     with suppress(KeyboardInterrupt):
         attacker.attack(victim, targets, tell)
+    twice: dict[int, Swaps | None] = {}
+    if two_swaps:
+        few = [r.target for r in done if r.swaps and r.swaps.asked <= MOST_SWAPS]
+        twice = dict(zip([t.sentence for t in few], attacker.swaps(victim, few, two=True), strict=True))
     results = sorted(done, key=lambda result: result.target.sentence)
     right = sum(int(guesses[result.target.sentence]) == result.target.label for result in results)
     total = score(right / len(results) if results else 0.0, len(results), results, loaded.temperature)
@@ -95,12 +113,11 @@ def attack_sentences(
         "level": level,
         "stopped": len(results) < len(targets),
         "summary": summary,
-        "sentences": [_row(result, loaded) for result in results],
+        "sentences": [_row(result, loaded, twice.get(result.target.sentence)) for result in results],
     }
 
 
-def _row(result: Result, loaded: Loaded) -> dict[str, Any]:
-    swaps = result.swaps
+def _row(result: Result, loaded: Loaded, twice: Swaps | None) -> dict[str, Any]:
     return {
         "outcome": result.outcome,
         "reason": result.reason,
@@ -112,8 +129,13 @@ def _row(result: Result, loaded: Loaded) -> dict[str, Any]:
         "before": _said(result.before, loaded),
         "after": _said(result.after, loaded),
         "raw_outcome": result.raw.outcome if result.raw else None,
-        "one_swap": None if swaps is None else {"asked": swaps.asked, "flips": swaps.flips},
+        "one_swap": _swaps(result.swaps),
+        "two_swaps": _swaps(twice),
     }
+
+
+def _swaps(swaps: Swaps | None) -> dict[str, int] | None:
+    return None if swaps is None else {"asked": swaps.asked, "flips": swaps.flips}
 
 
 def _said(said: Said, loaded: Loaded) -> dict[str, Any]:

@@ -121,7 +121,9 @@ def _compare(
     ours(which=sentences[-5:])
     progress.stage(f"{name}: ours")
     candidates = Candidates(recipe)
-    first, second = ours(candidates=candidates), ours(candidates=candidates)
+    first = ours(candidates=candidates)
+    worked_out = candidates.misses
+    second = ours(candidates=candidates)
     floor = _best_of(3, lambda: forward(first.victim, first.victim.asked))
     progress.stage(f"{name}: TextAttack as shipped")
     began = time.perf_counter()
@@ -142,6 +144,7 @@ def _compare(
         "queries": sum(result.queries for result in first.results),
         "second_student_s": second.seconds,
         "second_over_floor": second.seconds / floor,
+        "worked_out": {"first_student": worked_out, "second_student": candidates.misses - worked_out},
     }
     if has_fast_bfloat16(device()):
         half = ours("bfloat16")
