@@ -65,32 +65,35 @@ def summary(store: Store, run: dict[str, Any], state: str) -> dict[str, Any]:
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the students' table, the front first, then by after-attack accuracy."""
-    header = ["student", "from", "front", "accuracy", "held (95%)", "attack alone", "raw", "one swap", "success"]
-    header += ["queries", "weights", "smaller"]
+    done = [student for student in what["students"] if student["status"] == "done"]
+    n = f", n={done[0]['attacked']}" if done else ""
+    header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "success", "queries"]
+    header += ["weights", "smaller"]
     order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
     return header, [_row(student) for student in order]
 
 
 def _row(student: dict[str, Any]) -> list[str]:
+    weights = f"{student['weights'] / 1e6:.2f}M"
     if student["status"] != "done":
-        return [student["name"], student["origin"], student["status"], *[""] * 7, f"{student['weights']:,}", ""]
-    low, high = student["robustness_interval"]
+        return [student["name"], student["origin"], student["status"], *[""] * 7, weights, ""]
+    low, high = (100 * bound for bound in student["robustness_interval"])
     return [
         student["name"],
         student["origin"],
         "knee" if student["knee"] else "yes" if student["front"] else "",
         f"{student['accuracy']:.1%}",
-        f"{student['robustness']:.1%} ({low:.0%} to {high:.0%}, n={student['attacked']})",
+        f"{student['robustness']:.0%} ({low:.0f}-{high:.0f})",
         *[_share(student, held) for held in ("calibrated_held", "raw_held", "one_swap_held")],
-        "" if student["success_rate"] is None else f"{student['success_rate']:.1%}",
+        "" if student["success_rate"] is None else f"{student['success_rate']:.0%}",
         f"{student['mean_queries']:.0f}",
-        f"{student['weights']:,}",
-        f"{student['compression']:.1f}x ({student['encoder_compression']:.1f}x)",
+        weights,
+        f"{student['compression']:.1f}x",
     ]
 
 
 def _share(student: dict[str, Any], held: str) -> str:
-    return "" if student[held] is None else f"{student[held] / student['attacked']:.1%}"
+    return "" if student[held] is None else f"{student[held] / student['attacked']:.0%}"
 
 
 def _headline(
@@ -107,5 +110,8 @@ def _headline(
     if measured:
         recipe, best = measured[0]["protocol"]["recipe"], max(student["robustness"] for student in measured)
         lines.append(f"best share held {best:.1%} under {recipe}: search-time figures, luck included")
-        lines.append("held: right after the attack and after every single swap, calibrated and raw; rescore before use")
+        lines.append("held: right after the attack and after every single swap, calibrated and raw; attack: after that")
+        lines.append(
+            "alone, calibrated; raw: on raw logits; 1 swap: no single swap flips it. `rescore` before quoting."
+        )
     return lines
