@@ -92,13 +92,15 @@ def attack_sentences(
 
     progress.stage("attack", len(targets), "sentences")
     show.follow(progress)
+    twice: dict[int, Swaps | None] = {}
+    stopped = True
     # What is done when the person stops it is shown all the same.
     with suppress(KeyboardInterrupt):
         attacker.attack(victim, targets, tell)
-    twice: dict[int, Swaps | None] = {}
-    if two_swaps:
-        few = [r.target for r in done if r.swaps and r.swaps.asked <= MOST_SWAPS]
-        twice = dict(zip([t.sentence for t in few], attacker.swaps(victim, few, two=True), strict=True))
+        if two_swaps:
+            few = [result.target for result in done if result.swaps and 0 < result.swaps.asked <= MOST_SWAPS]
+            attacker.swaps(victim, few, lambda target, swaps: twice.update({target.sentence: swaps}), two=True)
+        stopped = False
     results = sorted(done, key=lambda result: result.target.sentence)
     right = sum(int(guesses[result.target.sentence]) == result.target.label for result in results)
     total = score(right / len(results) if results else 0.0, len(results), results, loaded.temperature)
@@ -111,7 +113,7 @@ def attack_sentences(
         "student": loaded.name,
         "recipe": recipe,
         "level": level,
-        "stopped": len(results) < len(targets),
+        "stopped": stopped,
         "summary": summary,
         "sentences": [_row(result, loaded, twice.get(result.target.sentence)) for result in results],
     }

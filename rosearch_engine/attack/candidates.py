@@ -54,7 +54,7 @@ class Candidates:
         rows = [(self._key, shelf.name, state, found) for state, found in shelf.new.items()]
         # A full disk or a lost file costs the next student some time, nothing else.
         with suppress(sqlite3.DatabaseError), self._rows:
-            self._rows.executemany("INSERT OR IGNORE INTO states VALUES (?, ?, ?, ?)", rows)
+            self._rows.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", rows)
 
 
 class Shelf:
@@ -81,8 +81,11 @@ class Shelf:
         if known is None:
             known = self.new.get(state)
         if known is not None:
-            self._store.hits += 1
-            return [_unpack(row, current, transformations) for row in json.loads(zlib.decompress(known))]
+            # A damaged row is a missing one.
+            with suppress(zlib.error, ValueError, IndexError):
+                texts = [_unpack(row, current, transformations) for row in json.loads(zlib.decompress(known))]
+                self._store.hits += 1
+                return texts
         self._store.misses += 1
         found = work()
         if len(self._known) + len(self.new) < KEPT_STATES:

@@ -12,6 +12,10 @@ from rosearch_engine.errors import UserError
 KindOfEdit = Literal["words", "characters", "both"]
 
 
+# Raised whenever a recipe or a constraint of ours changes: results before and after do not compare.
+REVISION = 1
+
+
 @dataclass(frozen=True)
 class Recipe:
     """An attack that runs here: one of TextAttack's, or one of ours made of TextAttack's parts.

@@ -8,7 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from rosearch_engine import resources
-from rosearch_engine.attack.catalogue import ready_recipe
+from rosearch_engine.attack.catalogue import REVISION, ready_recipe
+from rosearch_engine.attack.recipes import describe
 from rosearch_engine.attack.result import Result, Said
 from rosearch_engine.config import AttackConfig, fingerprint
 
@@ -51,8 +52,8 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
     """Sum up attacked sentences."""
     stands = [result.stands for result in results]
     raw = [result.raw.stands for result in results if result.raw]
-    swapped = [result.swaps is not None and result.swaps.flips == 0 for result in results]
-    asked = any(result.swaps for result in results)
+    asked = any(result.swaps is not None for result in results)
+    swapped = [r.outcome != "already wrong" and r.swaps is not None and r.swaps.flips == 0 for r in results]
     fooled = sum(result.outcome == "fooled" for result in results)
     queries = [result.queries for result in results if result.outcome not in ("already wrong", "failed")]
     held = sum(result.survives for result in results)
@@ -80,6 +81,7 @@ def protocol(config: AttackConfig, data: str) -> dict[str, Any]:
         "recipe": recipe.name,
         "level": config.level,
         "query_budget": config.query_budget,
+        "seconds": config.seconds,
         "one_swap": config.one_swap and recipe.swaps,
         "faces": ["calibrated", "raw"],
         "precision": config.precision,
@@ -94,6 +96,8 @@ def materials(config: AttackConfig) -> dict[str, Any]:
     recipe = ready_recipe(config.recipe, config.level)
     return {
         "textattack": version("textattack"),
+        "revision": REVISION,
+        "settings": describe(recipe, config.level),
         "resources": {need: resources.digest(need) for need in recipe.needs_at(config.level)},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from rosearch_engine import resources
@@ -29,6 +30,27 @@ def make_ready(recipe: Recipe, level: Level) -> None:
     for need in recipe.needs_at(level):
         resources.require(need)
     textattack()
+
+
+@lru_cache(maxsize=64)
+def describe(recipe: Recipe, level: Level) -> dict[str, Any]:
+    """Transformation, constraints and search method of a recipe with their settings, as TextAttack prints them."""
+    make_ready(recipe, level)
+    attack = assemble(recipe, level, Nobody())
+    constraints = sorted(repr(one) for one in [*attack.pre_transformation_constraints, *attack.constraints])
+    parts = {"transformation": repr(attack.transformation), "search": repr(attack.search_method)}
+    return {name: " ".join(text.split()) for name, text in parts.items()} | {
+        "constraints": [" ".join(text.split()) for text in constraints]
+    }
+
+
+class Nobody:
+    """Stands where a model would, for an attack that is only looked at."""
+
+    model = None
+
+    def __call__(self, texts: list[Any]) -> Any:
+        raise NotImplementedError
 
 
 def assemble(recipe: Recipe, level: Level, model_wrapper: Any) -> Any:

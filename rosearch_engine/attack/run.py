@@ -102,7 +102,7 @@ class Attacker:
         self,
         victim: Victim,
         targets: Sequence[Target],
-        on_result: Callable[[Swaps | None], None] = lambda swaps: None,
+        on_result: Callable[[Target, Swaps | None], None] = lambda target, swaps: None,
         two: bool = False,
     ) -> list[Swaps | None]:
         """Ask about every single swap of every target, and nothing else; None for a sentence that is wrong already.
@@ -123,7 +123,7 @@ class Attacker:
             return trial
 
         def end(trial: Trial) -> Swaps | None:
-            on_result(trial.swaps)
+            on_result(trial.target, trial.swaps)
             return trial.swaps
 
         return self._each(victim, targets, begin, end, None)
@@ -139,15 +139,21 @@ class Attacker:
         """Take the targets through their trials, many at a time."""
         waiting, under_way = list(targets)[::-1], list[Trial]()
         found: dict[int, Found] = {}
-        with remembered_words(), rare_collections():
-            while waiting or under_way:
-                while waiting and self._has_room(under_way, waiting[-1]):
-                    under_way.append(begin(waiting.pop(), victim))
-                ask_together(under_way, victim, watch)
-                for trial in [trial for trial in under_way if trial.ended]:
-                    under_way.remove(trial)
-                    self._put_away(trial)
-                    found[id(trial.target)] = end(trial)
+        try:
+            with remembered_words(), rare_collections():
+                while waiting or under_way:
+                    while waiting and self._has_room(under_way, waiting[-1]):
+                        under_way.append(begin(waiting.pop(), victim))
+                    ask_together(under_way, victim, watch)
+                    for trial in [trial for trial in under_way if trial.ended]:
+                        under_way.remove(trial)
+                        self._put_away(trial)
+                        found[id(trial.target)] = end(trial)
+        finally:
+            # A suspended greenlet holds all it knows, where the garbage collector cannot see it.
+            for trial in under_way:
+                trial.give_up(InterruptedError("the attack was cancelled"))
+                self._put_away(trial)
         return [found[id(target)] for target in targets]
 
     def _put_away(self, trial: Trial) -> None:
@@ -207,6 +213,10 @@ def _share_candidates(attack: Any) -> None:
         def work() -> Any:
             return own(current_text, original_text, **asked)
 
+        # Asked for all places at once, TextAttack answers from a memory that looks at the text alone, not at which
+        # of its words were changed: what it says then depends on what it said before, and is not ours to keep.
+        if "indices_to_modify" not in asked:
+            return work()
         return Task.current().shelf.candidates(current_text, transformations, asked, work)
 
     attack.get_transformations = attack.search_method.get_transformations = get_transformations

@@ -86,6 +86,12 @@ class Trial:
                     )
                 self._spend(task, answer)
 
+    def give_up(self, error: Exception) -> None:
+        """End every task where it is."""
+        for task in self.tasks:
+            if not task.ended:
+                task.give_up(error)
+
     @property
     def ended(self) -> bool:
         return all(task.ended for task in self.tasks)
@@ -99,9 +105,14 @@ class Trial:
         """What came of it, once it has ended."""
         results = {face: self._result(face, task) for face, task in self._attacks.items()}
         raw = results.get("raw") if main != "raw" else None
-        found = replace(results[main], raw=raw, swaps=self.swaps if with_swaps else None)
-        if with_swaps and self._swaps and self._swaps.error:
-            found = replace(found, outcome="failed", reason=_words(self._swaps.error))
+        found = replace(results[main], raw=raw)
+        if with_swaps and self._swaps:
+            # Of a sentence that is wrong already no swap is asked.
+            found = replace(found, swaps=self.swaps or Swaps(0, 0, None))
+            if self._swaps.error:
+                found = replace(found, outcome="failed", reason=_words(self._swaps.error), swaps=None)
+        if found.outcome == "failed" and raw:
+            found = replace(found, raw=replace(raw, outcome="failed", reason=found.reason))
         return found
 
     def _start(self, task: Task) -> Task:
@@ -110,13 +121,11 @@ class Trial:
         return task
 
     def _spend(self, task: Task, answer: np.ndarray | None) -> None:
-        began = time.perf_counter()
+        began = time.thread_time()
         task.go_on(answer)
-        self._seconds -= time.perf_counter() - began
+        self._seconds -= time.thread_time() - began
         if self._seconds < 0:
-            for one in self.tasks:
-                if not one.ended:
-                    one.give_up(TimeoutError("took longer than the seconds it was given"))
+            self.give_up(TimeoutError("took longer than the seconds it was given"))
 
     def _example(self) -> Any:
         if isinstance(self.text, str):

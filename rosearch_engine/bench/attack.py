@@ -77,14 +77,14 @@ def bench_attack(recipe: str, n: int, query_budget: int, progress: Progress) -> 
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison for people."""
-    header = ["model", "TextAttack s", "ours s", "times faster", "floor s", "over floor", "second student", "bfloat16"]
+    header = ["model", "TextAttack s", "ours s", "times faster", "floor s", "over floor", "warm store", "bfloat16"]
     header += ["queries", "outcomes"]
     rows = []
     for row in what["models"]:
         half = f"{row['bfloat16_ratio']:.1f}x, {row['bfloat16_differing']} differ" if "bfloat16_ratio" in row else "-"
         times = [row["stock_s"], row["ours_s"], row["ratio"], row["forward_floor_s"], row["over_floor"]]
         outcomes = "all equal" if row["outcomes_equal"] else f"{len(row['differing'])} differ"
-        numbers = [f"{value:.2f}" for value in [*times, row["second_over_floor"]]]
+        numbers = [f"{value:.2f}" for value in [*times, row["warm_over_floor"]]]
         rows.append([row["model"], *numbers, half, str(row["queries"]), outcomes])
     return header, rows
 
@@ -123,6 +123,8 @@ def _compare(
     candidates = Candidates(recipe)
     first = ours(candidates=candidates)
     worked_out = candidates.misses
+    # The same model again, so that all is known: what another student, which goes other ways after its first swaps,
+    # comes near to.
     second = ours(candidates=candidates)
     floor = _best_of(3, lambda: forward(first.victim, first.victim.asked))
     progress.stage(f"{name}: TextAttack as shipped")
@@ -142,9 +144,9 @@ def _compare(
         "outcomes_equal": not differ,
         "differing": differ,
         "queries": sum(result.queries for result in first.results),
-        "second_student_s": second.seconds,
-        "second_over_floor": second.seconds / floor,
-        "worked_out": {"first_student": worked_out, "second_student": candidates.misses - worked_out},
+        "warm_s": second.seconds,
+        "warm_over_floor": second.seconds / floor,
+        "worked_out": {"cold": worked_out, "warm": candidates.misses - worked_out},
     }
     if has_fast_bfloat16(device()):
         half = ours("bfloat16")

@@ -19,6 +19,7 @@ from rosearch_engine.evaluate import targets
 from rosearch_engine.student.build import build
 
 BUDGET = 200
+NAMES = ("pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map", "leap")
 SEED = 3
 
 
@@ -33,7 +34,9 @@ def models(bench: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", ["teacher", "student"])
-@pytest.mark.parametrize("name", ["pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map"])
+@pytest.mark.parametrize(
+    "name", ["pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map", "leap"]
+)
 def test_every_sentence_ends_as_with_textattack(
     name: str, model: str, bench: Any, models: dict[str, Any], stocked: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

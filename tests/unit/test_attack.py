@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,8 +17,9 @@ import torch
 from rosearch_engine.attack import run as module
 from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.pieces import Text
-from rosearch_engine.attack.protocol import example, protocol, score
+from rosearch_engine.attack.protocol import candidates_key, example, protocol, score
 from rosearch_engine.attack.run import Attacker, Result, Said, Swaps, Target
+from rosearch_engine.attack.task import Task
 from rosearch_engine.attack.trial import Trial
 from rosearch_engine.attack.victim import Victim, softmax
 from rosearch_engine.batching import encode_split
@@ -269,6 +271,8 @@ def test_an_attack_that_is_cancelled_keeps_what_has_ended(bench, victim: Victim)
     sentences = some(bench, 8)
     with pytest.raises(KeyboardInterrupt):
         Attacker("pwws", 2000).attack(victim, sentences, tell)
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, Task)], "nothing of it is left"
     whole = {r.target.sentence: r for r in Attacker("pwws", 2000).attack(victim, sentences)}
     assert facts(done) == facts([whole[result.target.sentence] for result in done])
 
@@ -397,7 +401,20 @@ def test_the_protocols_hash_tells_settings_and_data(workshop) -> None:
             (base.model_copy(update={"recipe": "deepwordbug"}), "x"),
             (base.model_copy(update={"one_swap": False}), "x"),
             (base.model_copy(update={"precision": "bfloat16"}), "x"),
+            (base.model_copy(update={"seconds": 9.0}), "x"),
         )
     ]
-    assert len(set(hashes)) == 6
+    assert len(set(hashes)) == 7
     assert protocol(base, "x")["hash"] == hashes[0]
+    settings = str(protocol(base, "x")["settings"])
+    assert "WordSwapWordNet" in settings
+    assert "StopwordModification" in settings
+    assert "0x" not in settings, "no address of this process"
+
+
+def test_a_changed_constraint_is_another_protocol(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = protocol(AttackConfig(recipe="pwws"), "x")["hash"], candidates_key(AttackConfig(recipe="pwws"))
+    monkeypatch.setattr("rosearch_engine.attack.protocol.REVISION", 999)
+    after = protocol(AttackConfig(recipe="pwws"), "x")["hash"], candidates_key(AttackConfig(recipe="pwws"))
+    assert before[0] != after[0]
+    assert before[1] != after[1]

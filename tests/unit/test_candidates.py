@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,19 @@ def test_a_spoilt_file_costs_time_and_nothing_else(bench, victim: Victim, tmp_pa
     assert attack(victim, some(bench, 3), Candidates("pwws", file)) == attack(
         victim, some(bench, 3), Candidates("pwws")
     )
+
+
+def test_a_damaged_row_is_worked_out_anew_and_mended(bench, victim: Victim, tmp_path: Path) -> None:
+    file, sentences = tmp_path / "candidates.db", some(bench, 4)
+    expected = attack(victim, sentences, Candidates("pwws", file))
+    with contextlib.closing(sqlite3.connect(file)) as rows, rows:
+        rows.execute("UPDATE states SET found = x'00112233'")
+    damaged = Candidates("pwws", file)
+    assert attack(victim, sentences, damaged) == expected
+    assert damaged.misses > 0
+    mended = Candidates("pwws", file)
+    assert attack(victim, sentences, mended) == expected
+    assert mended.misses == 0
 
 
 def test_a_file_that_disappears_meanwhile_harms_nothing(bench, victim: Victim, tmp_path: Path) -> None:
