@@ -66,17 +66,24 @@ def fault(folder: Path, files: Files) -> str | None:
     if not folder.is_dir():
         return "not there"
     for name, least in files.items():
-        path = folder / name
-        if not path.is_file():
+        size = _size(folder / name)
+        if size is None:
             return f"{name} is missing"
-        if path.stat().st_size < least:
+        if size < least:
             return f"{name} is damaged (too short)"
     manifest = _manifest(folder)
     for name, (size, _) in manifest.get("files", {}).items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != size:
+        if _size(folder / name) != size:
             return f"{name} is damaged"
     return None
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file; None if it is none, or another process takes it away just now."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
 
 
 def install(stage: Path, folder: str, files: Files, source: str) -> None:
@@ -98,8 +105,10 @@ def install(stage: Path, folder: str, files: Files, source: str) -> None:
     (staged / MANIFEST).write_text(manifest, encoding="utf-8")
     target = resources_folder() / folder
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Another process may install the same at the same time: the last one wins, each one whole.
+    # Another process may install the same at the same time: one of them stays, whole.
     for attempt in range(5):
+        if fault(target, files) is None:
+            return
         if target.exists():
             with contextlib.suppress(OSError):
                 os.replace(target, stage / f"old-{attempt}-{target.name}")
