@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from rosearch_engine.codes import PLAIN, Code
 from rosearch_engine.data import Split
 
 
@@ -70,19 +72,50 @@ def encode(
     return Encoded(np.concatenate(ids), np.concatenate(types), starts, 0 if pad is None else int(pad))
 
 
-def encode_split(split: Split, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Encoded:
-    return encode(split.texts, split.pairs, tokenizer, max_length)
+def encode_split(split: Split, tokenizer: PreTrainedTokenizerBase, max_length: int, code: Code = PLAIN) -> Encoded:
+    """Token numbers of a split's sentences after an input code."""
+    pairs = None if split.pairs is None else [code.read(text) for text in split.pairs]
+    return encode([code.read(text) for text in split.texts], pairs, tokenizer, max_length)
 
 
-def training_batches(lengths: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """One pass over all rows: random batches of sentences of like length."""
+def join(parts: Iterable[Encoded]) -> Encoded:
+    """The sentences of several, one after the other."""
+    parts = list(parts)
+    starts = np.concatenate([[0], np.cumsum(np.concatenate([part.lengths for part in parts]))])
+    ids, types = (np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "types"))
+    return Encoded(ids, types, starts, parts[0].pad)
+
+
+def training_batches(lengths: np.ndarray, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """One pass over all rows: batches of sentences of like length, of at most `tokens` padded tokens, in random order.
+
+    A budget of tokens keeps every step's work and memory alike, whatever the sentences' lengths.
+    """
     order = rng.permutation(len(lengths))
-    # Sorting pools of fifty batches leaves little padding and still mixes the data.
-    pools = [order[i : i + 50 * batch] for i in range(0, len(order), 50 * batch)]
-    rows = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
-    batches = [rows[i : i + batch] for i in range(0, len(rows), batch)]
-    for index in rng.permutation(len(batches)):
-        yield batches[index]
+    # Sorting pools of some fifty batches leaves little padding and still mixes the data.
+    pool = max(1, int(50 * tokens / max(1.0, lengths.mean())))
+    batches: list[np.ndarray] = []
+    for start in range(0, len(order), pool):
+        rows = order[start : start + pool]
+        batches += [rows[some] for some in reading_batches(lengths[rows], tokens)]
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def training_plan(
+    lengths_of: Callable[[int], np.ndarray], tokens: int, epochs: float, seed: int
+) -> list[tuple[int, np.ndarray]]:
+    """Every batch of a training, each with the number of its pass over the rows, from 0.
+
+    Args:
+        lengths_of: the rows' lengths in a pass, by its number.
+    """
+    rng = np.random.default_rng(seed)
+    plan: list[tuple[int, np.ndarray]] = []
+    for number in range(math.ceil(epochs)):
+        batches = training_batches(lengths_of(number), tokens, rng)
+        share = min(1.0, epochs - number)
+        plan += [(number, rows) for rows in batches[: max(1, round(share * len(batches)))]]
+    return plan
 
 
 def reading_batches(lengths: np.ndarray, tokens: int = 8192) -> Iterator[np.ndarray]:

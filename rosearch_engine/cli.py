@@ -296,7 +296,7 @@ def rescore(
 ) -> None:
     """Attack the elite again: sentences that no search saw, more of them, other seeds, other recipes."""
     _quieten()
-    from rosearch_engine.elite import agreement, comparison_rows, table_rows
+    from rosearch_engine.elite import agreement, comparison_rows, table_rows, union_rows
     from rosearch_engine.rescore import rescore as rescore_run
 
     kept = "What was measured is kept: the same command goes on there."
@@ -307,6 +307,9 @@ def rescore(
         return
     for recipe in what["recipes"]:
         table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
+    header, rows = union_rows(what)
+    if rows:
+        table("Under all of these attacks, stored weights", header, rows)
     if what["comparisons"]:
         table("Beside plain chains, stored weights, same sentences", *comparison_rows(what))
     for line in [*agreement(what), *what["notes"]]:
@@ -352,6 +355,49 @@ def bench_attack(
         print(json.dumps(what, indent=2))
         return
     table(f"{recipe}, {n} sentences, {what['cpu']}; {what['device']}", *table_rows(what))
+
+
+@benchmarks.command("distil")
+def bench_distil(
+    epochs: Annotated[float, typer.Option(min=0.1, help="Passes over the sentences, for each way of training.")] = 3.0,
+    naive: Annotated[bool, typer.Option(help="Time Trainer at its default settings too; it takes long.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Our distillation beside Hugging Face's Trainer with the teacher in its loop: seconds to equal accuracy."""
+    _quieten()
+    from rosearch_engine.bench.distil import bench_distil as measure
+    from rosearch_engine.bench.distil import table_rows
+
+    with _watched(as_json) as progress:
+        what = measure(epochs, naive, progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    rate = what["rate"]
+    table(f"{what['encoder_weights']:,} encoder weights, {what['cpu']}; {what['device']}", *table_rows(what))
+    print(f"matrix products: {rate['share']:.0%} of the {rate['products_gflops']:.0f} GFLOP/s of the bare products")
+
+
+@benchmarks.command("search")
+def bench_search(
+    seeds: Annotated[int, typer.Option(min=1, help="Searches of each kind.")] = 3,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Training and attacking, of each search.")] = 5.0,
+    students: Annotated[int, typer.Option(min=0, help="Students to measure on every rung of the ladder.")] = 24,
+    arm: Annotated[list[str] | None, typer.Option(help="Compare these with random search only.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="stage.field=value, for all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Strategies beside random search and plain chains at equal seconds; a call that was cut off goes on."""
+    _quieten()
+    from rosearch_engine.bench.search import ARMS, table_rows
+    from rosearch_engine.bench.search import bench_search as measure
+
+    with _watched(as_json) as progress:
+        what = measure(seeds, minutes, students, arm or list(ARMS), setting or [], progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    table(f"{seeds} seeds of {minutes:g} minutes, {what['cpu']}; {what['device']}", *table_rows(what))
 
 
 @app.command()

@@ -24,6 +24,9 @@ PoolingName = Literal["cls", "mean", "max"]
 ActivationName = Literal["gelu", "relu", "silu"]
 Level = Literal["standard", "strict"]
 Precision = Literal["float32", "bfloat16"]
+CodeName = Literal["plain", "synonyms", "characters", "both"]
+Swaps = Literal["off", "synonyms", "characters", "both"]
+SwapLabels = Literal["original", "swapped"]
 
 
 class Stage(BaseModel):
@@ -109,6 +112,12 @@ class SpaceConfig(Stage):
         min_length=1,
         description="Rank of the factorised word table (vocabulary x rank x width).",
     )
+    codes: tuple[CodeName, ...] = Field(
+        ("plain",),
+        min_length=1,
+        description="How words are read before the tokenizer: 'plain' as they are; 'synonyms' all as the head of "
+        "their WordNet cluster; 'characters' misspelt ones as the known word one edit away; 'both'.",
+    )
 
 
 class DistilConfig(Stage):
@@ -116,7 +125,7 @@ class DistilConfig(Stage):
 
     epochs: float = Field(3.0, gt=0, le=100, description="Passes over the distillation sentences.")
     learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate.")
-    batch: int = Field(64, ge=4, le=1024, description="Sentences in a batch.")
+    tokens: int = Field(2048, ge=64, le=262_144, description="Padded word pieces in a batch, whatever its sentences.")
     temperature: float = Field(2.0, gt=0, le=100, description="Temperature T of the soft targets.")
     hard_weight: float = Field(0.2, ge=0, le=10, description="Weight of the cross-entropy against the true labels.")
     hidden_weight: float = Field(
@@ -125,7 +134,42 @@ class DistilConfig(Stage):
         le=100,
         description="Weight of the distance between a node's states and its teacher layer's.",
     )
+    relation_weight: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="Weight of the distance between the likenesses of a batch's sentences, in a node and in its "
+        "teacher layer.",
+    )
     inherit: bool = Field(True, description="Start nodes from their teacher layer; off: start at random.")
+    swaps: Swaps = Field(
+        "off",
+        description="Robust distillation: train on copies whose words are swapped for 'synonyms' of WordNet, "
+        "misspelt by one of their 'characters', or 'both'.",
+    )
+    swapped: float = Field(
+        0.9, gt=0, le=1, description="Most of a copy's words that are swapped; each copy draws its own share below."
+    )
+    copies: int = Field(4, ge=1, le=64, description="Swapped copies of every sentence, read in turn, pass by pass.")
+    swap_labels: SwapLabels = Field(
+        "original",
+        description="What the teacher says of a copy: what it said of the 'original', or says of the 'swapped' text.",
+    )
+    worst_of: int = Field(
+        1, ge=1, le=16, description="Adversarial copies: of so many, train on the one that the student does worst on."
+    )
+    consistency_weight: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Weight of the divergence between what the student says of a sentence and of its copy.",
+    )
+    perturbation: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Length of an adversarial step in the embedding of a sentence, as a share of the embedding's own.",
+    )
 
 
 class AttackConfig(Stage):
@@ -179,12 +223,30 @@ class SearchConfig(Stage):
         "one weighted fitness. 'random': the baseline.",
     )
     candidates: int = Field(40, ge=1, le=100_000, description="Students to train and attack.")
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        description="Ask for no more students after so many minutes of training and attacking. Empty: no limit.",
+    )
     population: int = Field(12, ge=2, le=1000, description="Parents kept by the evolution.")
     chains: int = Field(
         2,
         ge=0,
         le=20,
-        description="Plain chains of transformer layers scored first, as baselines beside the search.",
+        description="Plain chains of 1, 2 … transformer layers, of each input code, scored first as baselines.",
+    )
+    rungs: int = Field(
+        1,
+        ge=1,
+        le=6,
+        description="Rungs of the fidelity ladder. 1: every student is trained and attacked in full. More: a student "
+        "starts on a share of the steps and of the sentences, and goes on only while it is among the best so far.",
+    )
+    reduction: float = Field(
+        2.0,
+        gt=1,
+        le=10,
+        description="From rung to rung one in so many students goes on, with so many times the steps and sentences.",
     )
     seed: int = Field(0, ge=0, description="Seed of every decision of the run.")
 

@@ -9,11 +9,8 @@ from typing import Any
 
 from rosearch_engine.attack.compare import mcnemar, rank_correlation, success_curve
 from rosearch_engine.objectives import wilson
+from rosearch_engine.store.models import CHAIN, HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
-
-TEACHER = "teacher"
-SEARCH, HELD_OUT = "search", "held_out"  # purposes of a measurement
-_CHAIN = "chain"  # origin of a baseline
 
 
 def elite(students: Sequence[dict[str, Any]], top: int) -> list[dict[str, Any]]:
@@ -30,7 +27,7 @@ def elite(students: Sequence[dict[str, Any]], top: int) -> list[dict[str, Any]]:
 
 def chains(students: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The measured baselines among the students."""
-    return [student for student in students if student["origin"] == _CHAIN and student["status"] == "done"]
+    return [student for student in students if student["origin"] == CHAIN and student["status"] == "done"]
 
 
 def rescored(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
@@ -71,6 +68,7 @@ def summary(
     students = {name: found[name] for name in names if name in found}
     for student in students.values():
         student["recipes"] = {name: student["recipes"][name] for name in recipes if name in student["recipes"]}
+        student["union"] = _union(store, student["recipes"])
     table = {
         recipe: {
             name: student["recipes"][recipe]["robustness"]
@@ -100,11 +98,31 @@ def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[
     return found
 
 
+def _union(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """The share of sentences that survive every one of the recipes, of the stored student; None for a single recipe.
+
+    One attack's number is not robustness: words and characters are attacked in other places.
+    """
+    if len(figures) < 2:
+        return None
+    stands = [survivors(store, figure["measurement_id"]) for figure in figures.values()]
+    both = set.intersection(*(set(one) for one in stands))
+    held = sum(all(one[sentence] for one in stands) for sentence in both)
+    return {
+        "recipes": list(figures),
+        "held": held,
+        "attacked": len(both),
+        "robustness": held / len(both) if both else 0.0,
+        "interval": wilson(held, len(both)),
+    }
+
+
 def _who(name: str, student: dict[str, Any] | None) -> dict[str, Any]:
     if student is None:
-        return {"role": TEACHER, "weights": None, "compression": 1.0, "recipes": {}}
-    role = "baseline" if student["origin"] == _CHAIN else "elite"
-    return {"role": role, "weights": student["weights"], "compression": student["compression"], "recipes": {}}
+        return {"role": TEACHER, "weights": None, "compression": 1.0, "code": "plain", "recipes": {}}
+    role, code = "baseline" if student["origin"] == CHAIN else "elite", student["genome"].get("code", "plain")
+    facts = {"weights": student["weights"], "compression": student["compression"], "code": code}
+    return {"role": role, **facts, "recipes": {}}
 
 
 def _one_a_seed(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
@@ -159,13 +177,15 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _comparisons(store: Store, students: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each elite student against the chain nearest in weights: McNemar's test on the same sentences, first seeds."""
+    """Each elite student against the chain nearest in weights, of those that read words by the same code if there are
+    any: McNemar's test on the same sentences, first seeds."""
     baselines = {name: student for name, student in students.items() if student["role"] == "baseline"}
     rows = []
     for name, student in students.items():
         if student["role"] != "elite" or not baselines:
             continue
-        nearest = min(baselines, key=lambda chain: abs(baselines[chain]["weights"] - student["weights"]))
+        alike = [chain for chain in baselines if baselines[chain]["code"] == student["code"]] or list(baselines)
+        nearest = min(alike, key=lambda chain: abs(baselines[chain]["weights"] - student["weights"]))
         theirs = baselines[nearest]["recipes"]
         for recipe in [recipe for recipe in student["recipes"] if recipe in theirs]:
             facts = {"student": name, "baseline": nearest, "recipe": recipe}
@@ -231,6 +251,17 @@ def comparison_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         ]
         for row in what["comparisons"]
     ]
+
+
+def union_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of what survives all recipes together, for people; no rows for a single recipe."""
+    rows = []
+    for name, student in what["students"].items():
+        if union := student["union"]:
+            low, high = union["interval"]
+            share = f"{union['robustness']:.1%} ({low:.0%} to {high:.0%})"
+            rows.append([name, share, f"{union['held']} of {union['attacked']}", ", ".join(union["recipes"])])
+    return ["student", "survives all of them (95%)", "sentences", "recipes"], rows
 
 
 def agreement(what: dict[str, Any]) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,22 +22,26 @@ from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.catalogue import ready_recipe
 from rosearch_engine.attack.pieces import Pieces, Text
-from rosearch_engine.attack.protocol import Score, candidates_key, protocol, score
-from rosearch_engine.attack.run import Attacker, Result, Target
+from rosearch_engine.attack.protocol import Score, candidates_key, protocol, score, score_swaps
+from rosearch_engine.attack.run import Attacker, Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.batching import Encoded, encode_split
+from rosearch_engine.batching import Encoded, encode_split, join
+from rosearch_engine.codes import PLAIN, Code, make_code
 from rosearch_engine.config import AttackConfig, RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
-from rosearch_engine.distil.loop import Training, distil
+from rosearch_engine.distil.augment import neighbours, swapped
+from rosearch_engine.distil.corpus import Corpus
+from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Genome, Space
 from rosearch_engine.inference import accuracy, predict
+from rosearch_engine.ladder import rungs
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
 from rosearch_engine.store.repo import weights_path
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
-from rosearch_engine.teacher import Outputs, Teacher, obtain, outputs
+from rosearch_engine.teacher import Teacher, logits_of, obtain, outputs
 
 LATENCY_TOKENS = 32
 
@@ -46,38 +51,78 @@ class OutOfMemory(Exception):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The run's sentences as one input code reads them.
+
+    Attributes:
+        corpus: what students learn from.
+        validation: the validation sentences.
+        pieces: the tokenizer as an attack uses it.
+    """
+
+    code: Code
+    corpus: Corpus
+    validation: Encoded
+    pieces: Pieces
+
+
+@dataclass(frozen=True)
 class Bench:
-    """What all students of a run share: made once, never changed by a student."""
+    """What all students of a run share: made once, never changed by a student.
+
+    Attributes:
+        readings: by the name of their input code; "plain", which the teacher reads, is always there.
+    """
 
     config: RunConfig
     data: Dataset
     teacher: Teacher
     space: Space
-    sentences: Encoded
-    validation: Encoded
-    outputs: Outputs
+    readings: Mapping[str, Reading]
     targets: Sequence[Target]
     attacker: Attacker
     protocol: dict[str, Any]
-    pieces: Pieces
 
-    def victim(self, model: PreTrainedModel, logits: np.ndarray) -> Victim:
+    @property
+    def pad(self) -> int:
+        """The tokenizer's padding number."""
+        return self.readings["plain"].validation.pad
+
+    def victim(self, model: PreTrainedModel, logits: np.ndarray, code: str = "plain") -> Victim:
         """A model as the run's attack sees it, calibrated by its validation logits `(sentences, classes)`."""
         temperature = fit_temperature(logits, self.data.validation.labels)
         teacher, precision = self.teacher, self.config.attack.precision
-        return Victim(model, teacher.tokenizer, teacher.max_length, temperature, precision, self.pieces)
+        return Victim(model, teacher.tokenizer, teacher.max_length, temperature, precision, self.readings[code].pieces)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was learnt of one student."""
+    """All that was learnt of one student.
+
+    Attributes:
+        scores: one of each rung that it was measured on, the lowest first.
+        results: every sentence of the full attack; empty if the student was stopped below the top.
+    """
 
     model: RoSearchForSequenceClassification
     training: Training
-    score: Score
+    scores: list[Score]
     results: list[Result]
     latency_ms: float
     seconds: dict[str, float]
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was stopped below the top."""
+        return not self.results
+
+
+GoesOn = Callable[[int, Score], bool]
+
+
+def always(rung: int, score: Score) -> bool:
+    """Let every student climb to the top of the ladder."""
+    return True
 
 
 def prepare(config: RunConfig, progress: Progress) -> Bench:
@@ -91,8 +136,7 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
-    sentences = encode_split(data.distillation, teacher.tokenizer, teacher.max_length)
-    said = outputs(teacher, sentences, progress)
+    readings = read(config, data, teacher, progress)
     progress.stage("loading the attack")
     release_memory()
     return Bench(
@@ -100,14 +144,46 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
         data,
         teacher,
         Space.of(config.space, teacher.frame),
-        sentences,
-        encode_split(data.validation, teacher.tokenizer, teacher.max_length),
-        said,
+        readings,
         targets(data.search_attack.head(config.attack.sentences), data.columns),
         attacker(config.attack, config.search.seed),
         protocol(config.attack, data.fingerprint),
-        Pieces(teacher.tokenizer, teacher.max_length),
     )
+
+
+def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress) -> dict[str, Reading]:
+    """The sentences as the teacher's tokenizer sees them after each input code of the space."""
+    split, length = data.distillation, teacher.max_length
+    plain = encode_split(split, teacher.tokenizer, length)
+    said = outputs(teacher, plain, progress)
+    rounds: list[Split] = []
+    copies_logits = None
+    if config.distil.swaps != "off":
+        progress.stage("swapping words", config.distil.copies, "copies")
+        sources = neighbours(config.distil.swaps)
+        rng = np.random.default_rng(config.search.seed)
+        for number in range(config.distil.copies):
+            rounds.append(swapped(split, sources, config.distil.swapped, rng))
+            progress.advance(number + 1)
+        if config.distil.swap_labels == "swapped":
+            copies_logits = logits_of(teacher, _joined(rounds, teacher), progress)
+    readings: dict[str, Reading] = {}
+    for name in dict.fromkeys(("plain", *config.space.codes)):
+        progress.stage("reading", unit=name)
+        code = make_code(name, split)
+        coded = plain if name == "plain" else encode_split(split, teacher.tokenizer, length, code)
+        copies = _joined(rounds, teacher, code) if rounds else None
+        readings[name] = Reading(
+            code,
+            Corpus(coded, split.labels, said, copies, copies_logits),
+            encode_split(data.validation, teacher.tokenizer, length, code),
+            Pieces(teacher.tokenizer, length, code),
+        )
+    return readings
+
+
+def _joined(rounds: Sequence[Split], teacher: Teacher, code: Code = PLAIN) -> Encoded:
+    return join(encode_split(copy, teacher.tokenizer, teacher.max_length, code) for copy in rounds)
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:
@@ -124,8 +200,11 @@ def attacker(config: AttackConfig, seed: int) -> Attacker:
     )
 
 
-def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Evaluation:
+def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_on: GoesOn = always) -> Evaluation:
     """Train and attack the student of a genome; equal seeds give equal results on one machine.
+
+    Args:
+        goes_on: is told the rung and the score of each rung below the top; False stops the student there.
 
     Raises:
         Diverged: if its training does.
@@ -134,72 +213,113 @@ def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Eva
     """
     release_memory()
     with _told_apart_from_bugs():
-        return _evaluate(genome, seed, bench, progress)
+        return _climb(genome, seed, bench, progress, goes_on)
 
 
-def _evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress) -> Evaluation:
-    seconds: dict[str, float] = {}
-    model, training = train(genome, seed, bench, progress, seconds)
-    began = time.perf_counter()
-    logits = predict(model, bench.validation)
-    latency_ms = latency(model)
-    seconds["validate"] = time.perf_counter() - began
-    began = time.perf_counter()
-    victim = bench.victim(model, logits)
-    results = attack(victim, bench, progress)
-    seconds["attack"] = time.perf_counter() - began
-    return Evaluation(model, training, _score(logits, results, victim, bench), results, latency_ms, seconds)
+def _climb(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_on: GoesOn) -> Evaluation:
+    clock = _Clock()
+    with clock("build"):
+        model = student(genome, seed, bench)
+        training = Distillation(model, bench.readings[genome.code].corpus, bench.config.distil, seed)
+    scores: list[Score] = []
+    results: list[Result] = []
+    for rung in rungs(bench.config.search):
+        with clock("distil"):
+            training.run(math.ceil(rung.share * training.steps), progress)
+        with clock("validate"):
+            logits = predict(model, bench.readings[genome.code].validation)
+            victim = bench.victim(model, logits, genome.code)
+        right, n = accuracy(logits, bench.data.validation.labels), len(logits)
+        if rung.top:
+            with clock("attack"):
+                results = attack(victim, bench.targets, bench, progress)
+            scores.append(score(right, n, results, victim.temperature))
+            break
+        with clock("screen"):
+            some = bench.targets[: math.ceil(rung.share * len(bench.targets))]
+            scores.append(screen(victim, right, n, some, bench, progress))
+        if not goes_on(rung.number, scores[-1]):
+            break
+    with clock("validate"):
+        latency_ms = latency(model)
+    return Evaluation(model, training.training, scores, results, latency_ms, clock.seconds)
+
+
+class _Clock:
+    """Adds up what each part of an evaluation takes, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+
+
+def student(genome: Genome, seed: int, bench: Bench) -> RoSearchForSequenceClassification:
+    """A genome's student before its training."""
+    teacher = bench.teacher.model if bench.config.distil.inherit else None
+    counts = bench.readings[genome.code].corpus.counts
+    return build(genome, bench.teacher.frame, bench.data.classes, bench.pad, teacher=teacher, seed=seed, counts=counts)
 
 
 def train(
-    genome: Genome, seed: int, bench: Bench, progress: Progress, seconds: dict[str, float] | None = None
+    genome: Genome, seed: int, bench: Bench, progress: Progress
 ) -> tuple[RoSearchForSequenceClassification, Training]:
-    """Build a genome's student and distil it; equal seeds give equal weights on one machine.
-
-    Args:
-        seconds: is told how long each took.
+    """Build a genome's student and distil it to the end; equal seeds give equal weights on one machine.
 
     Raises:
         Diverged: if its training does.
+        OutOfMemory: if it does not fit.
     """
-    seconds = {} if seconds is None else seconds
-    began = time.perf_counter()
-    model = build(
-        genome,
-        bench.teacher.frame,
-        bench.data.classes,
-        bench.sentences.pad,
-        teacher=bench.teacher.model if bench.config.distil.inherit else None,
-        seed=seed,
-    )
-    seconds["build"] = time.perf_counter() - began
-    labels = bench.data.distillation.labels
-    training = distil(model, bench.sentences, labels, bench.outputs, bench.config.distil, seed, progress)
-    seconds["distil"] = training.seconds
-    return model, training
+    with _told_apart_from_bugs():
+        model = student(genome, seed, bench)
+        training = Distillation(model, bench.readings[genome.code].corpus, bench.config.distil, seed)
+        return model, training.run(training.steps, progress)
 
 
 def evaluate_teacher(bench: Bench, progress: Progress) -> tuple[Score, list[Result]]:
     """The teacher under the very same attack."""
-    logits = bench.teacher.validation_logits
+    logits, labels = bench.teacher.validation_logits, bench.data.validation.labels
     victim = bench.victim(bench.teacher.model, logits)
-    results = attack(victim, bench, progress)
-    return _score(logits, results, victim, bench), results
+    results = attack(victim, bench.targets, bench, progress)
+    return score(accuracy(logits, labels), len(labels), results, victim.temperature), results
 
 
-def attack(victim: Victim, bench: Bench, progress: Progress) -> list[Result]:
-    """Attack every sentence of the run's search attack set."""
-    progress.stage("attack", len(bench.targets), "sentences")
+def attack(victim: Victim, sentences: Sequence[Target], bench: Bench, progress: Progress) -> list[Result]:
+    """Attack sentences of the run's search attack set."""
+    progress.stage("attack", len(sentences), "sentences")
     done: list[Result] = []
 
     def tell(result: Result) -> None:
         done.append(result)
         progress.advance(len(done))
 
-    results = bench.attacker.attack(victim, bench.targets, tell, watch=lambda *_: progress.check())
+    results = bench.attacker.attack(victim, sentences, tell, watch=lambda *_: progress.check())
     store = bench.attacker.candidates
     progress.tell(shared={"hits": store.hits, "misses": store.misses})
     return results
+
+
+def screen(
+    victim: Victim, right: float, n: int, sentences: Sequence[Target], bench: Bench, progress: Progress
+) -> Score:
+    """What a lower rung asks instead of the attack: exact one-swap robustness, see `attack.one_swap`.
+
+    A recipe whose candidates are drawn at random has no such set: then the sentences are attacked.
+    """
+    if not bench.attacker.has_swaps:
+        return score(right, n, attack(victim, sentences, bench, progress), victim.temperature)
+    progress.stage("single swaps", len(sentences), "sentences")
+    done: list[Swaps | None] = []
+
+    def tell(_: Target, swaps: Swaps | None) -> None:
+        done.append(swaps)
+        progress.advance(len(done))
+
+    return score_swaps(right, n, bench.attacker.swaps(victim, sentences, tell), victim.temperature)
 
 
 def targets(split: Split, columns: Columns) -> list[Target]:
@@ -249,9 +369,11 @@ def candidate_seed(run_seed: int, genome: Genome) -> int:
     return int.from_bytes(hashlib.sha256(f"{run_seed}:{genome.digest}".encode()).digest()[:4], "big")
 
 
-def measurement(what: Score, seed: int, bench: Bench) -> dict[str, Any]:
-    """A score as the store keeps it."""
-    return asdict(what) | {"seed": seed, "protocol": bench.protocol}
+def measurement(what: Score, seed: int, bench: Bench, rung: int | None = None) -> dict[str, Any]:
+    """A score as the store keeps it: that of the full attack, or of a rung below."""
+    top = bench.config.search.rungs - 1
+    place = {"purpose": "search", "rung": top} if rung in (None, top) else {"purpose": "rung", "rung": rung}
+    return asdict(what) | place | {"seed": seed, "protocol": bench.protocol}
 
 
 @contextmanager
@@ -264,8 +386,3 @@ def _told_apart_from_bugs() -> Iterator[None]:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in refused):
             raise OutOfMemory("it ran out of memory") from error
         raise
-
-
-def _score(logits: np.ndarray, results: list[Result], victim: Victim, bench: Bench) -> Score:
-    labels = bench.data.validation.labels
-    return score(accuracy(logits, labels), len(labels), results, victim.temperature)

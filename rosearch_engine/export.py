@@ -50,7 +50,7 @@ def _write(loaded: Loaded, run: str, folder: Path) -> None:
     # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
     loaded.model.config.calibration_temperature = loaded.temperature
     loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
-    write_checkpoint(loaded.model, loaded.tokenizer, folder)
+    write_checkpoint(loaded.model, loaded.code.wrap(loaded.tokenizer), folder)
     (folder / "README.md").write_text(_card(loaded.facts, run, loaded.classes), encoding="utf-8")
 
 

@@ -69,6 +69,13 @@ def hypervolume_curve(objectives: Sequence[np.ndarray]) -> list[float]:
     return curve[1:]
 
 
+def crowding(front: np.ndarray) -> np.ndarray:
+    """How much room each row of a front `(rows, objectives)` has: infinite at the ends (Deb et al. 2002)."""
+    from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
+
+    return calc_crowding_distance(front)
+
+
 def knee(objectives: np.ndarray) -> int | None:
     """Row of the front's best compromise: nearest to the ideal point once each column spans [0, 1]."""
     if not len(objectives):

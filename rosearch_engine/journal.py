@@ -6,11 +6,15 @@ from collections import deque
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from rosearch_engine.attack.protocol import example
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import (
     Bench,
     Evaluation,
+    GoesOn,
+    always,
     candidate_seed,
     evaluate_teacher,
     measurement,
@@ -18,6 +22,7 @@ from rosearch_engine.evaluate import (
 )
 from rosearch_engine.front import Front
 from rosearch_engine.genome import Genome, cost
+from rosearch_engine.ladder import Ladder
 from rosearch_engine.objectives import FAILED, vector
 from rosearch_engine.progress import Progress
 from rosearch_engine.store.repo import Store, label
@@ -44,6 +49,7 @@ class Journal:
         self._store, self._run_id, self._bench, self._progress = store, run_id, bench, progress
         self._config = bench.config
         self._front = Front()
+        self._ladder = Ladder(self._config.search, self._config.objectives)
         self._tells = 0
         self._refuse_other_material()
         self._describe_run()
@@ -55,13 +61,14 @@ class Journal:
         self._queue = deque(row for row in rows if row["status"] == "queued")
         self._asked, self._baselines = len(rows), len(baselines)
         self._done = len(rows) - len(self._queue)
+        self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"] and row["origin"] != BASELINE)
         self._report()
 
     def next(self) -> Candidate | None:
         """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
         self._measure_teacher_once()
         if not self._queue:
-            if self._asked - self._baselines >= self._config.search.candidates:
+            if self._asked - self._baselines >= self._config.search.candidates or self._is_time_up():
                 return None
             number = self._asked + 1
             proposal = self._strategy.ask(number)
@@ -75,37 +82,55 @@ class Journal:
         self._progress.tell(student=label(candidate.number))
         return candidate
 
+    def judge(self, candidate: Candidate) -> GoesOn:
+        """Who decides on each rung whether a candidate goes on. Baselines always do."""
+        if candidate.is_baseline:
+            return always
+        compression = self._compression(candidate)
+        return lambda rung, score: self._ladder.goes_on(rung, vector(asdict(score) | {"compression": compression}))
+
     def finish(self, candidate: Candidate, evaluation: Evaluation) -> None:
-        """Keep a student's weights and result, and tell the strategy."""
+        """Keep a student's weights and results, and tell the strategy. One stopped on the ladder is worth nothing to
+        it: what a lower rung measures is not on the scale of the full attack."""
         self._progress.stage("saving")
-        weights = save_weights(evaluation.model)
         self._store.finish_candidate(
             candidate.id,
             None if candidate.is_baseline else self._tells + 1,
-            weights_file=weights,
+            pruned=evaluation.pruned,
+            weights_file=None if evaluation.pruned else save_weights(evaluation.model),
             latency_ms=evaluation.latency_ms,
             training=asdict(evaluation.training),
             seconds=evaluation.seconds,
-            measurement=measurement(evaluation.score, candidate.seed, self._bench),
+            measurements=[
+                measurement(score, candidate.seed, self._bench, rung) for rung, score in enumerate(evaluation.scores)
+            ],
             examples=[example(result) for result in evaluation.results],
         )
-        compression = cost(candidate.genome, self._bench.teacher.frame).compression
-        objectives = vector(asdict(evaluation.score) | {"compression": compression})
-        self._front.add(candidate.number, objectives)
+        self._spent += 0.0 if candidate.is_baseline else sum(evaluation.seconds.values())
+        objectives = FAILED
+        if not evaluation.pruned:
+            objectives = vector(asdict(evaluation.scores[-1]) | {"compression": self._compression(candidate)})
+            self._front.add(candidate.number, objectives)
+        self._tell(candidate, objectives)
+
+    def fail(self, candidate: Candidate, error: BaseException) -> None:
+        """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
+        self._store.fail_candidate(candidate.id, None if candidate.is_baseline else self._tells + 1, str(error))
+        self._tell(candidate, FAILED)
+
+    def _is_time_up(self) -> bool:
+        minutes = self._config.search.minutes
+        return minutes is not None and self._spent >= 60 * minutes
+
+    def _tell(self, candidate: Candidate, objectives: np.ndarray) -> None:
         if not candidate.is_baseline:
             self._tells += 1
             self._strategy.tell(candidate.number, objectives)
         self._done += 1
         self._report()
 
-    def fail(self, candidate: Candidate, error: BaseException) -> None:
-        """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
-        self._store.fail_candidate(candidate.id, None if candidate.is_baseline else self._tells + 1, str(error))
-        if not candidate.is_baseline:
-            self._tells += 1
-            self._strategy.tell(candidate.number, FAILED)
-        self._done += 1
-        self._report()
+    def _compression(self, candidate: Candidate) -> float:
+        return cost(candidate.genome, self._bench.teacher.frame).compression
 
     def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""
@@ -117,9 +142,10 @@ class Journal:
 
     def _add_baselines(self, have: int) -> list[dict[str, Any]]:
         """Queue the plain chains that are not there yet: they come first, so `have` rows tell how far that got."""
-        chains = dict.fromkeys(self._bench.space.chain(layers) for layers in range(1, self._config.search.chains + 1))
+        space, layers = self._bench.space, range(1, self._config.search.chains + 1)
+        chains = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
         return [
-            self._add(number, genome, BASELINE, (), f"plain chain of {len(genome.nodes)} transformer layers")
+            self._add(number, genome, BASELINE, (), _chain_in_words(genome))
             for number, genome in list(enumerate(chains, start=1))[have:]
         ]
 
@@ -142,6 +168,7 @@ class Journal:
             if student["status"] == "done":
                 self._front.add(student["number"], vector(student))
         told = sorted((row for row in rows if row["told"]), key=lambda row: row["told"])
+        self._climb_again(rows)
 
         def retell_until(count: int) -> None:
             while self._tells < count:
@@ -161,6 +188,13 @@ class Journal:
                     "The run was made by another version of this program; start a new one.",
                 )
         retell_until(len(told))
+
+    def _climb_again(self, rows: list[dict[str, Any]]) -> None:
+        """Show the ladder what it has seen below the top."""
+        climbers = {row["number"]: row["compression"] for row in rows if row["origin"] != BASELINE}
+        for seen in self._store.measurements(self._run_id, "rung"):
+            if seen["number"] in climbers:
+                self._ladder.add(seen["rung"], vector(seen | {"compression": climbers[seen["number"]]}))
 
     def _refuse_other_material(self) -> None:
         """A run goes on with the sentences and the teacher it began with, or its students would not compare."""
@@ -198,7 +232,8 @@ class Journal:
                 "accuracy": teacher.accuracy,
                 "weights": teacher.frame.weights,
                 "encoder_weights": teacher.frame.encoder_weights,
-                "pad": self._bench.sentences.pad,
+                "pad": self._bench.pad,
+                "codes": {name: reading.code.digest for name, reading in self._bench.readings.items()},
                 "max_length": teacher.max_length,
             },
             frame=asdict(teacher.frame),
@@ -210,3 +245,8 @@ class Journal:
             candidates=self._config.search.candidates + self._baselines,
             hypervolume=self._front.hypervolume(),
         )
+
+
+def _chain_in_words(genome: Genome) -> str:
+    words = f"plain chain of {len(genome.nodes)} transformer layer{'s' if len(genome.nodes) > 1 else ''}"
+    return words if genome.code == "plain" else f"{words}, code {genome.code}"

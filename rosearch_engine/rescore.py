@@ -26,7 +26,7 @@ from rosearch_engine.data import load
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.device import release_memory
 from rosearch_engine.distil.loop import Diverged
-from rosearch_engine.elite import HELD_OUT, TEACHER, chains, elite, summary
+from rosearch_engine.elite import chains, elite, summary
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import Bench, attacker, prepare, targets, train
 from rosearch_engine.genome import Genome
@@ -35,6 +35,7 @@ from rosearch_engine.process import ALIVE, state
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.shelf import load as load_student
+from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
 FEWEST = 5
@@ -120,7 +121,7 @@ class _Work:
         self._sentences, self._progress, self._still_alone = sentences, progress, still_alone
         self._attacks = attacks
         self._attackers: dict[str, Attacker] = {}
-        self._pieces: Pieces | None = None
+        self._pieces: dict[str, Pieces] = {}
         self._bench: Bench | None = None
         self.protocols = {recipe: protocol(attack, run["dataset"]["fingerprint"]) for recipe, attack in attacks.items()}
         self.failures: list[str] = []
@@ -167,16 +168,17 @@ class _Work:
 
     def _stored(self, job: _Job) -> Victim:
         loaded = load_student(self._store, self._run["name"], job.name)
-        self._pieces = self._pieces or Pieces(loaded.tokenizer, loaded.max_length)
+        pieces = self._pieces.setdefault(loaded.code.name, loaded.pieces)
         precision = self._config.attack.precision
-        return Victim(loaded.model, loaded.tokenizer, loaded.max_length, loaded.temperature, precision, self._pieces)
+        return Victim(loaded.model, loaded.tokenizer, loaded.max_length, loaded.temperature, precision, pieces)
 
     def _trained(self, job: _Job) -> Victim:
         assert job.student is not None
         self._bench = self._bench or self._prepare()
         genome = Genome.from_dict(job.student["genome"])
         model, _ = train(genome, self._seed(job), self._bench, self._progress)
-        return self._bench.victim(model, predict(model, self._bench.validation))
+        logits = predict(model, self._bench.readings[genome.code].validation)
+        return self._bench.victim(model, logits, genome.code)
 
     def _prepare(self) -> Bench:
         bench = prepare(self._config, self._progress)
@@ -269,7 +271,7 @@ def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -
     for student in chosen:
         if student["status"] != "done":
             raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured ones.")
-    seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], "search")}
+    seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
     return [student | {"seed": seeds[student["id"]]} for student in chosen]
 
 

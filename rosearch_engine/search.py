@@ -1,4 +1,4 @@
-"""The search: ask for an architecture, evaluate it, tell how it fared, commit. Then again.
+"""The search: ask for an architecture, evaluate it rung by rung, tell how it fared, commit. Then again.
 
 Every result is committed with its place in the order of tells, so a killed search goes on from its last
 finished student: the strategy is rebuilt by replaying what it was asked and told.
@@ -31,7 +31,7 @@ def search(name: str, progress: Progress | None = None) -> None:
         journal = Journal(store, run["id"], bench, progress)
         while (candidate := journal.next()) is not None:
             try:
-                evaluation = evaluate(candidate.genome, candidate.seed, bench, progress)
+                evaluation = evaluate(candidate.genome, candidate.seed, bench, progress, journal.judge(candidate))
             except (Diverged, OutOfMemory) as error:
                 journal.fail(candidate, error)
             else:

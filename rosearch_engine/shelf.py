@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.victim import Victim
+from rosearch_engine.codes import PLAIN, Code, read_code
 from rosearch_engine.device import device
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store, weights_path
 from rosearch_engine.student.build import student_config
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
-
-TEACHER = "teacher"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Loaded:
         classes: names of the classes.
         pair: whether it takes pairs of sentences.
         columns: names of the data's text columns; the second is empty for single sentences.
+        code: how it reads words, before the tokenizer.
     """
 
     name: str
@@ -45,12 +48,18 @@ class Loaded:
     classes: tuple[str, ...]
     pair: bool
     columns: tuple[str, str]
+    code: Code
     facts: dict[str, Any]
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Its tokenizer as an attack uses it."""
+        return Pieces(self.tokenizer, self.max_length, self.code)
 
     @property
     def victim(self) -> Victim:
         """The calibrated model as an attack sees it."""
-        return Victim(self.model, self.tokenizer, self.max_length, self.temperature)
+        return Victim(self.model, self.tokenizer, self.max_length, self.temperature, pieces=self.pieces)
 
 
 def load(store: Store, run_name: str, student_name: str) -> Loaded:
@@ -82,8 +91,14 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
         tuple(run["dataset"]["classes"]),
         run["dataset"]["pair"],
         tuple(run["dataset"].get("columns", ("sentence1", "sentence2"))),
+        _code(run, facts),
         facts,
     )
+
+
+def _code(run: dict[str, Any], facts: dict[str, Any]) -> Code:
+    name = facts.get("genome", {}).get("code", "plain")
+    return PLAIN if name == "plain" else read_code(run["teacher"]["codes"][name])
 
 
 def _read(folder: Path, kind: Any) -> Any:

@@ -25,7 +25,7 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
-from rosearch_engine.batching import Encoded, encode_split, reading_batches, training_batches
+from rosearch_engine.batching import Encoded, encode_split, reading_batches, training_plan
 from rosearch_engine.config import TeacherConfig, fingerprint
 from rosearch_engine.data import Dataset
 from rosearch_engine.device import device, training_precision
@@ -37,7 +37,10 @@ from rosearch_engine.resources import home, require
 from rosearch_engine.student.anatomy import dissect, frame
 
 BUNDLED = ("minilm", "mpnet-base")
-_BATCH = 64
+# Padded tokens of a fine-tuning batch: some 64 to 128 sentences.
+_TOKENS = 2048
+# Counts up when the way of fine-tuning changes, so that no teacher of the old way is taken for one of the new.
+_REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,12 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
     source = _source(config.name)
     classes = len(data.classes)
     ready = _is_classifier(source, config.name, classes)
-    key = fingerprint(config, data.fingerprint, _identity(source))
+    key = fingerprint(config, data.fingerprint, _identity(source), _REVISION)
     folder = Path(source) if ready and Path(source).is_dir() else home() / "teachers" / key
     if not (folder / "config.json").exists():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # a new classifier starts at random
-            model, tokenizer = _load(source, config.name, data.classes)
+            model, tokenizer = _load(source, config.name, data.classes, to_train=True)
         dissect(model)
         if not ready:
             _fine_tune(model, tokenizer, config, data, progress)
@@ -123,14 +126,23 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
 
 def outputs(teacher: Teacher, sentences: Encoded, progress: Progress) -> Outputs:
     """The teacher's logits and mean hidden states for the distillation sentences, from the cache if there."""
+    return Outputs(*_cached(teacher, sentences, ("logits", "hidden"), progress))
+
+
+def logits_of(teacher: Teacher, sentences: Encoded, progress: Progress) -> np.ndarray:
+    """The teacher's logits `(sentences, classes)` alone, memory-mapped, from the cache if there."""
+    return _cached(teacher, sentences, ("logits",), progress)[0]
+
+
+def _cached(teacher: Teacher, sentences: Encoded, parts: tuple[str, ...], progress: Progress) -> list[np.ndarray]:
     content = hashlib.sha256(sentences.ids.tobytes() + sentences.starts.tobytes()).hexdigest()
-    folder = home() / "outputs" / fingerprint(teacher.key, content)
+    folder = home() / "outputs" / fingerprint(teacher.key, content, *parts)
     for _ in range(2):
         if not folder.exists():
             with _new_folder(folder) as draft:
-                _write_outputs(teacher, sentences, draft, progress)
+                _write_outputs(teacher, sentences, parts, draft, progress)
         try:
-            return Outputs(*(np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("logits", "hidden")))
+            return [np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts]
         except (OSError, ValueError):
             shutil.rmtree(folder)  # damaged: made again
     raise UserError("disk", f"what is written to {folder.parent} cannot be read back.", "Check the disk.")
@@ -147,25 +159,30 @@ def _refuse_other_order(right: float, data: Dataset, name: str) -> None:
         )
 
 
-def _write_outputs(teacher: Teacher, sentences: Encoded, folder: Path, progress: Progress) -> None:
-    count, where = len(sentences.lengths), device()
-    shape = (count, teacher.frame.layers + 1, teacher.frame.width)
-    logits = _new_array(folder / "logits.npy", np.float32, (count, teacher.frame.classes))
-    hidden = _new_array(folder / "hidden.npy", np.float16, shape)
+def _write_outputs(
+    teacher: Teacher, sentences: Encoded, parts: tuple[str, ...], folder: Path, progress: Progress
+) -> None:
+    count, where, size = len(sentences.lengths), device(), teacher.frame
+    logits = _new_array(folder / "logits.npy", np.float32, (count, size.classes))
+    hidden = None
+    if "hidden" in parts:
+        hidden = _new_array(folder / "hidden.npy", np.float16, (count, size.layers + 1, size.width))
     progress.stage("teacher outputs", count, "sentences")
     done = 0
     with torch.inference_mode(), training_precision(where):
         for rows in reading_batches(sentences.lengths):
             batch = inputs_for(teacher.model, sentences.batch(rows, where))
-            said = teacher.model(**batch, output_hidden_states=True)
-            mask = batch["attention_mask"][..., None].float()
-            means = [(state.float() * mask).sum(dim=1) / mask.sum(dim=1) for state in said.hidden_states]
+            said = teacher.model(**batch, output_hidden_states=hidden is not None)
             logits[rows] = said.logits.float().cpu().numpy()
-            hidden[rows] = torch.stack(means, dim=1).half().cpu().numpy()
+            if hidden is not None:
+                mask = batch["attention_mask"][..., None].float()
+                means = [(state.float() * mask).sum(dim=1) / mask.sum(dim=1) for state in said.hidden_states]
+                hidden[rows] = torch.stack(means, dim=1).half().cpu().numpy()
             done += len(rows)
             progress.advance(done)
     logits.flush()
-    hidden.flush()
+    if hidden is not None:
+        hidden.flush()
 
 
 def _new_array(path: Path, kind: type[np.floating], shape: tuple[int, ...]) -> np.memmap:
@@ -190,7 +207,8 @@ def _fine_tune(
     dissect(model).words.requires_grad_(False)
     sentences = encode_split(data.distillation, tokenizer, config.max_length)
     labels = torch.from_numpy(data.distillation.labels).to(where)
-    steps = max(1, round(config.epochs * len(labels) / _BATCH))
+    plan = training_plan(lambda _: sentences.lengths, _TOKENS, config.epochs, config.seed)
+    steps = len(plan)
     optimiser = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01, fused=True
     )
@@ -198,7 +216,7 @@ def _fine_tune(
     progress.stage("teacher fine-tuning", steps, "steps")
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(config.seed)
-        for step, rows in enumerate(endless(sentences.lengths, _BATCH, config.seed), start=1):
+        for step, (_, rows) in enumerate(plan, start=1):
             with training_precision(where):
                 logits = model(**inputs_for(model, sentences.batch(rows, where))).logits
             loss = F.cross_entropy(logits.float(), labels[torch.from_numpy(rows).to(where)])
@@ -208,16 +226,7 @@ def _fine_tune(
             schedule.step()
             optimiser.zero_grad(set_to_none=True)
             progress.advance(step, loss=loss.item())
-            if step == steps:
-                break
     model.eval()
-
-
-def endless(lengths: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
-    """Batches of one pass after the other, for ever."""
-    rng = np.random.default_rng(seed)
-    while True:
-        yield from training_batches(lengths, batch, rng)
 
 
 def _source(name: str) -> str:
@@ -238,8 +247,12 @@ def _is_classifier(source: str, name: str, classes: int) -> bool:
     return trained and config.num_labels == classes
 
 
-def _load(source: str, name: str, classes: tuple[str, ...]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _load(
+    source: str, name: str, classes: tuple[str, ...], to_train: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     names = dict(enumerate(classes))
+    # Backwards, torch's fused attention for CPUs takes ten times as long as the plain one.
+    plain = {"attn_implementation": "eager"} if to_train and device().type == "cpu" else {}
     model = _reading(
         name,
         lambda: AutoModelForSequenceClassification.from_pretrained(
@@ -249,6 +262,7 @@ def _load(source: str, name: str, classes: tuple[str, ...]) -> tuple[PreTrainedM
             label2id={label: index for index, label in names.items()},
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
+            **plain,
         ),
     )
     return model, _reading(name, lambda: AutoTokenizer.from_pretrained(source))

@@ -44,6 +44,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def shared(path: str, what: str) -> Path:
+    """A file that may lie in a folder beside the project's; without it the test is skipped.
+
+    Args:
+        what: says what the file is and where it comes from.
+    """
+    if not (SHARED / path).exists():
+        pytest.skip(f"not on this machine: ../shared/data/{path}, {what}")
+    return SHARED / path
+
+
 @dataclass(frozen=True)
 class Workshop:
     """A home folder that outlives a test, real sentences, an encoder to fine-tune, and settings for a tiny run."""
@@ -69,7 +80,7 @@ class Workshop:
             "teacher.epochs=6",
             "teacher.learning_rate=0.003",
             "distil.epochs=2",
-            "distil.batch=32",
+            "distil.tokens=640",
             "distil.learning_rate=0.003",
             "space.max_nodes=3",
             "space.ranks=[8,16]",
@@ -120,6 +131,25 @@ def bench(made_workshop: Workshop) -> Any:
 
     with made_workshop.entered():
         return prepare(made_workshop.config, Progress())
+
+
+@pytest.fixture(scope="session")
+def chain(bench: Any) -> Any:
+    """A student: a plain chain of one layer that starts from the workshop's teacher. Change a copy only."""
+    from rosearch_engine.student.build import build as build_student
+
+    return build_student(
+        bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.pad,
+        teacher=bench.teacher.model, seed=0,
+    ).eval()  # fmt: skip
+
+
+@pytest.fixture
+def student(bench: Any, chain: Any, workshop: Workshop) -> Any:
+    """The chain as an attack sees it."""
+    from rosearch_engine.attack.victim import Victim
+
+    return Victim(chain, bench.teacher.tokenizer, 512, temperature=1.0)
 
 
 @pytest.fixture(scope="session")
@@ -214,7 +244,7 @@ def _nltk_data(home: Path) -> str:
             patch.setenv("NLTK_DATA", str(place))
             if resources.is_ready("stopwords") and resources.is_ready("wordnet"):
                 return str(place)
-    pytest.skip("stop words and WordNet are not on this machine; get them with: python -m rosearch_engine fetch")
+    pytest.skip("not on this machine: stop words and WordNet; python -m rosearch_engine fetch stopwords wordnet")
 
 
 def _sentences() -> pd.DataFrame:

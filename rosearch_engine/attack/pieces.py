@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from rosearch_engine.batching import Encoded
+from rosearch_engine.codes import PLAIN, Code
 from rosearch_engine.errors import UserError
 
 Text = str | tuple[str, ...]
@@ -19,14 +20,21 @@ REMEMBERED = 2**17
 
 
 class Pieces:
-    """A tokenizer that remembers the texts it has read.
+    """A tokenizer that remembers the texts it has read, each after the student's input code.
 
     Attributes:
         hits: texts answered from memory.
         misses: texts that were tokenised.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        code: Code = PLAIN,
+        remembered: int = REMEMBERED,
+    ) -> None:
+        self._code = code
         self._reader = _reader(tokenizer, max_length)
         self._known: LRU[Text, bytes] = LRU(remembered)
         self._pad = int(tokenizer.pad_token_id or 0)
@@ -51,8 +59,11 @@ class Pieces:
         side = (joined < 0).astype(np.int8)
         return Encoded(np.where(joined < 0, ~joined, joined), side, starts, self._pad)
 
+    def _plain(self, text: str) -> str:
+        return self._code.read(whole(text))
+
     def _read(self, texts: list[Text]) -> list[bytes]:
-        texts = [whole(text) if isinstance(text, str) else tuple(map(whole, text)) for text in texts]
+        texts = [self._plain(text) if isinstance(text, str) else tuple(map(self._plain, text)) for text in texts]
         # A tuple of one is a sentence to us and a mistake to the tokenizer.
         texts = [text[0] if len(text) == 1 and not isinstance(text, str) else text for text in texts]
         read = self._reader.encode_batch_fast(texts)

@@ -10,7 +10,7 @@ from typing import Any
 from rosearch_engine import resources
 from rosearch_engine.attack.catalogue import REVISION, ready_recipe
 from rosearch_engine.attack.recipes import describe
-from rosearch_engine.attack.result import Result, Said
+from rosearch_engine.attack.result import Result, Said, Swaps
 from rosearch_engine.config import AttackConfig, fingerprint
 
 
@@ -26,7 +26,7 @@ class Score:
         held: sentences that survive the attack and every single swap; of the calibrated and of the raw student,
             the smaller number.
         attacked: how many sentences there were.
-        calibrated_held: sentences that survive the attack on the calibrated student.
+        calibrated_held: sentences that survive the attack on the calibrated student, if it was attacked.
         raw_held: the same on its raw logits, if that was asked; far above the other, it shows confidence that
             starves the attack, not robustness (Raina et al. 2024).
         one_swap_held: sentences that no single swap flips, if that was asked.
@@ -40,7 +40,7 @@ class Score:
     robustness: float
     held: int
     attacked: int
-    calibrated_held: int
+    calibrated_held: int | None
     raw_held: int | None
     one_swap_held: int | None
     success_rate: float | None
@@ -70,6 +70,25 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
         one_swap_held=sum(swapped) if asked else None,
         success_rate=fooled / (sum(stands) + fooled) if any(stands) or fooled else None,
         mean_queries=sum(queries) / len(queries) if queries else 0.0,
+        temperature=temperature,
+    )
+
+
+def score_swaps(accuracy: float, accuracy_n: int, swaps: Sequence[Swaps | None], temperature: float) -> Score:
+    """Sum up exact single swaps, of sentences that were not attacked beside: held is what no single swap flips."""
+    held = sum(one is not None and one.flips == 0 for one in swaps)
+    asked = [one.asked for one in swaps if one is not None]
+    return Score(
+        accuracy,
+        accuracy_n,
+        held / len(swaps) if swaps else 0.0,
+        held,
+        len(swaps),
+        calibrated_held=None,
+        raw_held=None,
+        one_swap_held=held,
+        success_rate=None,
+        mean_queries=sum(asked) / len(asked) if asked else 0.0,
         temperature=temperature,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from rosearch_engine import resources
 from rosearch_engine.attack.catalogue import Recipe
 from rosearch_engine.attack.setup import no_downloads, textattack
+from rosearch_engine.attack.task import Question
 from rosearch_engine.config import Level
 
 
@@ -36,21 +37,12 @@ def make_ready(recipe: Recipe, level: Level) -> None:
 def describe(recipe: Recipe, level: Level) -> dict[str, Any]:
     """Transformation, constraints and search method of a recipe with their settings, as TextAttack prints them."""
     make_ready(recipe, level)
-    attack = assemble(recipe, level, Nobody())
+    attack = assemble(recipe, level, Question())
     constraints = sorted(repr(one) for one in [*attack.pre_transformation_constraints, *attack.constraints])
     parts = {"transformation": repr(attack.transformation), "search": repr(attack.search_method)}
     return {name: " ".join(text.split()) for name, text in parts.items()} | {
         "constraints": [" ".join(text.split()) for text in constraints]
     }
-
-
-class Nobody:
-    """Stands where a model would, for an attack that is only looked at."""
-
-    model = None
-
-    def __call__(self, texts: list[Any]) -> Any:
-        raise NotImplementedError
 
 
 def assemble(recipe: Recipe, level: Level, model_wrapper: Any) -> Any:

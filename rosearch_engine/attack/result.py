@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rosearch_engine.attack.pieces import Text
 
@@ -27,6 +27,10 @@ class Target:
     label: int
     columns: tuple[str, str] = ("sentence1", "sentence2")
 
+    def seed(self, attack_seed: int) -> int:
+        """Seed of the random choices that an attack of that seed makes on this sentence."""
+        return attack_seed * 1_000_003 + self.sentence
+
 
 @dataclass(frozen=True)
 class Said:
@@ -35,6 +39,11 @@ class Said:
     text: Text
     label: int
     probabilities: list[float]
+
+    @classmethod
+    def of(cls, found: Any) -> Said:
+        """As a TextAttack `GoalFunctionResult` has it."""
+        return cls(found.attacked_text.tokenizer_input, int(found.output), [float(p) for p in found.raw_output])
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,9 @@ class Attacker:
         seconds: most seconds of own work on one sentence.
         candidates: the store of what does not depend on the victim; none: an empty one in memory.
 
+    Attributes:
+        has_swaps: whether the recipe has a fixed set of single swaps.
+
     Raises:
         UserError: if the recipe is not known or not ready.
     """
@@ -69,6 +72,7 @@ class Attacker:
         self._one_swap = one_swap and self._recipe.swaps
         self._seconds = seconds
         self.candidates = candidates or Candidates(recipe)
+        self.has_swaps = self._recipe.swaps
         self._idle: list[Any] = []
         make_ready(self._recipe, level)
 
@@ -169,7 +173,7 @@ class Attacker:
 
     def _begin(self, target: Target, victim: Victim) -> Trial:
         trial = Trial(target, self.candidates, self._seconds)
-        seed = self._seed * 1_000_003 + target.sentence if self._recipe.random else None
+        seed = target.seed(self._seed) if self._recipe.random else None
         if self._one_swap or self._recipe.asks_all:
             trial.ask_all_swaps(self._attack(float("inf")), limit=None if self._one_swap else self._budget)
         for face in self._faces:

@@ -47,7 +47,7 @@ def attack_as_shipped(
     rows = [(target.text, target.label) for target in targets]
     kept = random.getstate(), np.random.get_state(), torch.get_rng_state()
     if recipe.random:
-        runs = [([row], seed * 1_000_003 + target.sentence) for row, target in zip(rows, targets, strict=True)]
+        runs = [([row], target.seed(seed)) for row, target in zip(rows, targets, strict=True)]
     else:
         runs = [(rows, seed)]
     found: list[Any] = []
@@ -74,14 +74,10 @@ def _columns(target: Target) -> list[str]:
 
 def _result(target: Target, found: Any, query_budget: int) -> Result:
     outcome = _OUTCOMES[type(found).__name__]
-    before, after = _said(found.original_result), _said(found.perturbed_result)
+    before, after = Said.of(found.original_result), Said.of(found.perturbed_result)
     queries = found.perturbed_result.num_queries
     if outcome == "already wrong":
         after = before
     elif outcome == "held" and queries >= query_budget:
         outcome = "budget used"
     return Result(target, outcome, before, after, queries)
-
-
-def _said(result: Any) -> Said:
-    return Said(result.attacked_text.tokenizer_input, int(result.output), [float(p) for p in result.raw_output])

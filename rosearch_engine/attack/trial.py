@@ -76,14 +76,13 @@ class Trial:
 
     def go_on(self, watch: Watch | None) -> None:
         """Let every task run until it asks something new."""
-        first = next(iter(self._attacks.values()), None)
+        face, watched = next(iter(self._attacks.items()), (None, None))
         for task in self.tasks:
             while not task.ended and all(self._keys.get(text) in self.known for text in task.question):
                 answer = task.show(np.stack([self.known[self._keys[text]] for text in task.question]))
-                if watch and task is first:
-                    watch(
-                        self.target.sentence, task.question, answer if answer.dtype == np.float64 else softmax(answer)
-                    )
+                if watch and task is watched:
+                    # The raw face shows logits.
+                    watch(self.target.sentence, task.question, softmax(answer) if face == "raw" else answer)
                 self._spend(task, answer)
 
     def give_up(self, error: Exception) -> None:
@@ -137,7 +136,7 @@ class Trial:
             nothing = Said(self.text, -1, [])
             return Result(self.target, "failed", nothing, nothing, 0, _words(task.error))
         found = task.answer
-        before, after = _said(found.original_result), _said(found.perturbed_result)
+        before, after = Said.of(found.original_result), Said.of(found.perturbed_result)
         queries = found.perturbed_result.num_queries
         kind = type(found).__name__
         outcome: Outcome = "held"
@@ -160,11 +159,6 @@ def fit(text: Text) -> tuple[Text, int]:
         return text, count
     cut = tuple(" ".join(some[:LONGEST]) for some in words)
     return (cut[0] if isinstance(text, str) else cut), count
-
-
-def _said(result: Any) -> Said:
-    probabilities = [float(p) for p in result.raw_output]
-    return Said(result.attacked_text.tokenizer_input, int(result.output), probabilities)
 
 
 def _words(error: Exception) -> str:

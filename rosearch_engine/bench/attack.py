@@ -25,7 +25,7 @@ from rosearch_engine.attack.stock import attack_as_shipped
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.batching import reading_batches
 from rosearch_engine.bench.machine import machine
-from rosearch_engine.config import build
+from rosearch_engine.config import Precision, build
 from rosearch_engine.device import arithmetic, attack_tokens, device, has_fast_bfloat16
 from rosearch_engine.evaluate import Bench, prepare, targets, train
 from rosearch_engine.export import write_checkpoint
@@ -34,7 +34,7 @@ from rosearch_engine.progress import Progress
 
 POSITIONS = 512
 SEED = 0
-# Sentences for what takes no time beside TextAttack: exact single swaps, and our own attack at the size of a search.
+# Sentences for exact single swaps, which take no time beside TextAttack.
 MANY = 200
 
 
@@ -109,7 +109,7 @@ def _compare(
     some = sentences[:n]
 
     def ours(
-        precision: Any = "float32", candidates: Candidates | None = None, which: Sequence[Target] = some
+        precision: Precision = "float32", candidates: Candidates | None = None, which: Sequence[Target] = some
     ) -> _Timed:
         attacker = Attacker(recipe, query_budget, SEED, faces=("raw",), candidates=candidates)
         # Each time with an empty memory of tokens, as for the first student.
@@ -158,8 +158,9 @@ def _compare(
 def one_swap(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, recipe: str, sentences: Sequence[Target]
 ) -> dict[str, Any] | None:
-    """Exact single swaps for a first and a second student, beside the forward passes of the same texts; None for a
-    recipe that has no fixed set of them."""
+    """Exact single swaps of a model, and of the same one again, whose swaps are then all known: what every later
+    student of a search takes. Beside them the forward passes of the same texts; None for a recipe that has no fixed
+    set of swaps."""
     if not ready_recipe(recipe).swaps:
         return None
     pieces, candidates = Pieces(tokenizer, POSITIONS), Candidates(recipe)

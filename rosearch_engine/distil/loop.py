@@ -14,10 +14,17 @@ from transformers import get_linear_schedule_with_warmup
 from rosearch_engine.batching import Encoded
 from rosearch_engine.config import DistilConfig
 from rosearch_engine.device import device, training_precision
-from rosearch_engine.distil.losses import hidden_states, soft_targets
+from rosearch_engine.distil.corpus import Corpus
+from rosearch_engine.distil.losses import (
+    adversarial_step,
+    consistency,
+    hidden_states,
+    relations,
+    soft_targets,
+    soft_targets_each,
+)
 from rosearch_engine.progress import Progress
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
-from rosearch_engine.teacher import Outputs, endless
 
 CURVE_POINTS = 60
 
@@ -32,7 +39,7 @@ class Training:
 
     Attributes:
         steps: optimiser steps taken.
-        tokens: padded tokens read.
+        tokens: padded tokens learnt from.
         seconds: wall time.
         curve: pairs (step, mean loss since the pair before).
     """
@@ -43,79 +50,172 @@ class Training:
     curve: list[tuple[int, float]]
 
 
-def distil(
-    model: RoSearchForSequenceClassification,
-    sentences: Encoded,
-    labels: np.ndarray,
-    teacher: Outputs,
-    config: DistilConfig,
-    seed: int,
-    progress: Progress,
-) -> Training:
-    """Train a student on the teacher's cached outputs; equal seeds give equal students on one machine.
+class Distillation:
+    """One student's training on its teacher's cached outputs, in as many stretches as one likes.
+
+    Equal seeds give equal students on one machine, however the training is cut into stretches.
 
     Args:
         model: trained in place.
-        sentences: the distillation sentences, in the order of `labels` `(sentences,)` and of the outputs.
 
-    Raises:
-        Diverged: if the loss stops being a number.
-        Stopped: if the progress says so.
+    Attributes:
+        steps: optimiser steps of the whole training.
     """
-    where = device()
-    model.to(where).train()  # type: ignore[arg-type]
-    supervised = supervised_nodes(model)
-    steps = max(1, round(config.epochs * len(labels) / config.batch))
-    report_every = max(1, steps // CURVE_POINTS)
-    curve: list[tuple[int, float]] = []
-    began, tokens, losses = time.perf_counter(), 0, torch.zeros((), device=where)
-    progress.stage("distil", steps, "steps")
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        torch.manual_seed(seed)
-        # Learned maps from the student's width to the teacher's; they are thrown away with the loop.
-        projections = nn.ModuleList(
-            nn.Linear(model.config.hidden_size, teacher.hidden.shape[2], bias=False) for _ in supervised
-        ).to(where)
-        optimiser = torch.optim.AdamW(
-            [*model.parameters(), *projections.parameters()], lr=config.learning_rate, weight_decay=0.01, fused=True
+
+    def __init__(self, model: RoSearchForSequenceClassification, corpus: Corpus, config: DistilConfig, seed: int):
+        self._where = device()
+        self._model, self._corpus, self._config = model.to(self._where), corpus, config  # type: ignore[arg-type]
+        self._supervised = supervised_nodes(model) if config.hidden_weight or config.relation_weight else []
+        self._plan = corpus.plan(config.tokens, config.epochs, seed)
+        self.steps = len(self._plan)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            # Learned maps from the student's width to the teacher's; they are thrown away with the loop.
+            self._projections = nn.ModuleList(
+                nn.Linear(model.config.hidden_size, corpus.teacher.hidden.shape[2], bias=False)
+                for _ in self._supervised
+                if config.hidden_weight
+            ).to(self._where)
+        self._optimiser = torch.optim.AdamW(
+            [*model.parameters(), *self._projections.parameters()],
+            lr=config.learning_rate,
+            weight_decay=0.01,
+            fused=True,
         )
-        schedule = get_linear_schedule_with_warmup(optimiser, round(0.1 * steps), steps)
-        for step, rows in enumerate(endless(sentences.lengths, config.batch, seed), start=1):
-            batch = sentences.batch(rows, where)
-            targets = torch.from_numpy(np.array(teacher.logits[rows])).to(where)
-            with training_precision(where):
-                said = model(**batch, output_hidden_states=bool(supervised))
-                loss = soft_targets(said.logits.float(), targets, config.temperature)
-                if config.hard_weight:
-                    truth = torch.from_numpy(labels[rows]).to(where)
-                    loss = loss + config.hard_weight * F.cross_entropy(said.logits.float(), truth)
-                if config.hidden_weight and supervised:
-                    states = torch.from_numpy(teacher.hidden[rows].astype(np.float32)).to(where)
-                    shares = batch["attention_mask"].float()
-                    shares = (shares / shares.sum(dim=1, keepdim=True))[:, None]  # (batch, 1, length)
-                    distances = [
-                        hidden_states(project(shares @ said.hidden_states[node])[:, 0].float(), states[:, layer])
-                        for project, (node, layer) in zip(projections, supervised, strict=True)
-                    ]
-                    loss = loss + config.hidden_weight * torch.stack(distances).mean()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            optimiser.zero_grad(set_to_none=True)
-            tokens += batch["input_ids"].numel()
-            losses += loss.detach()
-            if step % report_every == 0 or step == steps:
-                mean = losses.item() / (step - (curve[-1][0] if curve else 0))
-                if not np.isfinite(mean):
-                    raise Diverged(f"its training diverged: the loss is {mean} at step {step} of {steps}")
-                curve.append((step, mean))
-                losses.zero_()
-                progress.advance(step, loss=mean)
-            if step == steps:
-                break
-    model.eval()
-    return Training(steps, tokens, time.perf_counter() - began, curve)
+        self._schedule = get_linear_schedule_with_warmup(self._optimiser, round(0.1 * self.steps), self.steps)
+        self._done, self._tokens, self._seconds = 0, 0, 0.0
+        self._curve: list[tuple[int, float]] = []
+        self._losses = torch.zeros((), device=self._where)
+
+    @property
+    def training(self) -> Training:
+        """How it went so far."""
+        return Training(self._done, self._tokens, self._seconds, list(self._curve))
+
+    def run(self, until: int, progress: Progress) -> Training:
+        """Train up to step `until`, at most to the end; the model is left ready to be asked.
+
+        Raises:
+            Diverged: if the loss stops being a number.
+            Stopped: if the progress says so.
+        """
+        began, until = time.perf_counter(), min(until, self.steps)
+        report_every = max(1, self.steps // CURVE_POINTS)
+        self._model.train()
+        progress.stage("distil", self.steps, "steps")
+        while self._done < until:
+            number, rows = self._plan[self._done]
+            self._losses += self._step(number, rows)
+            self._done += 1
+            if self._done % report_every == 0 or self._done == until:
+                self._report(progress)
+        self._model.eval()
+        self._seconds += time.perf_counter() - began
+        return self.training
+
+    def _step(self, number: int, rows: np.ndarray) -> torch.Tensor:
+        """One step on a batch of sentences, or of their copies; returns the loss."""
+        config, corpus = self._config, self._corpus
+        copied = None if corpus.copies is None else self._copies(number, rows)
+        read = corpus.sentences.batch(rows, self._where) if copied is None else self._batch(corpus.copies, copied)
+        targets = self._tensor(corpus.targets(rows, copied))
+        labels = self._tensor(corpus.labels[rows])
+        nudge = None
+        if config.perturbation:
+            shape = (*read["input_ids"].shape, self._model.config.hidden_size)
+            nudge = torch.zeros(shape, device=self._where, requires_grad=True)
+        with training_precision(self._where):
+            said = self._model(**read, nudge=nudge, output_hidden_states=bool(self._supervised) or nudge is not None)
+            logits = said.logits.float()
+            loss = self._task_loss(logits, targets, labels)
+            if self._supervised:
+                loss = loss + self._state_loss(said.hidden_states, read["attention_mask"], rows)
+            if config.consistency_weight and copied is not None:
+                loss = loss + self._original_loss(rows, labels, logits)
+        loss.backward()
+        if nudge is not None:
+            self._learn_perturbed(read, nudge, said.hidden_states[0], targets, labels)
+        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._optimiser.step()
+        self._schedule.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._tokens += read["input_ids"].numel()
+        return loss.detach()
+
+    def _task_loss(self, logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        loss = soft_targets(logits, targets, self._config.temperature)
+        if self._config.hard_weight:
+            loss = loss + self._config.hard_weight * F.cross_entropy(logits, labels)
+        return loss
+
+    def _state_loss(self, hidden: tuple[torch.Tensor, ...], mask: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        """Distance of the supervised nodes' mean states from those of their teacher layers."""
+        nodes, layers = zip(*self._supervised, strict=True)
+        states = self._tensor(self._corpus.states(rows, layers))  # (batch, nodes, width)
+        shares = mask.float()
+        shares = (shares / shares.sum(dim=1, keepdim=True))[:, None]  # (batch, 1, length)
+        means = [(shares @ hidden[node])[:, 0] for node in nodes]
+        loss = torch.zeros((), device=self._where)
+        if self._config.hidden_weight:
+            guesses = [project(mean).float() for project, mean in zip(self._projections, means, strict=True)]
+            distances = [hidden_states(guess, states[:, i]) for i, guess in enumerate(guesses)]
+            loss = loss + self._config.hidden_weight * torch.stack(distances).mean()
+        if self._config.relation_weight:
+            distances = [relations(mean.float(), states[:, i]) for i, mean in enumerate(means)]
+            loss = loss + self._config.relation_weight * torch.stack(distances).mean()
+        return loss
+
+    def _original_loss(self, rows: np.ndarray, labels: torch.Tensor, of_copies: torch.Tensor) -> torch.Tensor:
+        """The loss on the sentences as they are, and how differently the student reads their copies."""
+        batch = self._corpus.sentences.batch(rows, self._where)
+        logits = self._model(**batch).logits.float()
+        self._tokens += batch["input_ids"].numel()
+        own = self._task_loss(logits, self._tensor(self._corpus.targets(rows)), labels)
+        return own + self._config.consistency_weight * consistency(logits, of_copies)
+
+    def _learn_perturbed(
+        self,
+        read: dict[str, torch.Tensor],
+        nudge: torch.Tensor,
+        embedded: torch.Tensor,
+        targets: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> None:
+        """Add the gradient of the same batch with its embedding moved a step up the loss."""
+        assert nudge.grad is not None
+        step = adversarial_step(nudge.grad, embedded.detach().float(), self._config.perturbation)
+        with training_precision(self._where):
+            logits = self._model(**read, nudge=step.to(embedded.dtype)).logits.float()
+            self._task_loss(logits, targets, labels).backward()
+
+    def _copies(self, number: int, rows: np.ndarray) -> np.ndarray:
+        """The copies to learn from: those whose turn it is, or of a few the ones that the student does worst on."""
+        turns = self._corpus.copies_in_turn(number, rows, self._config.worst_of)
+        if len(turns) == 1:
+            return turns[0]
+        losses = []
+        with torch.no_grad(), training_precision(self._where):
+            for some in turns:
+                targets = self._tensor(self._corpus.targets(rows, some))
+                logits = self._model(**self._batch(self._corpus.copies, some)).logits.float()
+                losses.append(soft_targets_each(logits, targets, self._config.temperature))
+        worst = torch.stack(losses).argmax(dim=0).cpu().numpy()  # (batch,)
+        return np.stack(turns)[worst, np.arange(len(rows))]
+
+    def _batch(self, sentences: Encoded | None, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        assert sentences is not None
+        return sentences.batch(rows, self._where)
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.array(values)).to(self._where)
+
+    def _report(self, progress: Progress) -> None:
+        mean = self._losses.item() / (self._done - (self._curve[-1][0] if self._curve else 0))
+        if not np.isfinite(mean):
+            raise Diverged(f"its training diverged: the loss is {mean} at step {self._done} of {self.steps}")
+        self._curve.append((self._done, mean))
+        self._losses.zero_()
+        progress.advance(self._done, loss=mean)
 
 
 def supervised_nodes(model: RoSearchForSequenceClassification) -> list[tuple[int, int]]:

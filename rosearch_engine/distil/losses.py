@@ -7,17 +7,23 @@ from torch.nn import functional as F
 
 
 def soft_targets(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
-    """T² · KL(teacher || student) of logits `(batch, classes)` softened by T.
+    """T² · KL(teacher || student) of logits `(batch, classes)` softened by T, averaged over the batch.
 
     Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", section 2; the factor T²
     keeps the gradient's size independent of T.
     """
-    return temperature**2 * F.kl_div(
+    return soft_targets_each(student, teacher, temperature).mean()
+
+
+def soft_targets_each(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """`soft_targets` of each sentence, `(batch,)`."""
+    divergence = F.kl_div(
         F.log_softmax(student / temperature, dim=-1),
         F.log_softmax(teacher / temperature, dim=-1),
-        reduction="batchmean",
+        reduction="none",
         log_target=True,
     )
+    return temperature**2 * divergence.sum(dim=-1)
 
 
 def hidden_states(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -27,3 +33,38 @@ def hidden_states(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     first token's state; here the states are means over tokens, so that it suits every operation.
     """
     return (F.normalize(student, dim=-1) - F.normalize(teacher, dim=-1)).square().sum(dim=-1).mean()
+
+
+def relations(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Squared distance of the rows of two likeness matrices, averaged over the batch.
+
+    A row holds a sentence's products with all sentences of the batch, scaled to length one. The widths of the states
+    `(batch, width)` may differ: no projection is needed. Tung & Mori 2019, "Similarity-Preserving Knowledge
+    Distillation"; the states are centred over the batch first, since mean token states share a
+    large common part, and 1 / batch² · ||G_T − G_S||² has 1 / batch here, so that it does not shrink with the batch.
+    """
+    rows = []
+    for states in (student, teacher):
+        centred = states - states.mean(dim=0)
+        rows.append(F.normalize(centred @ centred.T, dim=-1))
+    return (rows[0] - rows[1]).square().sum(dim=-1).mean()
+
+
+def consistency(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Symmetric KL divergence of what a student says, `(batch, classes)` logits, of a sentence and of its copy.
+
+    ½ (KL(p || q) + KL(q || p)), averaged over the batch. Jiang et al. 2020, "SMART", asks this of perturbed embeddings;
+    the copies here have their words swapped.
+    """
+    p, q = F.log_softmax(one, dim=-1), F.log_softmax(other, dim=-1)
+    return 0.5 * ((p.exp() - q.exp()) * (p - q)).sum(dim=-1).mean()
+
+
+def adversarial_step(gradient: torch.Tensor, states: torch.Tensor, size: float) -> torch.Tensor:
+    """A step up the loss in the embedding `(batch, length, width)`, as long as `size` times each sentence's states.
+
+    Miyato, Dai & Goodfellow 2017, "Adversarial Training Methods for Semi-Supervised Text Classification",
+    r = ε g / ||g||, the norms taken over a whole sentence.
+    """
+    length = gradient.norm(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    return size * states.norm(dim=(1, 2), keepdim=True) * gradient / length

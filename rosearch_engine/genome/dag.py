@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import networkx as nx
 
-from rosearch_engine.config import ActivationName, MergeName, OperationName, PoolingName
+from rosearch_engine.config import ActivationName, CodeName, MergeName, OperationName, PoolingName
 from rosearch_engine.errors import UserError
 
 Edge = tuple[int, int]
@@ -64,6 +64,7 @@ class Genome:
         rank: inner size of the factorised word table, vocabulary x rank x width.
         pooling: how the head turns the tokens of a sentence into one vector.
         merge: how a node joins several inputs, before a layer norm.
+        code: how words are read before the tokenizer (`rosearch_engine.codes`).
         nodes: the inner nodes; `nodes[i]` is node i + 1.
         edges: pairs (from, to) with from < to, sorted.
     """
@@ -72,6 +73,7 @@ class Genome:
     rank: int
     pooling: str
     merge: str
+    code: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
@@ -83,6 +85,7 @@ class Genome:
         rank: int,
         pooling: str,
         merge: str,
+        code: str = "plain",
         nodes: Iterable[Node],
         edges: Iterable[Edge],
     ) -> Genome:
@@ -96,6 +99,7 @@ class Genome:
             rank,
             pooling,
             merge,
+            code,
             tuple(node.cleaned() for node in nodes),
             tuple(sorted({(int(a), int(b)) for a, b in edges})),
         )
@@ -140,6 +144,7 @@ class Genome:
             "rank": self.rank,
             "pooling": self.pooling,
             "merge": self.merge,
+            "code": self.code,
             "nodes": [asdict(node) for node in self.nodes],
             "edges": [list(edge) for edge in self.edges],
         }
@@ -157,6 +162,7 @@ class Genome:
                 rank=int(values["rank"]),
                 pooling=values["pooling"],
                 merge=values["merge"],
+                code=values.get("code", "plain"),
                 nodes=[Node(**node) for node in values["nodes"]],
                 edges=[(a, b) for a, b in values["edges"]],
             )
@@ -172,6 +178,8 @@ class Genome:
             return f"pooling '{self.pooling}' is not known."
         if self.merge not in get_args(MergeName):
             return f"merge '{self.merge}' is not known."
+        if self.code not in get_args(CodeName):
+            return f"code '{self.code}' is not known."
         for number, node in enumerate(self.nodes, start=1):
             if node.operation not in get_args(OperationName):
                 return f"operation '{node.operation}' of node {number} is not known."
@@ -207,7 +215,7 @@ class Genome:
 
         edges, order = min((renumbered(order), order) for order in self._orders(colours))
         nodes = tuple(self.node(old) for old in order)
-        return Genome(self.width, self.rank, self.pooling, self.merge, nodes, edges)
+        return Genome(self.width, self.rank, self.pooling, self.merge, self.code, nodes, edges)
 
     def _orders(self, colours: dict[int, str]) -> Iterator[list[int]]:
         """Every order of the inner nodes that local structure leaves open (individualise and refine)."""

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Sequence
+from typing import NamedTuple, get_args
 
 import networkx as nx
 
 from rosearch_engine.config import OperationName
-from rosearch_engine.genome.dag import Genome
+from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS, Genome
+
+
+class Words(NamedTuple):
+    """A feature for people: its name, and what a larger value means, to stand after "with"."""
+
+    name: str
+    more: str
+
+
+WORDS: dict[str, Words] = {
+    "nodes": Words("operations", "more operations"),
+    "edges": Words("edges", "more edges"),
+    "density": Words("density of edges", "denser edges"),
+    "longest_path": Words("depth (longest path)", "greater depth"),
+    "shortest_path": Words("shortest path", "a longer shortest path"),
+    "breadth": Words("operations side by side", "more operations side by side"),
+    "width": Words("hidden width", "a larger hidden width"),
+    "rank": Words("embedding rank", "a higher embedding rank"),
+    "mean_heads": Words("heads of an attention (mean)", "more heads to an attention"),
+    "mean_feed_forward": Words("feed-forward width (mean)", "wider feed-forward layers"),
+    "teacher_layers": Words("different teacher layers used", "more different teacher layers"),
+    "mean_teacher_layer": Words("teacher layer used (mean)", "later teacher layers"),
+    "inherited": Words("share of operations the teacher has", "a larger share of operations the teacher has"),
+    "gates": Words("gated merges", "gated merges"),
+    "code_synonyms": Words("code ties synonyms", "an input code that ties synonyms"),
+    "code_characters": Words("code mends spelling", "an input code that mends spelling"),
+    "n_transformer": Words("transformer layers", "more transformer layers"),
+    "n_attention": Words("attentions alone", "more attentions alone"),
+    "n_feed_forward": Words("feed-forwards alone", "more feed-forwards alone"),
+    "n_conv3": Words("convolutions of 3 tokens", "more convolutions of 3 tokens"),
+    "n_conv5": Words("convolutions of 5 tokens", "more convolutions of 5 tokens"),
+    "n_identity": Words("identities", "more identities"),
+}
 
 
 def features(genome: Genome) -> dict[str, float]:
-    """Features of a genome by name.
+    """Features of a genome by name; `WORDS` says what they are called.
 
     `longest_path` and `shortest_path` count the operations between the embedding and the head; `density`
-    is the share of the possible edges that is there; `breadth` is the most nodes at one depth.
+    is the share of the possible edges that is there; `breadth` is the most nodes at one depth. `inherited` is the
+    share of the operations with weights whose kind the teacher has too, which so start from its weights where the run
+    inherits. Means are over the nodes that have the gene, 0 where none has.
     """
     graph = genome.graph()
     possible = (genome.head + 1) * genome.head / 2
     generations = list(nx.topological_generations(graph))
+    layers = [node.teacher_layer for node in genome.nodes if node.teacher_layer]
     counts = {
         f"n_{name}": float(sum(node.operation == name for node in genome.nodes)) for name in get_args(OperationName)
     }
@@ -33,10 +70,19 @@ def features(genome: Genome) -> dict[str, float]:
         "rank": float(genome.rank),
         "mean_heads": _mean([node.heads for node in genome.nodes if node.heads]),
         "mean_feed_forward": _mean([node.feed_forward for node in genome.nodes if node.feed_forward]),
+        "teacher_layers": float(len(set(layers))),
+        "mean_teacher_layer": _mean(layers),
+        "inherited": _mean([op in USES_HEADS | USES_FEED_FORWARD for op in _with_weights(genome)]),
         "gates": float(genome.merge == "gates"),
+        "code_synonyms": float(genome.code in ("synonyms", "both")),
+        "code_characters": float(genome.code in ("characters", "both")),
         **counts,
     }
 
 
-def _mean(values: list[int]) -> float:
+def _with_weights(genome: Genome) -> list[str]:
+    return [node.operation for node in genome.nodes if node.operation != "identity"]
+
+
+def _mean(values: Sequence[int]) -> float:
     return sum(values) / len(values) if values else 0.0

@@ -30,12 +30,21 @@ class Draft:
     rank: int
     pooling: str
     merge: str
+    code: str
     nodes: list[Node]
     edges: set[Edge]
 
     @classmethod
     def of(cls, genome: Genome) -> Draft:
-        return cls(genome.width, genome.rank, genome.pooling, genome.merge, list(genome.nodes), set(genome.edges))
+        return cls(
+            genome.width,
+            genome.rank,
+            genome.pooling,
+            genome.merge,
+            genome.code,
+            list(genome.nodes),
+            set(genome.edges),
+        )
 
     @property
     def head(self) -> int:
@@ -64,6 +73,7 @@ def sample(space: Space, rng: Generator) -> Genome:
         _pick(space.ranks, rng),
         _pick(space.poolings, rng),
         _pick(space.merges, rng),
+        _pick(space.codes, rng),
         [replace(_random_node(space, rng), teacher_layer=layer) for layer in layers],
         set(),
     )
@@ -97,6 +107,7 @@ def crossover(first: Genome, second: Genome, space: Space, rng: Generator) -> Ge
         _pick((first.rank, second.rank), rng),
         _pick((first.pooling, second.pooling), rng),
         _pick((first.merge, second.merge), rng),
+        _pick((first.code, second.code), rng),
         list(first.nodes[:keep]) + tail,
         {(a, b) for a, b in first.edges if b <= keep},
     )
@@ -133,6 +144,7 @@ def repair(draft: Draft, space: Space, rng: Generator) -> Genome:
         rank=_nearest(draft.rank, space.ranks),
         pooling=draft.pooling if draft.pooling in space.poolings else space.poolings[0],
         merge=draft.merge if draft.merge in space.merges else space.merges[0],
+        code=draft.code if draft.code in space.codes else space.codes[0],
         nodes=draft.nodes,
         edges=edges,
     )
@@ -173,7 +185,7 @@ def _change_gene(draft: Draft, space: Space, rng: Generator) -> str:
     if not choices:
         return ""
     gene = _pick(sorted(choices), rng)
-    value = _pick(choices[gene], rng)
+    value = _pick([value for value in choices[gene] if value != getattr(node, gene)] or choices[gene], rng)
     draft.nodes[number - 1] = replace(node, **{gene: value})
     return f"node {number}: {gene.replace('_', ' ')} {getattr(node, gene)} became {value}"
 
@@ -219,11 +231,17 @@ def _change_global(draft: Draft, space: Space, rng: Generator) -> str:
         "rank": space.ranks,
         "pooling": space.poolings,
         "merge": space.merges,
+        "code": space.codes,
     }
-    gene = _pick(sorted(choices), rng)
-    old, value = getattr(draft, gene), _pick(choices[gene], rng)
+    old = {gene: getattr(draft, gene) for gene in choices}
+    others = {gene: [value for value in values if value != old[gene]] for gene, values in choices.items()}
+    free = sorted(gene for gene, values in others.items() if values)
+    if not free:
+        return ""
+    gene = _pick(free, rng)
+    value = _pick(others[gene], rng)
     setattr(draft, gene, value)
-    return f"{gene} {old} became {value}"
+    return f"{gene} {old[gene]} became {value}"
 
 
 _MUTATIONS: tuple[Callable[[Draft, Space, Generator], str], ...] = (

@@ -25,6 +25,7 @@ class Space:
     heads: tuple[int, ...]
     feed_forwards: tuple[int, ...]
     ranks: tuple[int, ...]
+    codes: tuple[str, ...]
 
     @classmethod
     def of(cls, config: SpaceConfig, frame: Frame) -> Space:
@@ -45,10 +46,13 @@ class Space:
             _sizes("space.heads", config.heads, frame.heads, multiple=1),
             _sizes("space.feed_forwards", config.feed_forwards, frame.feed_forward, multiple=8),
             tuple(sorted({min(rank, frame.width) for rank in config.ranks})),
+            config.codes,
         )
 
-    def chain(self, layers: int) -> Genome:
+    def chain(self, layers: int, code: str | None = None) -> Genome:
         """A plain chain of transformer layers, TinyBERT-like, spread evenly over the teacher's.
+
+        Reads words by that code, else by the space's first.
 
         Full width, all heads, half the teacher's feed-forward neurons, as far as the space has them.
         """
@@ -70,6 +74,7 @@ class Space:
             rank=min(self.ranks, key=lambda rank: abs(rank - 48)),
             pooling="mean" if "mean" in self.poolings else self.poolings[0],
             merge=self.merges[0],
+            code=code or self.codes[0],
             nodes=nodes,
             edges=edges,
         )

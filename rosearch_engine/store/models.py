@@ -8,6 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+SEARCH, RUNG, HELD_OUT = "search", "rung", "held_out"  # purposes of a measurement
+CHAIN = "chain"  # origin of a baseline; a searched architecture's is what its strategy did
+TEACHER = "teacher"  # name of the teacher, where a student's may stand
+
 
 class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[int]: JSON, list[str]: JSON, list[float]: JSON}  # noqa: RUF012
@@ -38,7 +42,10 @@ class Run(Base):
 
 
 class Candidate(Base):
-    """One architecture of a run. `told` orders the results as the strategy learnt of them."""
+    """One architecture of a run. `told` orders the results as the strategy learnt of them.
+
+    `status` is 'queued', 'done', 'failed', or 'pruned' for one that was stopped on the fidelity ladder.
+    """
 
     __tablename__ = "candidate"
     __table_args__ = (UniqueConstraint("run_id", "number"),)
@@ -71,7 +78,8 @@ class Candidate(Base):
 class Measurement(Base):
     """What one attack said of one student (or, with no candidate, of the run's teacher).
 
-    `purpose` is 'search' or 'held_out'; `rung` counts the steps of a fidelity ladder from 0.
+    `purpose` is SEARCH, HELD_OUT, or RUNG for what was seen below the top of the fidelity ladder; `rung` counts its
+    rungs from 0.
     """
 
     __tablename__ = "measurement"
@@ -79,7 +87,7 @@ class Measurement(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
     candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidate.id", ondelete="CASCADE"), index=True)
-    purpose: Mapped[str] = mapped_column(default="search")
+    purpose: Mapped[str] = mapped_column(default=SEARCH)
     rung: Mapped[int] = mapped_column(default=0)
     seed: Mapped[int]
     protocol: Mapped[dict[str, Any]]

@@ -206,24 +206,32 @@ class Store:
         candidate_id: int,
         told: int | None,
         *,
-        weights_file: tuple[str, int],
+        pruned: bool = False,
+        weights_file: tuple[str, int] | None,
         latency_ms: float,
         training: Mapping[str, Any],
         seconds: Mapping[str, float],
-        measurement: Mapping[str, Any],
+        measurements: Sequence[Mapping[str, Any]],
         examples: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Keep a student's result: the row of its weights, its measurement and every attacked sentence."""
+        """Keep a student's result: the row of its weights, its measurements rung by rung and every sentence of the
+        last one. A pruned student was stopped below the top of the ladder; its weights need not be kept."""
         with self.transaction() as session:
             candidate = session.get_one(Candidate, candidate_id)
-            candidate.artifact_id = _artifact(session, *weights_file)
-            candidate.status, candidate.told, candidate.finished = "done", told, time.time()
+            candidate.artifact_id = None if weights_file is None else _artifact(session, *weights_file)
+            candidate.status, candidate.told = "pruned" if pruned else "done", told
+            candidate.finished = time.time()
             candidate.latency_ms, candidate.training, candidate.seconds = latency_ms, dict(training), dict(seconds)
-            _measure(session, candidate.run_id, candidate_id, measurement, examples)
+            for row in measurements[:-1]:
+                _measure(session, candidate.run_id, candidate_id, row, [])
+            last = measurements[-1]
+            _measure(session, candidate.run_id, candidate_id, last, examples)
             words = (
-                f"{label(candidate.number)} ({candidate.origin}): accuracy {measurement['accuracy']:.1%}, "
-                f"after attack {measurement['robustness']:.1%}, {candidate.compression:.1f}x smaller"
+                f"{label(candidate.number)} ({candidate.origin}): accuracy {last['accuracy']:.1%}, "
+                f"{'after single swaps' if pruned else 'after attack'} {last['robustness']:.1%}, "
+                f"{candidate.compression:.1f}x smaller"
             )
+            words += f"; stopped on rung {last['rung'] + 1}" if pruned else ""
             session.add(Event(run_id=candidate.run_id, kind="student", text=words))
 
     def measure(
@@ -244,10 +252,14 @@ class Store:
             return [_plain(row) for row in session.scalars(query)]
 
     def students(self, run_id: int) -> list[dict[str, Any]]:
-        """Every candidate with its search-time measurement, intervals and front membership, by number."""
+        """Every candidate with its search-time measurement, intervals and front membership, by number.
+
+        One stopped on the ladder ("pruned") has the figures of the highest rung that it reached.
+        """
+        of_search = (Measurement.candidate_id == Candidate.id) & Measurement.purpose.in_(("search", "rung"))
         query = (
             select(Candidate, Measurement, Artifact.sha256)
-            .outerjoin(Measurement, (Measurement.candidate_id == Candidate.id) & (Measurement.purpose == "search"))
+            .outerjoin(Measurement, of_search)
             .outerjoin(Artifact, Artifact.id == Candidate.artifact_id)
             .where(Candidate.run_id == run_id)
             .order_by(Candidate.number, Measurement.rung)
@@ -278,7 +290,7 @@ class Store:
 
     def measurements(self, run_id: int, purpose: str) -> list[dict[str, Any]]:
         """All measurements of a purpose in the order they were made, each with its student's `name` ('teacher' for
-        the teacher's), `number` (None for it), `candidate_id`, `seed` and `created`."""
+        the teacher's), `number` (None for it), `candidate_id`, `seed`, `rung` and `created`."""
         query = (
             select(Measurement, Candidate.number)
             .outerjoin(Candidate, Candidate.id == Measurement.candidate_id)
@@ -378,6 +390,7 @@ def _measurement(row: Measurement) -> dict[str, Any]:
 
 def _of_student(row: Measurement, number: int | None) -> dict[str, Any]:
     own = {"candidate_id": row.candidate_id, "number": number, "seed": row.seed, "created": row.created}
+    own["rung"] = row.rung
     return _measurement(row) | own | {"name": "teacher" if number is None else label(number)}
 
 

@@ -2,13 +2,15 @@
 
 Kept parts are chosen by size of weights: attention heads by the norm of their value-to-output map, neurons by
 the norms of what they read and write, the width by one index set for the whole network, the word table by its
-best approximation of the student's rank (Eckart & Young 1936).
+best approximation of the student's rank (Eckart & Young 1936), each word counting as often as it occurs in the
+task's sentences (Hsu et al. 2022, "Language model compression with weighted low-rank factorization").
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -47,20 +49,27 @@ def build(
     *,
     teacher: PreTrainedModel | None,
     seed: int,
+    counts: np.ndarray | None = None,
 ) -> RoSearchForSequenceClassification:
-    """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights."""
+    """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights.
+
+    Args:
+        counts: `(vocabulary,)` how often each word piece occurs in the task's sentences; None: all alike.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = RoSearchForSequenceClassification(student_config(genome, frame, classes, pad))
     if teacher is not None:
         with torch.no_grad():
-            _inherit(model, genome, dissect(teacher))
+            _inherit(model, genome, dissect(teacher), counts)
     return model
 
 
-def _inherit(model: RoSearchForSequenceClassification, genome: Genome, parts: Anatomy) -> None:
+def _inherit(
+    model: RoSearchForSequenceClassification, genome: Genome, parts: Anatomy, counts: np.ndarray | None
+) -> None:
     width = _important_width(parts, genome.width)
-    _inherit_embedding(model, parts, width)
+    _inherit_embedding(model, parts, width, counts)
     for node, module in zip(genome.nodes, model.operations, strict=True):
         layer = parts.layers[node.teacher_layer - 1]
         if node.operation in USES_HEADS:
@@ -71,11 +80,17 @@ def _inherit(model: RoSearchForSequenceClassification, genome: Genome, parts: An
             _inherit_feed_forward(cast(FeedForward, feed_forward), layer, width)
 
 
-def _inherit_embedding(model: RoSearchForSequenceClassification, parts: Anatomy, width: torch.Tensor) -> None:
+def _inherit_embedding(
+    model: RoSearchForSequenceClassification, parts: Anatomy, width: torch.Tensor, counts: np.ndarray | None
+) -> None:
     tables = model.embedding
     table = parts.words[:, width].float()
+    weights = torch.ones(len(table), device=table.device)
+    if counts is not None:
+        # By the root, and one more: else a few function words take all, and words that only an attack brings nothing.
+        weights[: len(counts)] = (1.0 + torch.from_numpy(counts)).sqrt().to(table.device)
     # The Gram matrix is width x width: its eigenvectors give the table's SVD without decomposing the long side.
-    _, vectors = torch.linalg.eigh(table.T @ table)
+    _, vectors = torch.linalg.eigh(table.T @ (weights[:, None] * table))
     basis = vectors.flip(dims=[1])[:, : model.config.embedding_rank]  # (width, rank), largest first
     # Both factors get comparable scales, so that one learning rate suits both.
     scale = (table @ basis).std().clamp(min=1e-6)

@@ -70,7 +70,13 @@ class Embedding(nn.Module):
         states = self.expand(self.words(ids)) + self.positions.weight[: ids.shape[1]]
         if self.types is not None:
             states = states + (self.types.weight[0] if types is None else self.types(types))
-        return self.norm(states)
+        return self.norm(states.to(arithmetic(states)))
+
+
+def arithmetic(x: torch.Tensor) -> torch.dtype:
+    """What autocast multiplies in: states kept so need no conversion before each product."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
 class Attention(nn.Module):
@@ -89,13 +95,22 @@ class Attention(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
         batch, length, _ = x.shape
-        q, k, v = (
-            linear(x).view(batch, length, self.heads, -1).transpose(1, 2)  # (batch, heads, length, size)
-            for linear in (self.query, self.key, self.value)
-        )
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
-        mixed = mixed.transpose(1, 2).reshape(batch, length, -1)
+        reads = (self.query, self.key, self.value)
+        # One product for all three: a third of their size each is too little to keep a machine busy.
+        joined = F.linear(x, torch.cat([r.weight for r in reads]), torch.cat([r.bias for r in reads]))
+        q, k, v = joined.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = attend(q, k, v, mask).transpose(1, 2).reshape(batch, length, -1)
         return self.norm(x + self.out(mixed))
+
+
+def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Scaled dot-product attention over heads `(batch, heads, length, size)` under mask `(batch, length)`."""
+    if q.is_cuda or not torch.is_grad_enabled():
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+    # Written out where it is trained: backwards, torch's fused kernel for CPUs takes ten times as long.
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)  # (batch, heads, length, length)
+    scores = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min)
+    return scores.softmax(dim=-1).to(v.dtype) @ v
 
 
 class FeedForward(nn.Module):
@@ -224,14 +239,19 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        nudge: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **_: Any,
     ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
-        """Token numbers `(batch, length)` -> logits `(batch, classes)`; with labels `(batch,)` a loss too."""
+        """Token numbers `(batch, length)` -> logits `(batch, classes)`; with labels `(batch,)` a loss too.
+
+        `nudge` `(batch, length, width)` is added to the embedding: adversarial training perturbs there.
+        """
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         mask = mask.bool()
-        states = [self.embedding(input_ids, token_type_ids)]
+        embedded = self.embedding(input_ids, token_type_ids)
+        states = [embedded if nudge is None else embedded + nudge]
         for number, module in enumerate(self.operations, start=1):
             states.append(module(self._merged(number, states), mask))
         logits = self.classifier(pool(self._merged(len(states), states), mask, self.config.pooling))

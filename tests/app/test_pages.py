@@ -214,7 +214,7 @@ def _measure_one_more(run_id: int) -> None:
         latency_ms=2.0,
         training={},
         seconds={"distil": 1.0},
-        measurement=measurement(0.8, 20, 100, 99.0),
+        measurements=[measurement(0.8, 20, 100, 99.0)],
         examples=[],
     )
 

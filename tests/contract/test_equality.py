@@ -16,21 +16,16 @@ from rosearch_engine.attack.run import Attacker
 from rosearch_engine.attack.stock import attack_as_shipped
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.evaluate import targets
-from rosearch_engine.student.build import build
 
 BUDGET = 200
 NAMES = ("pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map", "leap")
 SEED = 3
 
 
-@pytest.fixture(scope="module")
-def models(bench: Any) -> dict[str, Any]:
+@pytest.fixture
+def models(bench: Any, chain: Any) -> dict[str, Any]:
     """The tiny teacher, and a student of another architecture."""
-    student = build(
-        bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.sentences.pad,
-        teacher=bench.teacher.model, seed=0,
-    )  # fmt: skip
-    return {"teacher": bench.teacher.model, "student": student.eval()}
+    return {"teacher": bench.teacher.model, "student": chain}
 
 
 @pytest.mark.parametrize("model", ["teacher", "student"])

@@ -254,7 +254,8 @@ def test_a_recipe_whose_resource_is_missing_says_how_to_get_it(
     monkeypatch.setenv("NLTK_DATA", str(home / "nothing"))
     monkeypatch.setenv("HOME", str(home))
     if resources.is_ready("stopwords"):
-        pytest.skip("this machine has the stop words in a folder of the system")
+        where = resources.require("stopwords")
+        pytest.skip(f"this machine has the stop words in {where}, where they cannot be hidden; move them away")
     with pytest.raises(UserError, match="python -m rosearch_engine fetch stopwords") as caught:
         ready_recipe(name)
     assert caught.value.field == "attack.recipe"

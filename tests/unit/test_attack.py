@@ -27,7 +27,6 @@ from rosearch_engine.config import AttackConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import targets
 from rosearch_engine.inference import predict
-from rosearch_engine.student.build import build
 
 NO_LIMIT = 10**9
 
@@ -36,15 +35,6 @@ NO_LIMIT = 10**9
 def victim(bench, workshop) -> Victim:
     """The tiny teacher, at the full length of its positions."""
     return Victim(bench.teacher.model, bench.teacher.tokenizer, 512, temperature=1.0)
-
-
-@pytest.fixture
-def student(bench, workshop) -> Victim:
-    model = build(
-        bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.sentences.pad,
-        teacher=bench.teacher.model, seed=0,
-    )  # fmt: skip
-    return Victim(model, bench.teacher.tokenizer, 512, temperature=1.0)
 
 
 def some(bench, count: int) -> list[Target]:

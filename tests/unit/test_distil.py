@@ -8,16 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from rosearch_engine.batching import encode_split
 from rosearch_engine.config import DistilConfig
-from rosearch_engine.distil.loop import Diverged, distil, supervised_nodes
-from rosearch_engine.distil.losses import hidden_states, soft_targets
+from rosearch_engine.distil.loop import Distillation, Diverged, supervised_nodes
+from rosearch_engine.distil.losses import (
+    adversarial_step,
+    consistency,
+    hidden_states,
+    relations,
+    soft_targets,
+    soft_targets_each,
+)
 from rosearch_engine.genome import Genome, Node
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.student.build import build
 
-CONFIG = DistilConfig(epochs=1, batch=32, learning_rate=3e-3)
+CONFIG = DistilConfig(epochs=1, tokens=640, learning_rate=3e-3)
 NODES = [
     Node("transformer", heads=2, feed_forward=32, activation="gelu", teacher_layer=1),
     Node("conv3", activation="relu", teacher_layer=2),
@@ -30,18 +36,19 @@ GENOME = Genome.of(
 
 def student(bench, seed: int = 0, genome: Genome = GENOME, inherit: bool = False):
     teacher = bench.teacher.model if inherit else None
-    return build(genome, bench.teacher.frame, bench.data.classes, bench.sentences.pad, teacher=teacher, seed=seed)
+    return build(genome, bench.teacher.frame, bench.data.classes, bench.pad, teacher=teacher, seed=seed)
 
 
-def train(bench, model, config: DistilConfig = CONFIG, seed: int = 0, teacher=None, progress=None):
-    labels = bench.data.distillation.labels
-    return distil(model, bench.sentences, labels, teacher or bench.outputs, config, seed, progress or Progress())
+def train(bench, model, config: DistilConfig = CONFIG, seed: int = 0, corpus=None, progress=None):
+    training = Distillation(model, corpus or bench.readings["plain"].corpus, config, seed)
+    return training.run(training.steps, progress or Progress())
 
 
 def distance(bench, model) -> float:
     """Kullback-Leibler distance to the teacher on the distillation sentences."""
-    mine = torch.from_numpy(predict(model, bench.sentences))
-    return soft_targets(mine, torch.from_numpy(np.array(bench.outputs.logits)), 1.0).item()
+    corpus = bench.readings["plain"].corpus
+    mine = torch.from_numpy(predict(model, corpus.sentences))
+    return soft_targets(mine, torch.from_numpy(np.array(corpus.teacher.logits)), 1.0).item()
 
 
 def test_soft_targets_as_published() -> None:
@@ -70,6 +77,42 @@ def test_hidden_states_distance_is_of_unit_vectors() -> None:
     assert hidden_states(a, a.flip(1)).item() == pytest.approx(2.0)
 
 
+def test_each_sentences_soft_target_loss_averages_to_the_batchs() -> None:
+    draw = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(5, 3, generator=draw), torch.randn(5, 3, generator=draw)
+    each = soft_targets_each(student, teacher, 2.0)
+    assert each.shape == (5,)
+    assert each.mean().item() == pytest.approx(soft_targets(student, teacher, 2.0).item())
+
+
+def test_relations_see_likenesses_alone() -> None:
+    """Tung & Mori 2019: turned, scaled or of another width, equal likenesses are equal."""
+    draw = torch.Generator().manual_seed(0)
+    states = torch.randn(6, 4, generator=draw)
+    turn, _ = torch.linalg.qr(torch.randn(4, 4, generator=draw))
+    wider = torch.cat([3 * states @ turn + 1, torch.ones(6, 3)], dim=1)
+    assert relations(wider, states).item() == pytest.approx(0.0, abs=1e-5)
+    assert relations(torch.randn(6, 4, generator=draw), states).item() > 0.1
+
+
+def test_consistency_is_the_symmetric_divergence() -> None:
+    draw = torch.Generator().manual_seed(0)
+    one, other = torch.randn(5, 3, generator=draw), torch.randn(5, 3, generator=draw)
+    p, q = one.softmax(-1), other.softmax(-1)
+    expected = 0.5 * ((p * (p / q).log()).sum(-1) + (q * (q / p).log()).sum(-1)).mean()
+    assert consistency(one, other).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert consistency(one, one + 3).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_adversarial_step_goes_up_the_loss_by_a_share_of_the_sentence() -> None:
+    draw = torch.Generator().manual_seed(0)
+    states, gradient = torch.randn(2, 3, 4, generator=draw), torch.randn(2, 3, 4, generator=draw)
+    step = adversarial_step(gradient, states, 0.1)
+    assert torch.allclose(step.norm(dim=(1, 2)), 0.1 * states.norm(dim=(1, 2)))
+    assert torch.nn.functional.cosine_similarity(step.flatten(1), gradient.flatten(1)).tolist() == pytest.approx([1, 1])
+    assert torch.isfinite(adversarial_step(torch.zeros_like(states), states, 0.1)).all()
+
+
 def test_identity_nodes_imitate_no_layer(bench) -> None:
     layers = [node["teacher_layer"] for node in GENOME.as_dict()["nodes"]]
     assert supervised_nodes(student(bench)) == [(n, layer) for n, layer in enumerate(layers, start=1) if layer]
@@ -80,7 +123,7 @@ def test_training_moves_the_loss_and_every_weight(bench, workshop) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     far = distance(bench, model)
     training = train(bench, model, CONFIG.model_copy(update={"epochs": 3}))
-    assert training.steps == round(3 * len(bench.data.distillation) / CONFIG.batch)
+    assert training.steps == len(bench.readings["plain"].corpus.plan(CONFIG.tokens, 3, seed=0))
     assert training.curve[-1][0] == training.steps
     steps = [step for step, _ in training.curve]
     assert steps == sorted(set(steps))
@@ -103,6 +146,19 @@ def test_equal_seeds_give_equal_students_bit_by_bit(bench, workshop) -> None:
     assert torch.equal(state, torch.random.get_rng_state()), "training must not disturb the dice of others"
     for name, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[name]), name
+
+
+def test_a_training_in_stretches_is_the_same_training(bench, workshop) -> None:
+    """The fidelity ladder trains a student in stretches: the top must not know."""
+    whole, cut = student(bench), student(bench)
+    train(bench, whole, seed=5)
+    training = Distillation(cut, bench.readings["plain"].corpus, CONFIG, 5)
+    for until in (3, 4, training.steps):
+        done = training.run(until, Progress())
+        assert done.steps == until
+        predict(cut, bench.readings["plain"].validation)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, cut.state_dict()[name]), name
 
 
 def test_other_seeds_give_other_students(bench, workshop) -> None:
@@ -136,10 +192,11 @@ def test_a_graph_without_a_supervised_node_trains_too(bench, workshop) -> None:
 
 def test_the_teachers_word_is_followed_not_the_labels(bench, workshop) -> None:
     """Turned around, the teacher makes the student learn the opposite classes."""
-    turned = replace(bench.outputs, logits=-np.asarray(bench.outputs.logits))
+    corpus = bench.readings["plain"].corpus
+    turned = replace(corpus, teacher=replace(corpus.teacher, logits=-np.asarray(corpus.teacher.logits)))
     model = student(bench, inherit=True)
-    train(bench, model, CONFIG.model_copy(update={"epochs": 2, "hard_weight": 0.0}), teacher=turned)
-    sentences = encode_split(bench.data.validation, bench.teacher.tokenizer, bench.teacher.max_length)
+    train(bench, model, CONFIG.model_copy(update={"epochs": 2, "hard_weight": 0.0}), corpus=turned)
+    sentences = bench.readings["plain"].validation
     assert (predict(model, sentences).argmax(1) == bench.data.validation.labels).mean() < 0.3
 
 
@@ -161,9 +218,10 @@ def test_an_inherited_start_is_nearer_to_the_teacher(bench, workshop) -> None:
 
 
 def test_a_loss_that_is_no_number_is_told(bench, workshop) -> None:
-    broken = replace(bench.outputs, logits=np.full_like(bench.outputs.logits, np.nan))
+    corpus = bench.readings["plain"].corpus
+    broken = replace(corpus, teacher=replace(corpus.teacher, logits=np.full_like(corpus.teacher.logits, np.nan)))
     with pytest.raises(Diverged, match="diverged"):
-        train(bench, student(bench), teacher=broken)
+        train(bench, student(bench), corpus=broken)
 
 
 def test_it_stops_when_asked(bench, workshop) -> None:

@@ -17,21 +17,11 @@ from rosearch_engine.attack.setup import textattack
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import targets
-from rosearch_engine.student.build import build
 
 
 @pytest.fixture(scope="module")
 def sentences(bench) -> list[Target]:
     return targets(bench.data.search_attack.head(12), bench.data.columns)
-
-
-@pytest.fixture
-def student(bench, workshop) -> Victim:
-    model = build(
-        bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.sentences.pad,
-        teacher=bench.teacher.model, seed=0,
-    )  # fmt: skip
-    return Victim(model, bench.teacher.tokenizer, 128, temperature=1.0)
 
 
 def substitutions(text: str) -> set[str]:
@@ -90,7 +80,7 @@ def test_it_is_never_above_clean_accuracy_nor_is_what_counts_as_held(student: Vi
     said = score(0.0, 1, results, 1.0)
     assert said.one_swap_held is not None
     assert said.one_swap_held <= right
-    assert said.held <= min(said.one_swap_held, said.calibrated_held, said.raw_held or 0)
+    assert said.held <= min(said.one_swap_held, said.calibrated_held or 0, said.raw_held or 0)
     alone = attacker.swaps(student, sentences)
     found = [result.swaps for result in results]
     assert [s and (s.asked, s.flips) for s in found] == [(s.asked, s.flips) if s else (0, 0) for s in alone]

@@ -24,7 +24,8 @@ from rosearch_engine.store import Store
 from tests.conftest import Workshop
 from tests.unit.test_store import add
 
-SLEEP = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+# Says that it is there and waits for its standard input to end, as it does with its parent at the latest.
+IDLE = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
 
 
 @pytest.fixture
@@ -35,12 +36,11 @@ def store(home: Path) -> Store:
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[bytes]]:
     """A process that does nothing."""
-    started = subprocess.Popen(SLEEP, stdout=subprocess.PIPE)
-    assert started.stdout is not None
-    started.stdout.readline()
-    yield started
-    started.kill()
-    started.wait()
+    with subprocess.Popen(IDLE, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        started.stdout.readline()
+        yield started
+        started.kill()
 
 
 def run_with(store: Store, **values: Any) -> dict[str, Any]:
@@ -127,8 +127,12 @@ def test_stop_asks_and_then_kills(store: Store, child: subprocess.Popen[bytes]) 
 
 def test_a_forced_stop_does_not_wait_for_a_parent_that_never_looks(store: Store) -> None:
     """The app's process starts a search and does not reap it: killed by another process it stays a zombie."""
-    program = f"import subprocess, time; print(subprocess.Popen({SLEEP!r}).pid, flush=True); time.sleep(600)"
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    program = (
+        "import subprocess, sys; from subprocess import PIPE;"
+        f"child = subprocess.Popen({IDLE!r}, stdin=PIPE, stdout=PIPE); child.stdout.readline();"
+        "print(child.pid, flush=True); sys.stdin.read()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert parent.stdout is not None
         run_with(store, **alive(int(parent.stdout.readline())))

@@ -24,9 +24,8 @@ from rosearch_engine import resources
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import install, network, places, unpack
 from rosearch_engine.resources.install import Absent
+from tests.conftest import ROOT, shared
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared" / "data"
 STOP_WORDS = "\n".join(f"word{i}" for i in range(200)) + "\n"
 
 
@@ -360,9 +359,8 @@ def test_vectors_of_another_format_are_refused(content, reason, tmp_path, monkey
 
 
 def test_published_synonym_pairs_are_read(monkeypatch):
-    file = SHARED / "counter_fitting/ppdb_synonyms.txt.gz"
-    if not file.is_file():
-        pytest.skip("the shared data sets are not here")
+    published = "linguistic_constraints/ppdb_synonyms.txt of the repository nmrksic/counter-fitting, packed with gzip"
+    file = shared("counter_fitting/ppdb_synonyms.txt.gz", published)
     monkeypatch.setenv("ROSEARCH_PPDB", str(file))
     near = near_of("ppdb")
     assert len(near) == 15_591
@@ -403,12 +401,12 @@ def test_silence_tells_an_answer_from_none():
 
 
 def test_lexnames_and_universal_tags_equal_the_published_ones(tmp_path):
-    if not SHARED.is_dir():
-        pytest.skip("the shared data sets are not here")
+    wordnet = shared("nltk_data/corpora/wordnet.zip", "as python -m nltk.downloader brings it")
+    tags = shared("nltk_data/taggers/universal_tagset.zip", "as python -m nltk.downloader brings it")
     unpack._write_lexnames(tmp_path)
-    with zipfile.ZipFile(SHARED / "nltk_data/corpora/wordnet.zip") as archive:
+    with zipfile.ZipFile(wordnet) as archive:
         assert (tmp_path / "lexnames").read_bytes() == archive.read("wordnet/lexnames")
-    with zipfile.ZipFile(SHARED / "nltk_data/taggers/universal_tagset.zip") as archive:
+    with zipfile.ZipFile(tags) as archive:
         published = dict(line.split("\t") for line in archive.read("universal_tagset/en-ptb.map").decode().splitlines())
     ours = {tag: group for group, tags in unpack._UNIVERSAL.items() for tag in tags.split()}
     assert len(ours) == 47
@@ -416,9 +414,8 @@ def test_lexnames_and_universal_tags_equal_the_published_ones(tmp_path):
 
 
 def test_nltk_works_on_what_require_lays(monkeypatch):
-    if not SHARED.is_dir():
-        pytest.skip("the shared data sets are not here")
-    monkeypatch.setenv("NLTK_DATA", str(SHARED / "nltk_data"))
+    nltk_data = shared("nltk_data", "stopwords, wordnet, averaged_perceptron_tagger_eng and universal_tagset of NLTK")
+    monkeypatch.setenv("NLTK_DATA", str(nltk_data))
     for name in ("stopwords", "wordnet", "tagger"):
         resources.require(name)
     program = (

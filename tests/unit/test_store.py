@@ -75,7 +75,7 @@ def finish(store: Store, candidate: int, told: int | None, **values: Any) -> Non
         latency_ms=1.5,
         training={"steps": 3, "curve": [[1, 0.5]]},
         seconds={"distil": 2.0},
-        measurement=measured(**values),
+        measurements=[measured(**values)],
         examples=[EXAMPLE],
     )
 
@@ -188,7 +188,7 @@ def test_a_whole_transaction_or_none_of_it(home: Path) -> None:
             latency_ms=1.0,
             training={},
             seconds={},
-            measurement=measured(),
+            measurements=[measured()],
             examples=[EXAMPLE | {"no such column": 1}],
         )
     student = Store.read().students(run_id)[0]

@@ -106,7 +106,8 @@ def test_a_folder_made_by_another_process_meanwhile_is_as_good(tmp_path: Path) -
 
 
 def test_outputs_are_what_the_teacher_says(bench, workshop) -> None:
-    said, sentences = bench.outputs, bench.sentences
+    corpus = bench.readings["plain"].corpus
+    said, sentences = corpus.teacher, corpus.sentences
     assert isinstance(said.logits, np.memmap)
     assert isinstance(said.hidden, np.memmap)
     assert said.logits.shape == (len(bench.data.distillation), 2)
@@ -121,10 +122,10 @@ def test_outputs_are_what_the_teacher_says(bench, workshop) -> None:
 
 
 def test_outputs_are_computed_once(bench, workshop) -> None:
-    listener = Listener()
-    again = outputs(bench.teacher, bench.sentences, listener)
+    listener, corpus = Listener(), bench.readings["plain"].corpus
+    again = outputs(bench.teacher, corpus.sentences, listener)
     assert listener.stages == []
-    assert (again.logits == bench.outputs.logits).all()
+    assert (again.logits == corpus.teacher.logits).all()
     fewer = encode_split(bench.data.validation, bench.teacher.tokenizer, 128)
     outputs(bench.teacher, fewer, listener)
     assert listener.stages == ["teacher outputs"]

@@ -1,0 +1,291 @@
+"""`bench search`: does the search search? Strategies against random search and plain chains, at equal seconds.
+
+Every arm is a run of the search as users start it, on the embedded sentences, in a database of its own: cut off, the
+same command goes on. What is compared is the hypervolume of fully attacked students against the seconds that all of
+an arm's students, the stopped ones too, took to train and attack.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from rosearch_engine.attack.compare import rank_correlation
+from rosearch_engine.bench.machine import machine
+from rosearch_engine.config import RunConfig, build, fingerprint
+from rosearch_engine.errors import UserError
+from rosearch_engine.evaluate import candidate_seed, evaluate, prepare
+from rosearch_engine.front import Front, hypervolume_curve
+from rosearch_engine.genome import Frame, Space, cost
+from rosearch_engine.genome.operators import sample
+from rosearch_engine.ladder import Ladder
+from rosearch_engine.objectives import FAILED, saved, vector
+from rosearch_engine.process import state
+from rosearch_engine.progress import Progress
+from rosearch_engine.resources import home
+from rosearch_engine.search import search
+from rosearch_engine.store.repo import Store
+from rosearch_engine.strategies import make_strategy
+
+RANDOM = "random"
+# What each arm sets beside the common settings.
+ARMS: dict[str, list[str]] = {
+    RANDOM: ["search.strategy=random"],
+    "chains": ["search.strategy=random", 'space.operations=["transformer"]', "space.max_inputs=1"],
+    "pareto": ["search.strategy=pareto"],
+    "pareto, ladder": ["search.strategy=pareto", "search.rungs=3"],
+    "scalar, ladder": ["search.strategy=scalar", "search.rungs=3"],
+}
+# Small enough for many students: a few thousand sentences, few of them attacked.
+COMMON = [
+    "data.limit=4000",
+    "teacher.epochs=2",
+    "distil.epochs=2",
+    "attack.sentences=60",
+    'space.codes=["plain","synonyms"]',
+    "search.chains=0",
+    "search.candidates=10000",
+    "search.population=8",
+]
+PARTS = ("distil", "attack", "screen", "validate", "build")
+
+
+def bench_search(
+    seeds: int, minutes: float, students: int, arms: Sequence[str], settings: Sequence[str], progress: Progress
+) -> dict[str, Any]:
+    """Run every arm with every seed for so many minutes of training and attacking, and compare them.
+
+    Args:
+        students: how many to measure on every rung, so that the ladder is trusted for a reason; 0 leaves that out.
+        arms: names of `ARMS`; random search is always among them.
+        settings: laid over the common ones, as `stage.field=value`.
+
+    Raises:
+        UserError: if there is no such arm.
+    """
+    names = list(dict.fromkeys((RANDOM, *arms)))
+    if unknown := sorted(set(names) - ARMS.keys()):
+        raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose of: {', '.join(ARMS)}.")
+    curves: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with _own_store() as store:
+        for seed in range(seeds):
+            for name in names:
+                config = build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)])
+                curves[name].append(_curve(store, _searched(store, config, f"{name}, seed {seed}", progress)))
+    finals = [run["hypervolume"][-1] for run in curves[RANDOM]]
+    return {
+        "seeds": seeds,
+        "minutes": minutes,
+        "settings": [*COMMON, *settings],
+        "arms": {name: _summary(runs, curves[RANDOM]) for name, runs in curves.items()},
+        "random_final": statistics.median(finals),
+        "rungs": rung_agreement(students, settings, progress) if students else None,
+        "loop": loop_seconds(10_000),
+        "bill": _bill(curves),
+        "curves": curves,
+        **machine(),
+    }
+
+
+def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the comparison for people."""
+    header = ["arm", "students", "in full", "hypervolume", "seeds", "s to random's final", "share of random's time"]
+    rows = []
+    for name, arm in what["arms"].items():
+        reached = [f"{share:.2f}" if share is not None else "never" for share in arm["share_of_time"]]
+        median = "never" if arm["median_share"] is None else f"{arm['median_share']:.2f}"
+        rows.append(
+            [
+                name,
+                f"{arm['students']:.0f}",
+                f"{arm['full']:.0f}",
+                f"{arm['hypervolume']:.4f}",
+                " ".join(f"{value:.4f}" for value in arm["by_seed"]),
+                " ".join(reached),
+                median,
+            ]
+        )
+    return header, rows
+
+
+def rung_agreement(students: int, settings: Sequence[str], progress: Progress) -> dict[str, Any]:
+    """How far each lower rung ranks random students as the full measurement does, with nobody stopped.
+
+    Spearman's rank correlation with a bootstrap interval, and how many of the better half in full the lower rung's
+    better half holds.
+    """
+    bench = prepare(build("standard", settings=[*COMMON, *settings, "search.rungs=3"]), progress)
+    rng = np.random.default_rng(0)
+    seen: list[np.ndarray] = []  # (rungs, robustness and accuracy)
+    for number in range(students):
+        progress.tell(student=f"rungs, {number + 1}/{students}")
+        genome = sample(bench.space, rng)
+        scores = evaluate(genome, candidate_seed(0, genome), bench, progress).scores
+        seen.append(np.array([[score.robustness, score.accuracy] for score in scores]))
+    table = np.stack(seen)
+    found: dict[str, Any] = {"n": students, "rows": []}
+    for rung, kind in itertools.product(range(table.shape[1] - 1), (0, 1)):
+        low, top = table[:, rung, kind], table[:, -1, kind]
+        both = rank_correlation({"rung": _by_name(low), "top": _by_name(top)})[0]
+        half = students // 2
+        kept = len(set(np.argsort(-low, kind="stable")[:half]) & set(np.argsort(-top, kind="stable")[:half])) / half
+        name = ("robustness", "accuracy")[kind]
+        found["rows"].append({"rung": rung, "figure": name, **asdict(both), "kept": kept})
+    return found
+
+
+def _by_name(values: np.ndarray) -> dict[str, float]:
+    return {str(student): float(value) for student, value in enumerate(values)}
+
+
+def loop_seconds(candidates: int) -> dict[str, float]:
+    """Seconds the loop itself takes for a student once so many are in the store: ask, judge, commit and tell.
+
+    The students are random architectures with random figures: it is the bookkeeping that is measured.
+    """
+    frame = Frame(30522, 512, 2, 2, 32, 384, 6, 12, 1536, 22_713_986, 10_645_632)
+    config = build("standard", settings=["search.rungs=3", "search.population=50"])
+    space, rng = Space.of(config.space, frame), np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.write(f"sqlite:///{folder}/store.db")
+        run = store.create_run("load", config)
+        strategy = make_strategy(config.search, config.objectives, space, seen=set())
+        ladder, front, times = Ladder(config.search, config.objectives), Front(), []
+        for number in range(1, candidates + 1):
+            began = time.perf_counter()
+            proposal = strategy.ask(number)
+            assert proposal is not None
+            size = cost(proposal.genome, frame)
+            row = store.add_candidate(
+                run, number, proposal.genome, size, origin=proposal.origin, parents=proposal.parents,
+                change=proposal.change, asked_after=number - 1,
+            )  # fmt: skip
+            figures = np.array([rng.random() ** 3, 0.5 + rng.random() / 2, saved(size.compression)])
+            goes_on = ladder.goes_on(0, figures)
+            store.finish_candidate(
+                row["id"], number, pruned=not goes_on, weights_file=None, latency_ms=1.0, training={},
+                seconds={"distil": 1.0}, measurements=[_row(figures)], examples=[],
+            )  # fmt: skip
+            if goes_on:
+                front.add(number, figures)
+                front.hypervolume()
+            strategy.tell(number, figures if goes_on else FAILED)
+            times.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        store.students(run)
+        reading = time.perf_counter() - began
+        store.close()
+    few = min(200, candidates // 2)
+    return {
+        "candidates": candidates,
+        "first_s": statistics.median(times[:few]),
+        "last_s": statistics.median(times[-few:]),
+        "read_all_s": reading,
+    }
+
+
+def _row(figures: np.ndarray) -> dict[str, Any]:
+    return {
+        "purpose": "search",
+        "seed": 0,
+        "protocol": {},
+        "accuracy": float(figures[1]),
+        "accuracy_n": 1000,
+        "robustness": float(figures[0]),
+        "held": 0,
+        "attacked": 100,
+        "mean_queries": 0.0,
+        "temperature": 1.0,
+    }
+
+
+def _of(seed: int, minutes: float) -> list[str]:
+    return [f"search.seed={seed}", f"search.minutes={minutes}"]
+
+
+def _searched(store: Store, config: RunConfig, what: str, progress: Progress) -> dict[str, Any]:
+    """The run of these settings, searched to its end, now or by an earlier call."""
+    name = f"bench-{fingerprint(config)}"
+    if name not in {run["name"] for run in store.runs()}:
+        store.create_run(name, config)
+    if state(store.run(name)) != "finished":
+        progress.tell(student=what)
+        search(name, progress)
+    return store.run(name)
+
+
+def _curve(store: Store, run: dict[str, Any]) -> dict[str, Any]:
+    """Hypervolume of the students measured in full, against the seconds of all."""
+    rows = [student for student in store.students(run["id"]) if student["seconds"]]
+    rows.sort(key=lambda student: student["told"] or 0)
+    seconds = np.cumsum([sum(student["seconds"].values()) for student in rows])
+    done = [i for i, student in enumerate(rows) if student["status"] == "done"]
+    volumes = hypervolume_curve([vector(rows[i]) for i in done])
+    return {
+        "seconds": [float(seconds[i]) for i in done],
+        "hypervolume": volumes,
+        "students": len(rows),
+        "full": len(done),
+        "failed": sum(student["status"] == "failed" for student in store.students(run["id"])),
+        "parts": {part: sum(student["seconds"].get(part, 0.0) for student in rows) for part in PARTS},
+        "wall": run["active_seconds"],
+    }
+
+
+def _summary(runs: list[dict[str, Any]], randoms: list[dict[str, Any]]) -> dict[str, Any]:
+    shares = [_share_of_time(run, other) for run, other in zip(runs, randoms, strict=True)]
+    # A seed that never got there counts as the longest.
+    median = statistics.median([np.inf if share is None else share for share in shares])
+    finals = [run["hypervolume"][-1] for run in runs]
+    return {
+        "students": statistics.mean(run["students"] for run in runs),
+        "full": statistics.mean(run["full"] for run in runs),
+        "hypervolume": statistics.median(finals),
+        "by_seed": finals,
+        "share_of_time": shares,
+        "median_share": None if np.isinf(median) else median,
+    }
+
+
+def _share_of_time(run: dict[str, Any], random: dict[str, Any]) -> float | None:
+    """Seconds to random search's final hypervolume of the same seed, as a share of random search's own."""
+    goal, whole = random["hypervolume"][-1], random["seconds"][-1]
+    there = [second for second, value in zip(run["seconds"], run["hypervolume"], strict=True) if value >= goal]
+    return there[0] / whole if there else None
+
+
+def _bill(curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Where the time of all arms went, students an hour, and the share that is neither training nor attack."""
+    runs = [run for arm in curves.values() for run in arm]
+    parts = {part: sum(run["parts"][part] for run in runs) for part in PARTS}
+    whole = sum(parts.values())
+    return {
+        "seconds": parts,
+        "students_per_hour": 3600 * sum(run["students"] for run in runs) / whole,
+        "neither": (parts["validate"] + parts["build"]) / whole,
+    }
+
+
+@contextmanager
+def _own_store() -> Iterator[Store]:
+    """A database beside the user's, so that a benchmark's runs are not among his."""
+    file = home() / "bench" / "search.db"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kept = os.environ.get("ROSEARCH_STORE")
+    os.environ["ROSEARCH_STORE"] = f"sqlite:///{file}"
+    try:
+        yield Store.write()
+    finally:
+        if kept is None:
+            del os.environ["ROSEARCH_STORE"]
+        else:
+            os.environ["ROSEARCH_STORE"] = kept

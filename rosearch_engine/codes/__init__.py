@@ -1,0 +1,9 @@
+"""Input codes: rules that rewrite a text's words into canonical ones before the tokenizer.
+
+They cost no weights, are fixed by the run's own sentences, and travel with an exported checkpoint.
+"""
+
+from rosearch_engine.codes.build import PLAIN, Code, make_code, read_code
+from rosearch_engine.codes.clusters import require_wordnet, synonyms
+
+__all__ = ["PLAIN", "Code", "make_code", "read_code", "require_wordnet", "synonyms"]

@@ -1,0 +1,132 @@
+"""Input codes: made from a run's own sentences, kept under the digest of their content."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from rosearch_engine.codes.canonical import Canonical
+from rosearch_engine.codes.clusters import leanings, require_wordnet, synonym_heads, word_counts
+from rosearch_engine.codes.tokenizer import wrap
+from rosearch_engine.config import CodeName
+from rosearch_engine.data import Split
+from rosearch_engine.errors import UserError
+from rosearch_engine.resources import home
+
+
+@dataclass(frozen=True)
+class Code:
+    """How a student's words are read before its tokenizer.
+
+    Attributes:
+        canonical: the rule; None where texts are read as they are.
+        digest: 16 hexadecimal digits of the content.
+    """
+
+    name: CodeName
+    canonical: Canonical | None = field(repr=False, compare=False)
+    digest: str
+
+    def read(self, text: str) -> str:
+        """The text as the tokenizer is given it."""
+        return text if self.canonical is None else self.canonical(text)
+
+    def wrap(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+        """A tokenizer that does both, and can be saved with a checkpoint."""
+        return tokenizer if self.canonical is None else wrap(tokenizer, self.canonical)
+
+
+def _code(name: CodeName, canonical: Canonical | None) -> Code:
+    return Code(name, canonical, hashlib.sha256(_content(name, canonical)).hexdigest()[:16])
+
+
+def _content(name: CodeName, canonical: Canonical | None) -> bytes:
+    rule = None if canonical is None else canonical.to_dict()
+    return json.dumps({"name": name, "rule": rule}, sort_keys=True).encode()
+
+
+PLAIN = _code("plain", None)
+
+
+def make_code(
+    name: CodeName, split: Split, probabilities: np.ndarray | None = None, most_apart: float | None = None
+) -> Code:
+    """The code of that name for a split's sentences, kept for `read_code`. Equal sentences give equal codes.
+
+    Args:
+        probabilities: `(sentences, classes)` what the teacher says of them; None: their labels instead.
+        most_apart: synonyms whose `leanings` differ by more are not tied; None: all are.
+
+    Raises:
+        UserError: if WordNet is needed and missing.
+    """
+    if name == "plain":
+        return PLAIN
+    texts = [*split.texts, *(split.pairs or ())]
+    counts = word_counts(texts)
+    heads: dict[str, str] = {}
+    if name in ("synonyms", "both"):
+        require_wordnet("space.codes")
+        if most_apart is None:
+            heads = synonym_heads(counts)
+        else:
+            said = split.labels if probabilities is None else probabilities
+            said = said if split.pairs is None else np.concatenate([said, said])
+            heads = synonym_heads(counts, leanings(texts, said), most_apart)
+    lexicon = _by_count(counts) if name in ("characters", "both") else []
+    code = _code(name, Canonical(heads, lexicon))
+    _keep(code)
+    return code
+
+
+def read_code(digest: str) -> Code:
+    """A code that `make_code` kept.
+
+    Raises:
+        UserError: if it is not there, or damaged.
+    """
+    path = _path(digest)
+    try:
+        content = gzip.decompress(path.read_bytes())
+        if hashlib.sha256(content).hexdigest()[:16] != digest:
+            raise ValueError("its content has changed")
+        found = json.loads(content)
+        return Code(found["name"], Canonical.from_dict(found["rule"]), digest)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            "code", f"the input code {path} cannot be read ({reason}).", "`resume` the run: it is made again."
+        ) from None
+
+
+def _by_count(counts: Counter[str]) -> list[str]:
+    return sorted(counts, key=lambda word: (-counts[word], word))
+
+
+def _path(digest: str) -> Path:
+    return home() / "codes" / f"{digest}.json.gz"
+
+
+def _keep(code: Code) -> None:
+    path = _path(code.digest)
+    path.parent.mkdir(exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(gzip.compress(_content(code.name, code.canonical), mtime=0))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise

@@ -1,0 +1,20 @@
+"""Stage 9: architecture against robustness. Nothing here imports torch."""
+
+from rosearch_engine.statistics.effect import Effect
+from rosearch_engine.statistics.ranks import Effort
+from rosearch_engine.statistics.study import Statistics, statistics
+from rosearch_engine.statistics.words import FEWEST, LINEAGE, NOTHING, OUTCOMES, Association, Operation, words_of
+
+__all__ = [
+    "FEWEST",
+    "LINEAGE",
+    "NOTHING",
+    "OUTCOMES",
+    "Association",
+    "Effect",
+    "Effort",
+    "Operation",
+    "Statistics",
+    "statistics",
+    "words_of",
+]

@@ -1,0 +1,152 @@
+"""What the answers come to, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rosearch_engine.genome.features import WORDS, Words
+from rosearch_engine.statistics.effect import Effect
+from rosearch_engine.statistics.groups import Box
+from rosearch_engine.statistics.tree import DEPTH, FOLDS, Leaf, Tree
+
+FEWEST = 20
+"""Students below which nothing is asked: bootstrap intervals of ranks are too short there, and of about a hundred
+questions only correlations beyond 0.7 could be answered."""
+RARE = 5
+"""Students that must differ from the rest: with three of twenty, a 95% interval holds the truth in 82% of cases."""
+
+NOTHING = "Nothing can be concluded: the students are too few, or no effect is told from chance."
+LINEAGE = (
+    "Students of an evolving search are no independent sample: children resemble parents that were chosen for these "
+    "very figures, so intervals are too narrow and a feature may only ride along with its family. Take findings as "
+    "leads, and confirm them by a random search."
+)
+
+
+class Outcome(NamedTuple):
+    """What a student did, for people: its name, and what students with more or less of it did."""
+
+    name: str
+    more: str
+    less: str
+
+
+OUTCOMES = {
+    "robustness": Outcome("held", "held more", "held less"),
+    "accuracy": Outcome("accuracy", "were more accurate", "were less accurate"),
+    "gap": Outcome(
+        "gap", "had a larger gap between raw and calibrated", "had a smaller gap between raw and calibrated"
+    ),
+}
+_OF_STUDENTS = {
+    "weights": Words("weights", "more weights"),
+    "flops": Words("arithmetic a sentence", "more arithmetic a sentence"),
+}
+
+
+@dataclass(frozen=True)
+class Association:
+    """A feature against an outcome.
+
+    Attributes:
+        n: students.
+        spearman: their rank correlation.
+        partial: the same at equal `controls`; None where these leave nothing of the feature.
+        controls: what is held fixed.
+    """
+
+    feature: str
+    outcome: str
+    n: int
+    spearman: Effect
+    partial: Effect | None
+    controls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Robustness of the students with an operation and of those without.
+
+    Attributes:
+        delta: Cliff's delta, above 0 where those with it hold more; None where too few are on a side.
+    """
+
+    operation: str
+    present: Box | None
+    absent: Box | None
+    delta: Effect | None
+
+
+def words_of(feature: str) -> Words:
+    """A feature's name and comparative."""
+    return (WORDS | _OF_STUDENTS).get(feature, Words(feature, f"more {feature}"))
+
+
+def conclude(
+    associations: Sequence[Association], operations: Sequence[Operation], model: Tree | None, questions: int
+) -> tuple[tuple[str, ...], str]:
+    """A sentence for every finding, the surest first, and what they come to."""
+    found = [*_of_associations(associations), *_of_operations(operations)]
+    if model and model.explained.found and model.explained.size > 0:
+        found.append((model.explained, model_says(model)))
+    findings = tuple(text for _, text in sorted(found, key=lambda pair: (pair[0].q, -abs(pair[0].size))))
+    if not findings:
+        return (), NOTHING
+    one = len(findings) == 1
+    return findings, f"{len(findings)} finding{'' if one else 's'} from {questions} questions."
+
+
+def notes(n: int, descended: int, students: int) -> tuple[str, ...]:
+    """What to bear in mind, a sentence each."""
+    few = f"{n} students of {students} can be compared; {FEWEST} are needed: measured in full, {FOLDS} or more a run."
+    return tuple(note for note, fits in ((few, n < FEWEST), (LINEAGE, descended > 0)) if fits)
+
+
+def model_says(model: Tree) -> str:
+    """Whether the tree tells more than the mean, in a sentence."""
+    better = model.explained.found and model.explained.size > 0
+    verdict = "better than" if better else "no better than"
+    return (
+        f"A tree of depth {DEPTH} foretells the share held {verdict} the mean: cross-validated error "
+        f"{100 * model.error:.1f} points, the mean's {100 * model.mean_error:.1f}."
+    )
+
+
+def leaf_says(leaf: Leaf) -> str:
+    """Who the students of a leaf are and how they fare, in a sentence."""
+    where = ", ".join(f"{words_of(name).name} {side} {bound:g}" for name, side, bound in leaf.where) or "all"
+    return f"{where}: {100 * leaf.mean:+.1f} points (n = {leaf.n})"
+
+
+def _of_associations(associations: Sequence[Association]) -> Iterator[tuple[Effect, str]]:
+    for row in associations:
+        who = f"tudents with {words_of(row.feature).more}"
+        fixed = " and ".join(row.controls)
+        if row.spearman.found:
+            text = f"S{who} {_did(row.outcome, row.spearman)}: Spearman {_figure(row.spearman)}, n = {row.n}"
+            if row.partial:
+                doubt = "" if row.partial.found else ", which may be chance"
+                text += f"; at equal {fixed} {_figure(row.partial)}{doubt}"
+            yield row.spearman, f"{text}."
+        elif row.partial and row.partial.found:
+            text = f"partial Spearman {_figure(row.partial)}, n = {row.n}; not so without holding them fixed"
+            yield row.partial, f"At equal {fixed}, s{who} {_did(row.outcome, row.partial)}: {text}."
+
+
+def _of_operations(operations: Sequence[Operation]) -> Iterator[tuple[Effect, str]]:
+    for row in operations:
+        if row.delta and row.delta.found and row.present and row.absent:
+            what = f"Students with {words_of(f'n_{row.operation}').name} {_did('robustness', row.delta)}"
+            sizes = f"n = {row.present.n} and {row.absent.n}"
+            yield row.delta, f"{what} than those without: Cliff's delta {_figure(row.delta)}, {sizes}."
+
+
+def _did(outcome: str, effect: Effect) -> str:
+    return OUTCOMES[outcome].more if effect.size > 0 else OUTCOMES[outcome].less
+
+
+def _figure(effect: Effect) -> str:
+    low, high = effect.interval
+    return f"{effect.size:.2f} (95% {low:.2f} to {high:.2f})"
