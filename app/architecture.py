@@ -50,6 +50,12 @@ LEGEND = {
     "identity": "Identity",
 }
 MERGES = {"mean": "mean", "gates": "learned gates"}
+CODES = {
+    "plain": "as they are",
+    "synonyms": "as the head of their synonym cluster",
+    "characters": "misspelt ones as the known word one edit away",
+    "both": "spelling mended, then as the head of their synonym cluster",
+}
 SHORT_POOLINGS = {"cls": "first token", "mean": "mean of tokens", "max": "max of tokens"}
 POOLINGS = {"cls": "the first token", "mean": "mean of the tokens", "max": "maximum over the tokens"}
 
@@ -256,7 +262,8 @@ def _node(box: Box, centre: Point, most: int) -> str:
     ]
     if box.teacher_layer:
         pill = f'<rect x="{x + WIDTH - 34:.1f}" y="{y + 8:.1f}" width="26" height="16" rx="8" style="fill:{line}"/>'
-        parts.append(pill + _text(x + WIDTH - 21, y + 20, f"T{box.teacher_layer}", "#ffffff", 10.5, "middle", 650))
+        paper = "var(--st-background-color, #ffffff)"
+        parts.append(pill + _text(x + WIDTH - 21, y + 20, f"T{box.teacher_layer}", paper, 10.5, "middle", 650))
     return (
         f'<g class="node" data-id="{box.number}" tabindex="0" role="button" aria-label="{escape(about)}">'
         f"<title>{escape(about)}</title>{''.join(parts)}</g>"
@@ -322,6 +329,7 @@ def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
     _facts(
         {
             "Width": f"{genome.width}",
+            "Words are read": CODES[genome.code],
             "Word table": f"factorised through {genome.rank}",
             "Merge rule": f"{MERGES[genome.merge]}, then layer norm",
             "Pooling": POOLINGS[genome.pooling],

@@ -124,23 +124,26 @@ def student_card(student: Row, teacher: Row | None) -> None:
     }
     with st.container(gap="xxsmall"):
         for name, (value, help_text) in facts.items():
-            with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
-                st.markdown(name, help=help_text, width="content")
-                st.markdown(f"**{value}**", width="content")
+            _fact(name, value, help_text)
 
 
 def _held_out(student: Row) -> None:
     """What sentences that no search saw said of it, if it was attacked again."""
     run = state.run()
     again = state.rescored(run).get(student["name"]) if run else None
-    for recipe, found in (again["recipes"] if again else {}).items():
-        trainings = len(found["by_seed"])
-        st.markdown(
-            f"Held out, {recipe}: **{words.percent(found['robustness'], 0)}** "
-            f"({words.interval(found['interval'])}, n = {found['attacked']}, "
-            f"{trainings} training{'s' if trainings > 1 else ''})",
-            help=words.GLOSSARY["held out"],
-        )
+    for name, found in (again["recipes"] if again else {}).items():
+        trainings = words.plural(len(found["by_seed"]), "training")
+        with st.container(gap="xxsmall"):
+            _fact(f"Held out, {title(name)}", words.percent(found["robustness"]), words.GLOSSARY["held out"])
+            bounds = words.interval(found["interval"])
+            st.caption(f"{bounds} with 95% confidence, n = {found['attacked']}, {trainings}.")
+
+
+def _fact(name: str, value: str, help_text: str) -> None:
+    """A line with its value at the right; a long name breaks, the value does not."""
+    with st.container(horizontal=True, gap="small"):
+        st.markdown(name, help=help_text, width="stretch")
+        st.markdown(f"**{value}**", width="content")
 
 
 def _share(student: Row, held: str) -> str:
@@ -283,21 +286,25 @@ def run_table(runs: Sequence[Row]) -> pd.DataFrame:
 
 
 def recipe(config: Mapping[str, Any]) -> str:
-    """The attack's name as its authors write it."""
-    name = config["attack"]["recipe"]
-    return RECIPES[name].title if name in RECIPES else name
+    """A run's attack, by its title."""
+    return title(config["attack"]["recipe"])
+
+
+def title(recipe: str) -> str:
+    return RECIPES[recipe].title if recipe in RECIPES else recipe
 
 
 def about(run: Row, rows: Sequence[Row]) -> str:
     """A run in one line."""
     done = [row for row in rows if row["status"] == "done"]
-    failed = sum(row["status"] == "failed" for row in rows)
+    failed, pruned = (sum(row["status"] == how for row in rows) for how in ("failed", "pruned"))
     config = run["config"]
     parts = [
         f"{'Recorded run' if run['recorded'] else 'Run'} **{state.plain(run['name'])}**",
         words.plural(len(done), "student") + " measured",
         f"{sum(row['front'] for row in done)} on the front",
         f"{failed} failed" if failed else "",
+        f"{pruned} stopped early" if pruned else "",
         f"{state.plain((run['dataset'] or config['data'])['name'])}",
         f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences each",
     ]

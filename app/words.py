@@ -69,7 +69,8 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    return "–" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}%"
+    """Both ends, with a word joiner so that no line breaks between them."""
+    return "–" if bounds is None else f"{100 * bounds[0]:.0f}–\u2060{100 * bounds[1]:.0f}%"
 
 
 def times(factor: float | None) -> str:
@@ -125,13 +126,14 @@ def step(progress: Mapping[str, Any]) -> str:
 
 def planned(config: Mapping[str, Any]) -> int:
     """Students a run is to measure: its candidates and its baseline chains."""
-    return config["search"]["candidates"] + config["search"]["chains"]
+    return config["search"]["candidates"] + config["search"]["chains"] * len(config["space"].get("codes", ["plain"]))
 
 
 def summary(student: Mapping[str, Any]) -> str:
     """A student in one line."""
     if student["status"] != "done":
-        return "could not be trained" if student["status"] == "failed" else "not measured yet"
+        why = {"failed": "could not be trained", "pruned": "stopped early: others did better on less"}
+        return why.get(student["status"], "not measured yet")
     return (
         f"{percent(student['accuracy'])} clean · {percent(student['robustness'])} after attack · "
         f"{times(student['compression'])} smaller"

@@ -123,7 +123,12 @@ def main() -> None:
     options.add_argument("--only", default="", help="rows whose name holds this")
     options.add_argument("--set", action="append", default=[], help="stage.field=value, for all")
     given = options.parse_args()
-    common = [f"data.name={given.data}", 'space.codes=["plain","synonyms","characters","both"]', *given.set]
+    common = [
+        f"data.name={given.data}",
+        "attack.recipe=pwws",
+        'space.codes=["plain","synonyms","characters","both"]',
+        *given.set,
+    ]
     file = home() / "bench" / f"ablations-{fingerprint(common, given.n)}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

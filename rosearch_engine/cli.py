@@ -213,21 +213,32 @@ def stop(
 
 
 @app.command()
-def report(run: RunName, as_json: AsJson = False) -> None:
+def report(
+    run: RunName,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Tell what the architectures have to do with robustness.")
+    ] = False,
+    together: Annotated[str, typer.Option("--with", metavar="RUNS", help="More runs for the statistics, as a,b.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """List a run's students with their measurements."""
     from rosearch_engine import process
-    from rosearch_engine.report import summary, table_rows
+    from rosearch_engine.report import statistics_of, summary, table_rows
     from rosearch_engine.store.repo import Store
 
     store = Store.read()
     row = store.run(run)
     what = summary(store, row, process.state(row))
+    if statistics or together:
+        what["statistics"] = statistics_of(store, [run, *_listed(together)])
     if as_json:
         print(json.dumps(what, indent=2))
         return
     for line in what["headline"]:
         say(line)
     table(f"Students of {run}", *table_rows(what))
+    if "statistics" in what:
+        _print_statistics(what["statistics"])
 
 
 @app.command()
@@ -450,6 +461,18 @@ def _search_here(name: str, as_json: bool) -> None:
     except Stopped:
         say(f"Stopped. Go on with: python -m rosearch_engine resume {name}", error=True)
     _print_state(name, as_json)
+
+
+def _print_statistics(what: dict[str, Any]) -> None:
+    from rosearch_engine.report import association_rows, operation_rows, statistics_lines
+
+    if what["associations"]:
+        table(f"Architecture of {what['n']} students of {', '.join(what['of'])}", *association_rows(what))
+        say(f"*: q at most {what['level']}: p corrected for {what['questions']} questions ({what['correction']})")
+    if what["n"]:
+        table("After-attack accuracy by operation", *operation_rows(what))
+    for line in statistics_lines(what):
+        say(line)
 
 
 def _print_state(name: str, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rosearch_engine.errors import UserError
 
@@ -25,7 +25,7 @@ ActivationName = Literal["gelu", "relu", "silu"]
 Level = Literal["standard", "strict"]
 Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
-Swaps = Literal["off", "synonyms", "characters", "both"]
+Swaps = Literal["off", "synonyms", "characters", "both", "words"]
 SwapLabels = Literal["original", "swapped"]
 
 
@@ -144,8 +144,8 @@ class DistilConfig(Stage):
     inherit: bool = Field(True, description="Start nodes from their teacher layer; off: start at random.")
     swaps: Swaps = Field(
         "off",
-        description="Robust distillation: train on copies whose words are swapped for 'synonyms' of WordNet, "
-        "misspelt by one of their 'characters', or 'both'.",
+        description="Train on copies whose words are swapped: robust distillation for 'synonyms' of WordNet, "
+        "misspelt by one of their 'characters', or 'both'; plain augmentation for any 'words' of the data.",
     )
     swapped: float = Field(
         0.9, gt=0, le=1, description="Most of a copy's words that are swapped; each copy draws its own share below."
@@ -170,6 +170,12 @@ class DistilConfig(Stage):
         le=10,
         description="Length of an adversarial step in the embedding of a sentence, as a share of the embedding's own.",
     )
+
+    @model_validator(mode="after")
+    def _labels_fit_the_swaps(self) -> DistilConfig:
+        if self.swaps == "words" and self.swap_labels == "original":
+            raise ValueError("with swaps 'words' a copy means something else: set swap_labels to 'swapped'")
+        return self
 
 
 class AttackConfig(Stage):

@@ -42,6 +42,8 @@ def rescored(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
       attack alone leaves; `one_swap`: what no single swap flips; `success_rate`; `mean_queries`; means over seeds.
     - `search`: what the search said under the same protocol, of `search_attacked` sentences; `difference` from it.
     - `curve`: (queries, share of all sentences lost by then) of the first seed.
+
+    and under `union` what survives all of the recipes together, None for a single one.
     """
     return _figures(store, run_id, store.measurements(run_id, HELD_OUT))
 
@@ -68,7 +70,6 @@ def summary(
     students = {name: found[name] for name in names if name in found}
     for student in students.values():
         student["recipes"] = {name: student["recipes"][name] for name in recipes if name in student["recipes"]}
-        student["union"] = _union(store, student["recipes"])
     table = {
         recipe: {
             name: student["recipes"][recipe]["robustness"]
@@ -95,6 +96,8 @@ def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[
         seeds = _one_a_seed(group, first=searched[name]["seed"] if name in searched else group[0]["seed"])
         found.setdefault(name, _who(name, students.get(name)))
         found[name]["recipes"][recipe] = _figure(store, seeds, searched.get(name))
+    for student in found.values():
+        student["union"] = _union(store, student["recipes"])
     return found
 
 

@@ -160,7 +160,7 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
     copies_logits = None
     if config.distil.swaps != "off":
         progress.stage("swapping words", config.distil.copies, "copies")
-        sources = neighbours(config.distil.swaps)
+        sources = neighbours(config.distil.swaps, split)
         rng = np.random.default_rng(config.search.seed)
         for number in range(config.distil.copies):
             rounds.append(swapped(split, sources, config.distil.swapped, rng))

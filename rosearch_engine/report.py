@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
+from rosearch_engine.statistics import OUTCOMES, statistics, words_of
 from rosearch_engine.store.repo import Store
 
 _STUDENT = (
@@ -71,6 +73,79 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     header += ["weights", "smaller"]
     order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
     return header, [_row(student) for student in order]
+
+
+def statistics_of(store: Store, runs: Iterable[str]) -> dict[str, Any]:
+    """What architecture has to do with robustness (`statistics`) over all students of these runs, named in `of`.
+
+    Raises:
+        UserError: if there is no run of one of these names.
+    """
+    students: list[dict[str, Any]] = []
+    names = list(dict.fromkeys(runs))
+    for name in names:
+        run = store.run(name)
+        inherit = {"inherit": run["config"]["distil"]["inherit"]}
+        students += [student | inherit for student in store.students(run["id"])]
+    return {"of": names} | statistics(students)
+
+
+def association_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the features' table, those that go along with robustness most closely first."""
+    by_feature: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in what["associations"]:
+        by_feature.setdefault(row["feature"], {})[row["outcome"]] = row
+    sizes = {name: abs(_size(rows.get("robustness"))) for name, rows in by_feature.items()}
+    header = ["feature", "held: Spearman (95%)", "at equal accuracy, weights", "accuracy", "raw less calibrated"]
+    order = sorted(by_feature, key=lambda name: -sizes[name])
+    return header, [[words_of(name).name, *_cells(by_feature[name])] for name in order]
+
+
+def statistics_lines(what: dict[str, Any]) -> list[str]:
+    """What the statistics come to, in sentences."""
+    lines = []
+    for finding in what["findings"]:
+        lines.append(finding["says"])
+        if finding["kind"] == "tree":
+            lines += [f"  {rule}" for rule in what["model_rules"]]
+    if what["model_says"] and what["model_says"] not in lines:
+        lines.append(what["model_says"])
+    return [*lines, what["conclusion"], *what["notes"]]
+
+
+def operation_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the operations' table: after-attack accuracy of the students with each and without."""
+    header = ["operation", "with: median (quartiles)", "n", "without", "n", "Cliff's delta (95%)"]
+    return header, [
+        [row["operation"].replace("_", " "), *_box(row["present"]), *_box(row["absent"]), _effect(row["delta"])]
+        for row in what["operations"]
+    ]
+
+
+def _size(association: dict[str, Any] | None) -> float:
+    return association["spearman"]["size"] if association else 0.0
+
+
+def _cells(associations: dict[str, dict[str, Any]]) -> list[str]:
+    held, *others = [associations.get(outcome) or {"spearman": None, "partial": None} for outcome in OUTCOMES]
+    return [_effect(held["spearman"]), _effect(held["partial"]), *(_bare(row["spearman"]) for row in others)]
+
+
+def _bare(effect: dict[str, Any] | None) -> str:
+    return "" if effect is None else f"{effect['size']:.2f}{' *' if effect['found'] else ''}"
+
+
+def _effect(effect: dict[str, Any] | None) -> str:
+    if effect is None:
+        return ""
+    low, high = effect["interval"]
+    return f"{effect['size']:.2f} ({low:.2f} to {high:.2f}){' *' if effect['found'] else ''}"
+
+
+def _box(box: dict[str, Any] | None) -> list[str]:
+    if box is None:
+        return ["", "0"]
+    return [f"{box['median']:.0%} ({box['lower']:.0%} to {box['upper']:.0%})", str(box["n"])]
 
 
 def _row(student: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`bench distil`: our distillation beside what people write first, Hugging Face's `Trainer` with the teacher in the loop.
+"""`bench distil`: our distillation beside the usual first one, Hugging Face's `Trainer` with the teacher in its loop.
 
 One student, a plain chain, trained by each on the embedded sentences to an equal validation accuracy, in one run.
 """
@@ -38,7 +38,7 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
         epochs: passes over the sentences, for each.
         naive: run the slowest one too: float32, padded to the maximum, teacher in the loop.
     """
-    settings = [f"distil.epochs={epochs}", "attack.sentences=5"]
+    settings = [f"distil.epochs={epochs}", "attack.recipe=pwws", "attack.sentences=5"]
     began = time.perf_counter()
     bench = prepare(build("demo", settings=settings), progress)
     prepared = time.perf_counter() - began

@@ -47,6 +47,7 @@ ARMS: dict[str, list[str]] = {
 }
 # Small enough for many students: a few thousand sentences, few of them attacked.
 COMMON = [
+    "attack.recipe=pwws",
     "data.limit=4000",
     "teacher.epochs=2",
     "distil.epochs=2",

@@ -84,7 +84,7 @@ def leanings(texts: Sequence[str], probabilities: np.ndarray) -> dict[str, np.nd
         probabilities: `(texts, classes)` of the texts' classes, or `(texts,)` their classes.
     """
     given = np.asarray(probabilities)
-    shares = given.astype(float) if given.ndim == 2 else np.eye(int(given.max()) + 1)[given]
+    shares = given.astype(float) if given.ndim == 2 else np.eye(max(2, int(given.max()) + 1))[given]
     overall = (shares.sum(axis=0) + 1) / (len(shares) + shares.shape[1])
     seen: dict[str, np.ndarray] = {}
     for text, share in zip(texts, shares, strict=True):

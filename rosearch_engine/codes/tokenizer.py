@@ -28,7 +28,7 @@ class CanonicalTokenizer(PreTrainedTokenizerFast):
         ValueError: without a rule, or if the file does not hold one.
     """
 
-    vocab_files_names = {"tokenizer_file": "tokenizer.json", "words_file": WORDS_FILE}  # noqa: RUF012
+    vocab_files_names = PreTrainedTokenizerFast.vocab_files_names | {"words_file": WORDS_FILE}
 
     def __init__(
         self, *args: Any, canonical: Canonical | None = None, words_file: str | None = None, **kwargs: Any

@@ -20,12 +20,16 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SHORTEST_MISSPELT = 3
 
 
-def neighbours(swaps: Swaps) -> Sequence[Neighbours]:
-    """Where the replacements of a word come from.
+def neighbours(swaps: Swaps, split: Split) -> Sequence[Neighbours]:
+    """Where the replacements of a word come from: a lexicon, its misspellings, or any words of the sentences (as often
+    as they occur there: Tang et al. 2019, "Distilling task-specific knowledge from BERT", swap for words of like kind).
 
     Raises:
         UserError: if WordNet is needed and missing.
     """
+    if swaps == "words":
+        everything = [word for text in split.texts for word in WORD.findall(text)]
+        return [lambda word: everything]
     sources: dict[str, Sequence[Neighbours]] = {
         "synonyms": [synonyms],
         "characters": [misspellings],

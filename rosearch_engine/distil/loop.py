@@ -119,7 +119,9 @@ class Distillation:
         copied = None if corpus.copies is None else self._copies(number, rows)
         read = corpus.sentences.batch(rows, self._where) if copied is None else self._batch(corpus.copies, copied)
         targets = self._tensor(corpus.targets(rows, copied))
-        labels = self._tensor(corpus.labels[rows])
+        # Of a copy that means something else, only what the teacher says of the copy itself is true.
+        says_own = copied is not None and corpus.copies_logits is not None
+        labels = None if says_own else self._tensor(corpus.labels[rows])
         nudge = None
         if config.perturbation:
             shape = (*read["input_ids"].shape, self._model.config.hidden_size)
@@ -128,10 +130,10 @@ class Distillation:
             said = self._model(**read, nudge=nudge, output_hidden_states=bool(self._supervised) or nudge is not None)
             logits = said.logits.float()
             loss = self._task_loss(logits, targets, labels)
-            if self._supervised:
+            if self._supervised and not says_own:
                 loss = loss + self._state_loss(said.hidden_states, read["attention_mask"], rows)
             if config.consistency_weight and copied is not None:
-                loss = loss + self._original_loss(rows, labels, logits)
+                loss = loss + self._original_loss(rows, logits)
         loss.backward()
         if nudge is not None:
             self._learn_perturbed(read, nudge, said.hidden_states[0], targets, labels)
@@ -142,9 +144,9 @@ class Distillation:
         self._tokens += read["input_ids"].numel()
         return loss.detach()
 
-    def _task_loss(self, logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def _task_loss(self, logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         loss = soft_targets(logits, targets, self._config.temperature)
-        if self._config.hard_weight:
+        if self._config.hard_weight and labels is not None:
             loss = loss + self._config.hard_weight * F.cross_entropy(logits, labels)
         return loss
 
@@ -165,11 +167,12 @@ class Distillation:
             loss = loss + self._config.relation_weight * torch.stack(distances).mean()
         return loss
 
-    def _original_loss(self, rows: np.ndarray, labels: torch.Tensor, of_copies: torch.Tensor) -> torch.Tensor:
+    def _original_loss(self, rows: np.ndarray, of_copies: torch.Tensor) -> torch.Tensor:
         """The loss on the sentences as they are, and how differently the student reads their copies."""
         batch = self._corpus.sentences.batch(rows, self._where)
         logits = self._model(**batch).logits.float()
         self._tokens += batch["input_ids"].numel()
+        labels = self._tensor(self._corpus.labels[rows])
         own = self._task_loss(logits, self._tensor(self._corpus.targets(rows)), labels)
         return own + self._config.consistency_weight * consistency(logits, of_copies)
 
@@ -179,7 +182,7 @@ class Distillation:
         nudge: torch.Tensor,
         embedded: torch.Tensor,
         targets: torch.Tensor,
-        labels: torch.Tensor,
+        labels: torch.Tensor | None,
     ) -> None:
         """Add the gradient of the same batch with its embedding moved a step up the loss."""
         assert nudge.grad is not None

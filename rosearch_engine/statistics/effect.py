@@ -9,6 +9,7 @@ from typing import TypeVar
 from scipy.stats import false_discovery_control
 
 LEVEL = 0.05
+CORRECTION = "Benjamini-Hochberg, over all questions"
 Key = TypeVar("Key", bound=Hashable)
 
 

@@ -1,20 +1,20 @@
-"""Rank correlation inside runs, with or without controls.
+"""Rank correlation inside runs, alone or at equal controls.
 
 Ranks are taken inside each run, so what sets whole runs apart (data, teacher, attack) is never read as an effect;
-draws and shuffles stay inside runs for the same reason. With one run this is plain Spearman.
+draws and shuffles stay inside runs for the same reason. Of one run it is Spearman's correlation (Spearman 1904).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rosearch_engine.statistics.effect import Effect
 
-# A column whose controls explain more than this share of its ranks' variance cannot be told from them.
-_EXPLAINED = 0.99
+# Of less than this share of its variance, left by the controls, nothing is said of a column.
+_LEFT = 0.01
 _CHUNK = 2_000_000  # numbers worked on at a time
 
 
@@ -24,148 +24,151 @@ class Effort:
 
     Attributes:
         draws: bootstrap samples for an interval.
-        shuffles: permutations for a p value. The least p is 1 / (shuffles + 1).
-        most: most students drawn over all samples; where students are many, fewer samples do.
+        most: most students drawn, over all samples: where students are many, fewer samples do, at least 500.
+        shuffles: permutations for a p value, which is at least 1 / (shuffles + 1).
         seed: seed of both.
     """
 
     draws: int = 2000
+    most: int = 2_000_000
     shuffles: int = 9999
-    most: int = 4_000_000
     seed: int = 0
 
 
-def correlate(
-    columns: np.ndarray, outcome: np.ndarray, controls: np.ndarray, runs: np.ndarray, effort: Effort
-) -> list[Effect | None]:
-    """Spearman's correlation (Spearman 1904) of each column with the outcome, given the controls.
+class Ranks:
+    """The ranks of some columns, as they are and in bootstrap samples of the students."""
 
-    The partial correlation is Pearson's of what is left of the ranks after a linear fit on the controls' ranks.
-    Intervals: 95% percentile bootstrap over students, ranked anew in each draw (Efron 1979). p: permutation of what is
-    left of the outcome (Freedman & Lane 1983), two-sided; without controls the exact permutation test, ties or not.
-
-    Args:
-        columns: `(students, columns)`.
-        outcome: `(students,)`.
-        controls: `(students, controls)`, or with no columns.
-        runs: which run each student is of, `(students,)`.
-        effort: how much chance is simulated.
-
-    Returns:
-        One effect a column; None where the column, or the outcome, has no variance left.
-    """
-    rng = np.random.default_rng(effort.seed)
-    held = controls.shape[1]
-    table = _Table(np.column_stack([controls, outcome, columns]), runs)
-    ranks = table.ranks(np.arange(len(runs))[None])[0]
-    sizes, left = _partial(ranks.T @ ranks, held)
-    known = np.flatnonzero(np.isfinite(sizes) & (left > 1 - _EXPLAINED))
-    if not len(known):
-        return [None] * columns.shape[1]
-    drawn = np.concatenate([_partial(_products(ranks), held)[0] for ranks in table.draws(effort, rng)])
-    low, high = np.nanpercentile(drawn[:, known], [2.5, 97.5], axis=0)
-    chance = _chance(ranks, held, runs, effort, rng)
-    effects: list[Effect | None] = [None] * columns.shape[1]
-    for place, column in enumerate(known):
-        interval = float(low[place]), float(high[place])
-        effects[column] = Effect(float(sizes[column]), interval, float(chance[column]))
-    return effects
-
-
-class _Table:
-    """Columns as levels, so that ranking a draw is counting how often each level was drawn, not sorting."""
-
-    def __init__(self, values: np.ndarray, runs: np.ndarray) -> None:
-        _, run = np.unique(runs, return_inverse=True)
-        self._run, self._sizes = run, np.bincount(run)
-        self._levels = [_dense(run, column) for column in values.T]
-
-    def ranks(self, drawn: np.ndarray) -> np.ndarray:
-        """Mid-ranks inside runs, centred and scaled by the run's size, `(draws, students, columns)`.
+    def __init__(self, columns: Mapping[str, np.ndarray], runs: np.ndarray, effort: Effort) -> None:
+        """Draw the samples.
 
         Args:
-            drawn: students by number, `(draws, students)`; each place holds a student of the same run as before.
+            columns: values `(students,)` by name.
+            runs: which run each student is of, `(students,)`, numbered from 0.
+            effort: how much chance is simulated.
         """
-        # Levels of a later run are above those of an earlier one, whose size is so added to every rank.
-        before = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
-        middle = (before + (self._sizes + 1) / 2)[self._run]
-        scale = (self._sizes + 1)[self._run]
-        return np.stack([(_mid_ranks(levels[drawn]) - middle) / scale for levels in self._levels], axis=2)
+        self._places = {name: place for place, name in enumerate(columns)}
+        self._effort = effort
+        self._members = [np.flatnonzero(runs == run) for run in np.unique(runs)]
+        table = _Levels(list(columns.values()), runs)
+        self._ranks = table.ranks(np.arange(len(runs))[None])[0]
+        self._scatter = _scatter(self._ranks)
+        self._drawn = np.concatenate([_scatter(table.ranks(some)) for some in self._draws()])
 
-    def draws(self, effort: Effort, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Ranks of bootstrap samples, some at a time."""
-        n = len(self._run)
-        total = min(effort.draws, max(500, effort.most // n))
-        for some in _chunks(total, n * len(self._levels)):
-            drawn = np.empty((some, n), dtype=np.intp)
-            for members in _members(self._run):
+    def correlate(self, columns: Sequence[str], outcome: str, controls: Sequence[str] = ()) -> dict[str, Effect]:
+        """Each column's correlation with the outcome; a column that has no variance of its own is not answered for.
+
+        At equal controls it is Pearson's correlation of what a linear fit on the controls' ranks leaves of the ranks.
+        Intervals are 95% percentile intervals over students drawn with replacement and ranked anew (Efron 1979); they
+        were tried beside a bootstrap of Fisher's z, and cover as well. p is by permutation of what is left of the
+        outcome, two-sided (Freedman & Lane 1983): without controls the exact test, however many ranks are tied.
+        """
+        own, target = [self._places[name] for name in columns], self._places[outcome]
+        held = [self._places[name] for name in controls]
+        sizes, left = _partial(self._scatter, own, target, held)
+        known = [int(place) for place in np.flatnonzero(left >= _LEFT)]
+        if not known:
+            return {}
+        drawn, _ = _partial(self._drawn, [own[place] for place in known], target, held)
+        bounds = np.nanpercentile(drawn, [2.5, 97.5], axis=0).T
+        chances = self._chances([own[place] for place in known], target, held)
+        return {
+            columns[place]: Effect(float(sizes[place]), (float(low), float(high)), float(p))
+            for place, (low, high), p in zip(known, bounds, chances, strict=True)
+        }
+
+    def _draws(self) -> Iterator[np.ndarray]:
+        """Bootstrap samples `(draws, students)`: each place holds a student of the run it belongs to."""
+        rng, (columns, students) = np.random.default_rng(self._effort.seed), self._ranks.shape
+        total = min(self._effort.draws, max(500, self._effort.most // students))
+        for some in _chunks(total, columns * students):
+            drawn = np.empty((some, students), dtype=np.intp)
+            for members in self._members:
                 drawn[:, members] = members[rng.integers(len(members), size=(some, len(members)))]
-            yield self.ranks(drawn)
+            yield drawn
+
+    def _chances(self, columns: Sequence[int], outcome: int, held: Sequence[int]) -> np.ndarray:
+        """How often shuffled residuals of the outcome go along with each column as closely, `(columns,)`."""
+        basis = _basis(self._ranks[held])
+        rest = self._ranks - self._ranks @ basis.T @ basis
+        own, target = rest[columns] / np.linalg.norm(rest[columns], axis=1, keepdims=True), rest[outcome]
+        found = np.abs(own @ target) / np.linalg.norm(target)
+        rng = np.random.default_rng([self._effort.seed, 1])
+        reached = np.zeros(len(columns))
+        for some in _chunks(self._effort.shuffles, len(target)):
+            shuffled = np.empty((some, len(target)))
+            for members in self._members:
+                shuffled[:, members] = rng.permuted(np.tile(target[members], (some, 1)), axis=1)
+            # By chance the shuffled lean on the controls: their length counts without that part.
+            lengths = np.sqrt(target @ target - ((shuffled @ basis.T) ** 2).sum(axis=1))
+            reached += (np.abs(shuffled @ own.T) >= found * lengths[:, None] * (1 - 1e-9)).sum(axis=0)
+        return (1 + reached) / (1 + self._effort.shuffles)
 
 
-def _dense(run: np.ndarray, column: np.ndarray) -> np.ndarray:
+class _Levels:
+    """Columns as levels, so that to rank a sample is to count how often each level was drawn, not to sort."""
+
+    def __init__(self, columns: Sequence[np.ndarray], runs: np.ndarray) -> None:
+        self._levels = [_dense(runs, column) for column in columns]
+        sizes = np.bincount(runs)
+        # A later run's levels lie above an earlier one's, so the earlier one's size is part of every rank.
+        before = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        self._middle = (before + (sizes + 1) / 2)[runs]
+        self._scale = (sizes + 1.0)[runs]
+
+    def ranks(self, drawn: np.ndarray) -> np.ndarray:
+        """Ranks inside runs, ties at their mean, centred, as shares of the run: `(draws, columns, students)`.
+
+        Args:
+            drawn: students by number, `(draws, students)`; each place holds a student of the run it belongs to.
+        """
+        ranks = np.empty((len(drawn), len(self._levels), drawn.shape[1]))
+        for column, levels in enumerate(self._levels):
+            ranks[:, column] = (_mid_ranks(levels[drawn]) - self._middle) / self._scale
+        return ranks
+
+
+def _dense(runs: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Levels from 0, ordered by run, then by value, `(students,)`."""
     _, level = np.unique(column, return_inverse=True)
-    return np.unique(run * (level.max() + 1) + level, return_inverse=True)[1]
+    return np.unique(runs * (level.max() + 1) + level, return_inverse=True)[1]
 
 
 def _mid_ranks(levels: np.ndarray) -> np.ndarray:
     """Ranks from 1 of `(draws, students)`, ties at their mean."""
-    draws, most = len(levels), levels.max() + 1
+    draws, most = len(levels), int(levels.max()) + 1
     counts = np.bincount((levels + most * np.arange(draws)[:, None]).ravel(), minlength=draws * most)
     counts = counts.reshape(draws, most)
     return np.take_along_axis(np.cumsum(counts, axis=1) - (counts - 1) / 2, levels, axis=1)
 
 
-def _products(ranks: np.ndarray) -> np.ndarray:
-    """Scatter matrices `(draws, columns, columns)` of `(draws, students, columns)`."""
-    return ranks.transpose(0, 2, 1) @ ranks
+def _scatter(ranks: np.ndarray) -> np.ndarray:
+    """Products of every two columns `(…, columns, columns)` of `(…, columns, students)`."""
+    return ranks @ np.swapaxes(ranks, -2, -1)
 
 
-def _partial(scatter: np.ndarray, held: int) -> tuple[np.ndarray, np.ndarray]:
-    """Correlations `(…, columns)` with the outcome given the controls, and the share of variance that they leave.
+def _basis(rows: np.ndarray) -> np.ndarray:
+    """Orthonormal rows that span the same."""
+    _, strengths, directions = np.linalg.svd(rows, full_matrices=False)
+    return directions[strengths > 1e-9]
 
-    Args:
-        scatter: `(…, v, v)` of the controls, the outcome and the columns, in this order.
-        held: how many controls there are.
-    """
-    own = np.diagonal(scatter, axis1=-2, axis2=-1)[..., held:]
-    rest = scatter[..., held:, held:]
+
+def _partial(
+    scatter: np.ndarray, columns: Sequence[int], outcome: int, held: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations `(…, columns)`, and the least share of variance that the controls leave of column and outcome."""
+    chosen = [outcome, *columns]
+    rest = scatter[..., chosen, :][..., chosen]
+    whole = np.diagonal(rest, axis1=-2, axis2=-1)
     if held:
-        across = scatter[..., :held, held:]
-        fit = np.linalg.pinv(scatter[..., :held, :held], hermitian=True) @ across
-        rest = rest - np.swapaxes(across, -2, -1) @ fit
+        across = scatter[..., held, :][..., chosen]
+        inner = np.linalg.pinv(scatter[..., held, :][..., held], hermitian=True)
+        rest = rest - np.swapaxes(across, -2, -1) @ inner @ across
     left = np.diagonal(rest, axis1=-2, axis2=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(own > 0, left / own, 0.0)
-        sound = (share[..., 1:] > 1e-9) & (share[..., :1] > 1e-9)
-        sizes = np.where(sound, rest[..., 0, 1:] / np.sqrt(left[..., :1] * left[..., 1:]), np.nan)
-    return np.clip(sizes, -1, 1), np.minimum(share[..., 1:], share[..., :1])
-
-
-def _chance(ranks: np.ndarray, held: int, runs: np.ndarray, effort: Effort, rng: np.random.Generator) -> np.ndarray:
-    """How often shuffled residuals of the outcome correlate with each column as strongly, `(columns,)`."""
-    directions, strengths, _ = np.linalg.svd(ranks[:, :held], full_matrices=False)
-    basis = directions[:, strengths > 1e-9]
-    rest = ranks[:, held:] - basis @ (basis.T @ ranks[:, held:])
-    outcome, columns = rest[:, 0], rest[:, 1:]
-    columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-12)
-    found = np.abs(outcome @ columns) / np.linalg.norm(outcome)
-    reached = np.zeros(columns.shape[1])
-    members = list(_members(runs))
-    for some in _chunks(effort.shuffles, len(outcome)):
-        shuffled = np.empty((some, len(outcome)))
-        for ones in members:
-            shuffled[:, ones] = rng.permuted(np.tile(outcome[ones], (some, 1)), axis=1)
-        # Shuffled residuals lean on the controls by chance: that part is taken out again.
-        lengths = np.sqrt((outcome**2).sum() - ((shuffled @ basis) ** 2).sum(axis=1))
-        reached += (np.abs(shuffled @ columns) >= found * lengths[:, None] * (1 - 1e-9)).sum(axis=0)
-    return (1 + reached) / (1 + effort.shuffles)
-
-
-def _members(runs: np.ndarray) -> Iterator[np.ndarray]:
-    for run in np.unique(runs):
-        yield np.flatnonzero(runs == run)
+        shares = np.where(whole > 0, left / whole, 0.0)
+        least = np.minimum(shares[..., 1:], shares[..., :1])
+        sizes = rest[..., 0, 1:] / np.sqrt(left[..., 1:] * left[..., :1])
+    return np.where(least > 1e-9, np.clip(sizes, -1, 1), np.nan), least
 
 
 def _chunks(total: int, width: int) -> Iterator[int]:

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from rosearch_engine.config import OperationName
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
-from rosearch_engine.statistics.effect import LEVEL, Effect, corrected
+from rosearch_engine.statistics.effect import CORRECTION, LEVEL, Effect, corrected
 from rosearch_engine.statistics.groups import Box, cliffs_delta
-from rosearch_engine.statistics.ranks import Effort, correlate
+from rosearch_engine.statistics.ranks import Effort, Ranks
 from rosearch_engine.statistics.tree import FOLDS, Tree, fit_tree
-from rosearch_engine.statistics.words import FEWEST, RARE, Association, Operation, conclude, notes
+from rosearch_engine.statistics.words import (
+    FEWEST,
+    RARE,
+    Association,
+    Finding,
+    Operation,
+    conclude,
+    is_better,
+    leaf_says,
+    model_says,
+    notes,
+)
 
-CORRECTION = "Benjamini-Hochberg, over all questions"
+# Ranks are compared, so the weights serve as well as their logarithm.
 CONTROLS = ("accuracy", "weights")
-"""What is held fixed in a partial correlation. Ranks are used, so the logarithm of the weights is the weights."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +42,17 @@ class Statistics:
         runs: how many runs they are of.
         descended: how many of them have parents.
         questions: how many effects were tested; every `q` allows for them all.
-        correction: how.
+        correction: how it does.
         level: highest `q` of a finding.
-        left_out: features and outcomes that hardly vary: fewer than `RARE` students differ from the rest of their run.
+        left_out: features and outcomes that hardly vary (fewer than `RARE` students differ from the commonest value of
+            their run) or were not measured of all.
         associations: each feature against each outcome; none of fewer than `FEWEST` students.
-        operations: boxes of robustness.
-        model: a small tree for robustness.
-        findings: a sentence for every effect that is told from chance, the surest first.
-        conclusion: what all this comes to, in a sentence.
+        operations: boxes of robustness, and Cliff's delta where there are enough students.
+        model: a small tree for robustness; None of fewer than `FEWEST` students.
+        model_says: whether it tells more than the mean, in a sentence; empty without a model.
+        model_rules: what it says of whom, a sentence each; empty if it tells no more than the mean.
+        findings: every effect that is told from chance, in a sentence, the surest first.
+        conclusion: what it all comes to, in a sentence.
         notes: what to bear in mind, a sentence each.
     """
 
@@ -53,24 +66,34 @@ class Statistics:
     associations: tuple[Association, ...]
     operations: tuple[Operation, ...]
     model: Tree | None
-    findings: tuple[str, ...]
+    model_says: str
+    model_rules: tuple[str, ...]
+    findings: tuple[Finding, ...]
     conclusion: str
     notes: tuple[str, ...]
+
+
+class Question(NamedTuple):
+    """What an effect is of: `kind` is 'spearman', 'partial', 'delta' or 'tree'."""
+
+    kind: str
+    what: str
+    outcome: str
 
 
 def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = None) -> dict[str, Any]:
     """A `Statistics` as plain values.
 
-    Students whose status is not "done", which were measured on lower rungs only or not at all, and those of runs with
-    fewer than `FOLDS` others are left out. Where students are of several runs, all comparisons stay inside runs.
+    Left out are students that were not measured in full (whose status is not "done") and those of runs with fewer than
+    `FOLDS` that were. Of several runs, students are compared with those of their own run only.
 
     Students of one evolving search are no independent sample: children resemble their parents, and parents were chosen
-    for the very outcomes that are looked at. Intervals are then too narrow and a feature may ride along with its
+    for the very outcomes that are looked at. Intervals are then too narrow, and a feature may ride along with its
     family; `notes` says so.
 
     Args:
-        students: as `Store.students` gives them, of one run or several. `features`, where a row has them, are taken as
-            they are; `inherit` says whether the run's students start from the teacher's weights (default: they do).
+        students: as `Store.students` gives them, of one run or several. A row may bring its `features`, else they are
+            worked out, and `inherit`: whether students of its run start from the teacher's weights (default: they do).
         effort: how much chance is simulated.
     """
     return asdict(_study(students, effort or Effort()))
@@ -78,62 +101,71 @@ def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = No
 
 def _study(students: Sequence[Mapping[str, Any]], effort: Effort) -> Statistics:
     sample = _Sample.of(students)
-    constant = [name for name, values in (sample.features | sample.outcomes).items() if not sample.varies(values)]
-    named = [name for name in sample.features if name not in constant]
-    outcomes = [name for name in sample.outcomes if name not in constant]
+    named = [name for name, values in sample.features.items() if sample.varies(values)]
+    outcomes = [name for name, values in sample.outcomes.items() if sample.varies(values)]
+    effects: dict[Question, Effect] = {}
     model: Tree | None = None
-    effects: dict[tuple[str, ...], Effect] = {}
     if sample.n >= FEWEST:
-        for outcome in outcomes:
-            effects |= _correlations(sample, named, outcome, effort)
-        effects |= _deltas(sample, effort)
+        ranks = Ranks(sample.columns, sample.runs, effort)
+        effects = _correlations(ranks, named, outcomes) | _deltas(ranks, sample)
         if named and "robustness" in outcomes:
-            robustness = sample.outcomes["robustness"]
-            model = fit_tree(named, sample.table(named), robustness, sample.runs, effort.seed)
-            effects["model",] = model.explained
+            table = np.column_stack([sample.features[name] for name in named])
+            model = fit_tree(named, table, sample.outcomes["robustness"], sample.runs, effort.seed)
+            effects[Question("tree", "", "robustness")] = model.explained
     effects = corrected(effects)
+    if model:
+        model = replace(model, explained=effects[Question("tree", "", "robustness")])
     associations = tuple(
         Association(
-            feature,
-            outcome,
-            int(sample.known(outcome).sum()),
-            effects["spearman", feature, outcome],
-            effects.get(("partial", feature, outcome)),
-            _controls(outcome),
+            feature, outcome, sample.n, effect, effects.get(Question("partial", feature, outcome)), controls(outcome)
         )
-        for outcome in outcomes
-        for feature in named
-        if ("spearman", feature, outcome) in effects
+        for (kind, feature, outcome), effect in effects.items()
+        if kind == "spearman"
     )
     operations = tuple(
-        Operation(name, *sample.boxes(name), effects.get(("delta", name))) for name in get_args(OperationName)
+        Operation(name, *sample.boxes(name), effects.get(Question("delta", name, "robustness")))
+        for name in get_args(OperationName)
     )
-    if model:
-        model = replace(model, explained=effects["model",])
     findings, conclusion = conclude(associations, operations, model, len(effects))
     return Statistics(
-        sample.n,
-        len(np.unique(sample.runs)),
-        sample.descended,
-        len(effects),
-        CORRECTION,
-        LEVEL,
-        tuple(constant) if sample.n else (),
-        associations,
-        operations,
-        model,
-        findings,
-        conclusion,
-        notes(sample.n, sample.descended, len(students)),
+        n=sample.n,
+        runs=len(np.unique(sample.runs)),
+        descended=sample.descended,
+        questions=len(effects),
+        correction=CORRECTION,
+        level=LEVEL,
+        left_out=tuple(name for name in sample.features | sample.outcomes if name not in (*named, *outcomes)),
+        associations=associations,
+        operations=operations,
+        model=model,
+        model_says=model_says(model) if model else "",
+        model_rules=tuple(leaf_says(leaf) for leaf in model.leaves) if model and is_better(model) else (),
+        findings=findings,
+        conclusion=conclusion,
+        notes=notes(sample.n, sample.descended, len(students)),
     )
+
+
+def controls(outcome: str) -> tuple[str, ...]:
+    """What a partial correlation with the outcome holds fixed."""
+    return tuple(control for control in CONTROLS if control != outcome)
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """The students as columns of numbers, each `(students,)`; an outcome that was not measured is not a number."""
+    """The students as columns of numbers, each `(students,)`.
+
+    Attributes:
+        features: those of the architecture, and what it costs.
+        outcomes: what was measured; not a number where it was not.
+        holders: 1 for the students that have an operation, by its name.
+        runs: which run each student is of, numbered from 0.
+        descended: how many have parents.
+    """
 
     features: dict[str, np.ndarray]
     outcomes: dict[str, np.ndarray]
+    holders: dict[str, np.ndarray]
     runs: np.ndarray
     descended: int
 
@@ -143,14 +175,12 @@ class _Sample:
         sizes = Counter(student.get("run_id", 0) for student in done)
         done = [student for student in done if sizes[student.get("run_id", 0)] >= FOLDS]
         rows = [_features(student) for student in done]
-        names = list(rows[0]) if rows else []
+        outcomes = [(student["robustness"], student["accuracy"], _gap(student)) for student in done]
+        columns = {name: np.array([row[name] for row in rows], dtype=float) for name in (rows[0] if rows else {})}
         return cls(
-            {name: np.array([row[name] for row in rows], dtype=float) for name in names},
-            {
-                "robustness": np.array([student["robustness"] for student in done], dtype=float),
-                "accuracy": np.array([student["accuracy"] for student in done], dtype=float),
-                "gap": np.array([_gap(student) for student in done], dtype=float),
-            },
+            columns,
+            dict(zip(("robustness", "accuracy", "gap"), np.array(outcomes, dtype=float).reshape(-1, 3).T, strict=True)),
+            {name: (columns[f"n_{name}"] > 0).astype(float) for name in get_args(OperationName) if columns},
             np.unique([student.get("run_id", 0) for student in done], return_inverse=True)[1],
             sum(bool(student.get("parents")) for student in done),
         )
@@ -159,36 +189,26 @@ class _Sample:
     def n(self) -> int:
         return len(self.runs)
 
-    def known(self, outcome: str) -> np.ndarray:
-        """Of whom the outcome was measured, `(students,)`."""
-        return np.isfinite(self.outcomes[outcome])
-
-    def table(self, names: Sequence[str]) -> np.ndarray:
-        """The features side by side, `(students, names)`."""
-        return np.column_stack([self.features[name] for name in names])
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        return self.features | self.outcomes | self.holders
 
     def varies(self, values: np.ndarray) -> bool:
-        """Whether at least `RARE` students differ from the commonest value of their run."""
-        differing = 0
-        for run in np.unique(self.runs):
-            mine = values[(self.runs == run) & np.isfinite(values)]
-            differing += len(mine) - np.unique(mine, return_counts=True)[1].max(initial=0)
-        return differing >= RARE
-
-    def has(self, operation: str) -> np.ndarray:
-        return self.features.get(f"n_{operation}", np.zeros(self.n)) > 0
+        """Whether enough students differ from the commonest value of their run, and all have one."""
+        of_runs = [values[self.runs == run] for run in np.unique(self.runs)]
+        differing = sum(len(mine) - np.unique(mine, return_counts=True)[1].max() for mine in of_runs)
+        return bool(differing >= RARE and np.isfinite(values).all())
 
     def boxes(self, operation: str) -> tuple[Box | None, Box | None]:
         """Robustness of those with the operation and of those without."""
-        robustness, has = self.outcomes["robustness"], self.has(operation)
+        robustness, has = self.outcomes["robustness"], self.holders.get(operation, np.zeros(self.n)) > 0
         return Box.of(robustness[has]), Box.of(robustness[~has])
 
 
 def _features(student: Mapping[str, Any]) -> dict[str, float]:
     own = student.get("features") or features(Genome.from_dict(student["genome"]))
-    if "inherited" in own and not student.get("inherit", True):
-        own = own | {"inherited": 0.0}
-    return own | {"weights": student["weights"], "flops": student["flops"]}
+    cost = {"weights": float(student["weights"]), "flops": float(student["flops"])}
+    return own | cost | ({} if student.get("inherit", True) else {"inherited": 0.0})
 
 
 def _gap(student: Mapping[str, Any]) -> float:
@@ -197,37 +217,24 @@ def _gap(student: Mapping[str, Any]) -> float:
     return float("nan") if raw is None or calibrated is None else (raw - calibrated) / student["attacked"]
 
 
-def _controls(outcome: str) -> tuple[str, ...]:
-    return tuple(control for control in CONTROLS if control != outcome)
+def _correlations(ranks: Ranks, named: Sequence[str], outcomes: Sequence[str]) -> dict[Question, Effect]:
+    """Each feature against each outcome, alone and at equal controls."""
+    effects: dict[Question, Effect] = {}
+    for outcome in outcomes:
+        for kind, held in (("spearman", ()), ("partial", controls(outcome))):
+            found = ranks.correlate(named, outcome, held)
+            effects |= {Question(kind, feature, outcome): effect for feature, effect in found.items()}
+    return effects
 
 
-def _correlations(sample: _Sample, named: Sequence[str], outcome: str, effort: Effort) -> dict[tuple[str, ...], Effect]:
-    """Each feature against an outcome, alone and at equal controls."""
-    known = sample.known(outcome)
-    if known.sum() < FEWEST:
-        return {}
-    columns, values, runs = sample.table(named)[known], sample.outcomes[outcome][known], sample.runs[known]
-    held = np.column_stack([(sample.outcomes | sample.features)[name][known] for name in _controls(outcome)])
-    found = {
-        "spearman": correlate(columns, values, held[:, :0], runs, effort),
-        "partial": correlate(columns, values, held, runs, effort),
-    }
-    return {
-        (kind, feature, outcome): effect
-        for kind, effects in found.items()
-        for feature, effect in zip(named, effects, strict=True)
-        if effect is not None
-    }
-
-
-def _deltas(sample: _Sample, effort: Effort) -> dict[tuple[str, ...], Effect]:
-    """Cliff's delta of robustness of those with an operation, p by permutation of the ranks inside runs."""
-    values, runs = sample.outcomes["robustness"], sample.runs
-    effects: dict[tuple[str, ...], Effect] = {}
-    for operation in get_args(OperationName):
-        has = sample.has(operation)
-        estimate = cliffs_delta(values, has, runs) if sample.varies(has.astype(float)) else None
-        chance = correlate(has[:, None], values, np.empty((sample.n, 0)), runs, effort)[0]
-        if estimate and chance:
-            effects["delta", operation] = replace(chance, size=estimate[0], interval=estimate[1])
+def _deltas(ranks: Ranks, sample: _Sample) -> dict[Question, Effect]:
+    """Cliff's delta of the robustness of each operation's holders; p by permutation of the ranks."""
+    robustness = sample.outcomes["robustness"]
+    named = [name for name, holds in sample.holders.items() if sample.varies(holds)]
+    chances = ranks.correlate(named, "robustness") if sample.varies(robustness) else {}
+    effects: dict[Question, Effect] = {}
+    for name, chance in chances.items():
+        estimate = cliffs_delta(robustness, sample.holders[name] > 0, sample.runs)
+        if estimate:
+            effects[Question("delta", name, "robustness")] = replace(chance, size=estimate[0], interval=estimate[1])
     return effects

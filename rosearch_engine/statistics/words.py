@@ -79,6 +79,22 @@ class Operation:
     delta: Effect | None
 
 
+@dataclass(frozen=True)
+class Finding:
+    """A sentence about an effect that is told from chance.
+
+    Attributes:
+        kind: 'spearman', 'partial', 'delta' or 'tree'.
+        what: the feature or operation; empty for the tree.
+        outcome: what it has to do with.
+    """
+
+    says: str
+    kind: str
+    what: str
+    outcome: str
+
+
 def words_of(feature: str) -> Words:
     """A feature's name and comparative."""
     return (WORDS | _OF_STUDENTS).get(feature, Words(feature, f"more {feature}"))
@@ -86,16 +102,15 @@ def words_of(feature: str) -> Words:
 
 def conclude(
     associations: Sequence[Association], operations: Sequence[Operation], model: Tree | None, questions: int
-) -> tuple[tuple[str, ...], str]:
-    """A sentence for every finding, the surest first, and what they come to."""
+) -> tuple[tuple[Finding, ...], str]:
+    """Every finding, the surest first, and what they come to."""
     found = [*_of_associations(associations), *_of_operations(operations)]
-    if model and model.explained.found and model.explained.size > 0:
-        found.append((model.explained, model_says(model)))
-    findings = tuple(text for _, text in sorted(found, key=lambda pair: (pair[0].q, -abs(pair[0].size))))
+    if model and is_better(model):
+        found.append((model.explained, Finding(model_says(model), "tree", "", "robustness")))
+    findings = tuple(one for _, one in sorted(found, key=lambda pair: (pair[0].q, -abs(pair[0].size))))
     if not findings:
         return (), NOTHING
-    one = len(findings) == 1
-    return findings, f"{len(findings)} finding{'' if one else 's'} from {questions} questions."
+    return findings, f"{len(findings)} finding{'s' if len(findings) > 1 else ''} from {questions} questions."
 
 
 def notes(n: int, descended: int, students: int) -> tuple[str, ...]:
@@ -104,10 +119,14 @@ def notes(n: int, descended: int, students: int) -> tuple[str, ...]:
     return tuple(note for note, fits in ((few, n < FEWEST), (LINEAGE, descended > 0)) if fits)
 
 
+def is_better(model: Tree) -> bool:
+    """Whether the tree is told from the mean, for the better."""
+    return model.explained.found and model.explained.size > 0
+
+
 def model_says(model: Tree) -> str:
     """Whether the tree tells more than the mean, in a sentence."""
-    better = model.explained.found and model.explained.size > 0
-    verdict = "better than" if better else "no better than"
+    verdict = "better than" if is_better(model) else "no better than"
     return (
         f"A tree of depth {DEPTH} foretells the share held {verdict} the mean: cross-validated error "
         f"{100 * model.error:.1f} points, the mean's {100 * model.mean_error:.1f}."
@@ -120,27 +139,28 @@ def leaf_says(leaf: Leaf) -> str:
     return f"{where}: {100 * leaf.mean:+.1f} points (n = {leaf.n})"
 
 
-def _of_associations(associations: Sequence[Association]) -> Iterator[tuple[Effect, str]]:
+def _of_associations(associations: Sequence[Association]) -> Iterator[tuple[Effect, Finding]]:
     for row in associations:
-        who = f"tudents with {words_of(row.feature).more}"
-        fixed = " and ".join(row.controls)
+        who, fixed = f"tudents with {words_of(row.feature).more}", " and ".join(row.controls)
         if row.spearman.found:
-            text = f"S{who} {_did(row.outcome, row.spearman)}: Spearman {_figure(row.spearman)}, n = {row.n}"
+            says = f"S{who} {_did(row.outcome, row.spearman)}: Spearman {_figure(row.spearman)}, n = {row.n}"
             if row.partial:
                 doubt = "" if row.partial.found else ", which may be chance"
-                text += f"; at equal {fixed} {_figure(row.partial)}{doubt}"
-            yield row.spearman, f"{text}."
+                says += f"; at equal {fixed} {_figure(row.partial)}{doubt}"
+            yield row.spearman, Finding(f"{says}.", "spearman", row.feature, row.outcome)
         elif row.partial and row.partial.found:
-            text = f"partial Spearman {_figure(row.partial)}, n = {row.n}; not so without holding them fixed"
-            yield row.partial, f"At equal {fixed}, s{who} {_did(row.outcome, row.partial)}: {text}."
+            says = f"At equal {fixed}, s{who} {_did(row.outcome, row.partial)}: partial Spearman {_figure(row.partial)}"
+            says += f", n = {row.n}; {_figure(row.spearman)} where they are not held equal, which may be chance"
+            yield row.partial, Finding(f"{says}.", "partial", row.feature, row.outcome)
 
 
-def _of_operations(operations: Sequence[Operation]) -> Iterator[tuple[Effect, str]]:
+def _of_operations(operations: Sequence[Operation]) -> Iterator[tuple[Effect, Finding]]:
     for row in operations:
         if row.delta and row.delta.found and row.present and row.absent:
-            what = f"Students with {words_of(f'n_{row.operation}').name} {_did('robustness', row.delta)}"
+            who = f"Students with {words_of(f'n_{row.operation}').name} {_did('robustness', row.delta)}"
             sizes = f"n = {row.present.n} and {row.absent.n}"
-            yield row.delta, f"{what} than those without: Cliff's delta {_figure(row.delta)}, {sizes}."
+            says = f"{who} than those without: Cliff's delta {_figure(row.delta)}, {sizes}."
+            yield row.delta, Finding(says, "delta", row.operation, "robustness")
 
 
 def _did(outcome: str, effect: Effect) -> str:

@@ -14,6 +14,7 @@ from app import attack_view, state
 from rosearch_engine import process
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.store import Store
+from rosearch_engine.store.models import HELD_OUT
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
 PAGES = ("overview", "search", "front", "architecture", "attack")
@@ -164,6 +165,21 @@ def test_a_click_on_a_point_shows_its_card(run_id: int) -> None:
     values = {metric.label: metric.value for metric in app.metric}
     assert values["Clean"] == f"{student['accuracy']:.1%}"
     assert values["After attack"] == f"{student['robustness']:.1%}"
+
+
+def test_what_held_out_sentences_said_stands_on_the_card(run_id: int) -> None:
+    best, store = knee(run_id), Store.write()
+    student = store.student(run_id, best)
+    for seed, held in ((0, 30), (1, 36)):
+        row = measurement(0.8, held, 150, 200.0) | {"purpose": HELD_OUT, "seed": seed}
+        store.measure(run_id, student["id"], row, [])
+    store.log(run_id, "rescored", "twice")
+    store.close()
+    app = open_page("front")
+    assert not app.exception
+    values = [line.value for line in app.main.markdown]
+    assert values[values.index("Held out, PWWS") + 1] == "**22.0%**"
+    assert "n = 150, 2 trainings" in text_of(app)
 
 
 def test_a_click_in_the_chart_does_not_draw_it_anew(run_id: int) -> None:

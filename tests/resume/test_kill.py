@@ -92,6 +92,7 @@ def test_a_disturbed_search_ends_as_a_calm_one(
     wait_for(2, alive=lambda: started.poll() is None)
     assert process.state(Store.read().run(NAME)) == "running"
     started.kill()
+    os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet buried
     assert process.state(Store.read().run(NAME)) == "lost"
     started.wait()
     survived = students()

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from rosearch_engine.batching import join
-from rosearch_engine.config import DistilConfig
+from rosearch_engine.config import DistilConfig, validate
 from rosearch_engine.data import Split
 from rosearch_engine.distil.augment import WORD, misspellings, neighbours, swapped
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.loop import Distillation
+from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress
 from rosearch_engine.student.build import build
 
@@ -70,7 +71,30 @@ def test_words_are_found_as_a_reader_finds_them() -> None:
 
 
 def test_sources_of_characters_need_no_wordnet(home) -> None:
-    assert neighbours("characters") == [misspellings]
+    assert neighbours("characters", split()) == [misspellings]
+
+
+def test_any_words_come_as_often_as_they_occur() -> None:
+    (source,) = neighbours("words", split(("good good good film",)))
+    assert sorted(source("plot")) == ["film", "good", "good", "good"]
+    with pytest.raises(UserError, match="swap_labels"):
+        validate({"distil": {"swaps": "words"}})
+
+
+def test_of_copies_that_mean_something_else_only_the_teachers_word_counts(bench, workshop) -> None:
+    corpus = corpus_with_copies(bench)
+    told = replace(corpus, copies_logits=np.tile(corpus.teacher.logits, (3, 1)))
+    config = DistilConfig(epochs=0.2, tokens=640, learning_rate=3e-3)
+
+    def weights(settings: DistilConfig, material: Corpus):
+        model = build(bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
+        training = Distillation(model, material, settings, seed=0)
+        training.run(training.steps, Progress())
+        return model.classifier.weight
+
+    bare = config.model_copy(update={"hidden_weight": 0.0, "hard_weight": 0.0})
+    assert (weights(config, told) == weights(bare, told)).all()
+    assert not (weights(config, corpus) == weights(bare, corpus)).all()
 
 
 def corpus_with_copies(bench, rounds: int = 3) -> Corpus:

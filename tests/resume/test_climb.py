@@ -1,0 +1,85 @@
+"""A search with a fidelity ladder and input codes: who stops, what is kept, and that a pause changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rosearch_engine.config import build
+from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.search import search
+from rosearch_engine.shelf import load
+from rosearch_engine.store import Store
+from tests.resume.test_kill import comparable
+
+LADDER = ["search.rungs=3", "search.candidates=8", 'space.codes=["plain","both"]', 'distil.swaps="both"']
+
+
+class Tired(Progress):
+    """Asks for a stop at the second single-swap rung of a student."""
+
+    def __init__(self, student: str) -> None:
+        super().__init__()
+        self._student, self._rungs = student, 0
+
+    def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
+        if name == "single swaps" and self.facts()["student"] == self._student:
+            self._rungs += 1
+            if self._rungs == 2:
+                self.stop()
+        super().stage(name, total, unit, **facts)
+
+
+def climbed(name: str, workshop: Any, tired_at: tuple[str, ...]) -> list[dict[str, Any]]:
+    store = Store.write()
+    store.create_run(name, build("standard", settings=[*workshop.settings, *LADDER]))
+    for student in tired_at:
+        with pytest.raises(Stopped):
+            search(name, Tired(student))
+    search(name, Progress())
+    return store.students(store.run(name)["id"])
+
+
+def test_a_ladder_stops_some_and_a_pause_changes_nothing(workshop) -> None:
+    calm = climbed("climb-calm", workshop, ())
+    store = Store.read()
+    run = store.run("climb-calm")
+    seen = store.measurements(run["id"], "rung")
+    assert [student["status"] for student in calm if student["origin"] == "chain"] == ["done", "done"]
+    searched = [student for student in calm if student["origin"] != "chain"]
+    assert {student["status"] for student in searched} == {"done", "pruned"}
+    for student in searched:
+        mine = [row for row in seen if row["name"] == student["name"]]
+        assert [row["rung"] for row in mine] == list(range(len(mine)))
+        assert len(mine) == 2 or student["status"] == "pruned"
+        assert [row["attacked"] for row in mine] == [3, 6][: len(mine)]
+        assert all(row["robustness"] == row["one_swap_held"] / row["attacked"] for row in mine)
+        if student["status"] == "pruned":
+            assert student["weights_sha256"] is None
+            assert not student["front"]
+            assert student["accuracy"] == mine[-1]["accuracy"]
+    for code in ("plain", "both"):
+        coded = [student for student in calm if student["genome"]["code"] == code]
+        steps = {how: [s["training"]["steps"] for s in coded if s["status"] == how] for how in ("done", "pruned")}
+        assert all(some < 0.6 * min(steps["done"]) for some in steps["pruned"])
+
+    last = searched[-1]["name"]
+    climber = next(row["name"] for row in seen if row["rung"] == 1 and row["name"] != last)
+    disturbed = climbed("climb-disturbed", workshop, (climber,))
+    for mine, theirs in zip(disturbed, calm, strict=True):
+        assert comparable(mine) == comparable(theirs)
+
+
+def test_a_student_of_a_code_is_loaded_with_it(workshop) -> None:
+    store = Store.read()
+    if "climb-calm" not in {run["name"] for run in store.runs()}:
+        climbed("climb-calm", workshop, ())
+    students = store.students(store.run("climb-calm")["id"])
+    coded = next(s for s in students if s["genome"]["code"] == "both" and s["status"] == "done")
+    loaded = load(store, "climb-calm", coded["name"])
+    assert loaded.code.name == "both"
+    odd, spelt = "A wonderfull film", "A wonderful film"
+    known = "wonderful" in (loaded.code.canonical.lexicon if loaded.code.canonical else [])
+    same = (loaded.victim.logits([odd]) == loaded.victim.logits([spelt])).all()
+    assert same == known
