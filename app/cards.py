@@ -11,6 +11,7 @@ import streamlit as st
 from app import state, words
 from rosearch_engine import process
 from rosearch_engine.attack.catalogue import RECIPES
+from rosearch_engine.store.models import CHAIN
 
 Row = Mapping[str, Any]
 
@@ -102,7 +103,7 @@ def student_card(student: Row, teacher: Row | None) -> None:
             st.badge("front", color="blue", help=known["front"])
         if student["knee"]:
             st.badge("knee", color="orange", help=known["knee"])
-        if student["origin"] == "chain":
+        if student["origin"] == CHAIN:
             st.badge("plain chain", color="gray", help=known["chain"])
     with st.container(horizontal=True):
         _metric("Clean", student, teacher, "accuracy", known["clean accuracy"])
@@ -141,7 +142,7 @@ def _held_out(student: Row) -> None:
 
 def _fact(name: str, value: str, help_text: str) -> None:
     """A line with its value at the right; a long name breaks, the value does not."""
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, wrap=False, gap="small"):
         st.markdown(name, help=help_text, width="stretch")
         st.markdown(f"**{value}**", width="content")
 

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from app.words import interval, percent, times
 from rosearch_engine.front import hypervolume_curve, non_dominated
 from rosearch_engine.objectives import vector
+from rosearch_engine.store.models import CHAIN
 
 Student = Mapping[str, Any]
 
@@ -227,7 +228,7 @@ def _points(
 def _symbol(student: Student) -> str:
     if student["knee"]:
         return "star"
-    return "square" if student["origin"] == "chain" else "circle"
+    return "square" if student["origin"] == CHAIN else "circle"
 
 
 def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str, Any]:

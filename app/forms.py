@@ -77,10 +77,13 @@ def _widget(path: str, name: str, field: FieldInfo, value: Any, key: str) -> Any
         return st.toggle(title, value=value, help=words, key=key)
     if kind is int:
         low, high = _limits(field, whole=True)
-        return st.number_input(title, low, high, value, step=1, help=words, key=key, placeholder="all")
+        return st.number_input(title, low, high, value, step=1, help=words, key=key, placeholder="no limit")
     if kind is float:
         low, high = _limits(field, whole=False)
-        return st.number_input(title, low, high, value, step=_step(value), format="%g", help=words, key=key)
+        step = _step(value or 0.0)
+        return st.number_input(
+            title, low, high, value, step=step, format="%g", help=words, key=key, placeholder="no limit"
+        )
     text = st.text_input(title, value or "", help=words, key=key, placeholder="found by itself" if optional else None)
     return (text or "").strip() or (None if optional else "")
 

@@ -199,9 +199,10 @@ def _free_name(preset: str, known: set[str]) -> str:
 
 def _promise(settings: RunConfig) -> str:
     """What a press will do, and how long it took here before."""
+    students = words.planned(settings.model_dump())
     text = (
         f"Trains {words.plural(settings.search.candidates, 'student')} and "
-        f"{words.plural(settings.search.chains, 'plain chain')}, and attacks each on "
+        f"{words.plural(students - settings.search.candidates, 'plain chain')}, and attacks each on "
         f"{words.plural(settings.attack.sentences, 'sentence')}, in a process of its own: closing this page "
         "does not stop it."
     )
@@ -209,7 +210,7 @@ def _promise(settings: RunConfig) -> str:
     if past is None:
         return text
     name, seconds = past
-    whole = words.duration(seconds * (settings.search.candidates + settings.search.chains))
+    whole = words.duration(seconds * students)
     return f"{text} '{state.plain(name)}' took {words.duration(seconds)} a student: at that pace about {whole}."
 
 

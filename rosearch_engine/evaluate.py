@@ -170,7 +170,7 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
     readings: dict[str, Reading] = {}
     for name in dict.fromkeys(("plain", *config.space.codes)):
         progress.stage("reading", unit=name)
-        code = make_code(name, split)
+        code = make_code(name, split, teacher.tokenizer)
         coded = plain if name == "plain" else encode_split(split, teacher.tokenizer, length, code)
         copies = _joined(rounds, teacher, code) if rounds else None
         readings[name] = Reading(

@@ -93,7 +93,7 @@ Measured with:
 ```python
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
 model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
 logits = model(**tokenizer("a sentence", truncation=True, return_tensors="pt")).logits
 ```

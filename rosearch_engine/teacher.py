@@ -140,7 +140,7 @@ def _cached(teacher: Teacher, sentences: Encoded, parts: tuple[str, ...], progre
     for _ in range(2):
         if not folder.exists():
             with _new_folder(folder) as draft:
-                _write_outputs(teacher, sentences, parts, draft, progress)
+                write_outputs(teacher, sentences, parts, draft, progress)
         try:
             return [np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts]
         except (OSError, ValueError):
@@ -159,9 +159,10 @@ def _refuse_other_order(right: float, data: Dataset, name: str) -> None:
         )
 
 
-def _write_outputs(
+def write_outputs(
     teacher: Teacher, sentences: Encoded, parts: tuple[str, ...], folder: Path, progress: Progress
 ) -> None:
+    """Ask the teacher of every sentence; write the parts ("logits", "hidden") that are wanted to a folder."""
     count, where, size = len(sentences.lengths), device(), teacher.frame
     logits = _new_array(folder / "logits.npy", np.float32, (count, size.classes))
     hidden = None

@@ -15,13 +15,16 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from rosearch_engine.codes.canonical import Canonical
+from rosearch_engine.codes.canonical import WORD, Canonical
 from rosearch_engine.codes.clusters import leanings, require_wordnet, synonym_heads, word_counts
 from rosearch_engine.codes.tokenizer import wrap
 from rosearch_engine.config import CodeName
 from rosearch_engine.data import Split
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home
+
+# Words that a misspelt one may become; the index of as many takes some 50 MB in every process.
+_MOST_WORDS = 50_000
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,17 @@ PLAIN = _code("plain", None)
 
 
 def make_code(
-    name: CodeName, split: Split, probabilities: np.ndarray | None = None, most_apart: float | None = None
+    name: CodeName,
+    split: Split,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    probabilities: np.ndarray | None = None,
+    most_apart: float | None = None,
 ) -> Code:
     """The code of that name for a split's sentences, kept for `read_code`. Equal sentences give equal codes.
 
     Args:
+        tokenizer: its whole words are known words too, after those of the sentences.
         probabilities: `(sentences, classes)` what the teacher says of them; None: their labels instead.
         most_apart: synonyms whose `leanings` differ by more are not tied; None: all are.
 
@@ -83,7 +92,7 @@ def make_code(
             said = split.labels if probabilities is None else probabilities
             said = said if split.pairs is None else np.concatenate([said, said])
             heads = synonym_heads(counts, leanings(texts, said), most_apart)
-    lexicon = _by_count(counts) if name in ("characters", "both") else []
+    lexicon = _lexicon(counts, tokenizer) if name in ("characters", "both") else []
     code = _code(name, Canonical(heads, lexicon))
     _keep(code)
     return code
@@ -109,8 +118,19 @@ def read_code(digest: str) -> Code:
         ) from None
 
 
-def _by_count(counts: Counter[str]) -> list[str]:
-    return sorted(counts, key=lambda word: (-counts[word], word))
+def _lexicon(counts: Counter[str], tokenizer: PreTrainedTokenizerBase | None) -> list[str]:
+    seen = sorted(counts, key=lambda word: (-counts[word], word))
+    return list(dict.fromkeys([*seen, *(whole_words(tokenizer) if tokenizer else ())]))[:_MOST_WORDS]
+
+
+def whole_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Words of three letters or more that are one piece of the vocabulary, in lower case, in its order."""
+    pieces = tokenizer.get_vocab()
+    # Byte-level BPE and SentencePiece mark the pieces that begin a word; WordPiece marks the others, by "##".
+    mark = next((mark for mark in ("Ġ", "▁") if any(len(p) > 1 and p.startswith(mark) for p in pieces)), "")
+    begins = sorted((piece for piece in pieces if piece.startswith(mark)), key=lambda piece: pieces[piece])
+    texts = (tokenizer.convert_tokens_to_string([piece]).strip().lower() for piece in begins)
+    return list(dict.fromkeys(text for text in texts if len(text) > 2 and text.isalpha() and WORD.fullmatch(text)))
 
 
 def _path(digest: str) -> Path:

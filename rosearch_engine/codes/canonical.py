@@ -46,7 +46,7 @@ class Canonical:
             raise ValueError(f"{chained[0]!r} is a head and has one")
         self._tied = own | self.heads.keys()
         self._known = self._tied.union(self.lexicon)
-        self._misspelt: dict[str, list[int]] | None = None
+        self._misspelt: dict[str, tuple[int, ...]] | None = None
         self._memory = _Memory(self)
 
     def __call__(self, text: str) -> str:
@@ -101,7 +101,7 @@ class Canonical:
             self._misspelt = {}
             for rank, known in enumerate(self.lexicon):
                 for shorter in {known, *_shorter(known)}:
-                    self._misspelt.setdefault(shorter, []).append(rank)
+                    self._misspelt[shorter] = (*self._misspelt.get(shorter, ()), rank)
         ranks = {rank for shorter in (word, *_shorter(word)) for rank in self._misspelt.get(shorter, ())}
         near = (self.lexicon[rank] for rank in sorted(ranks))
         return next((known for known in near if _is_one_edit(word, known)), None)

@@ -80,6 +80,7 @@ def wrap(tokenizer: PreTrainedTokenizerBase, canonical: Canonical) -> CanonicalT
     # What the last call asked for stays set in the core; it is no property of the tokenizer.
     core.no_truncation()
     core.no_padding()
+    special: dict[str, Any] = tokenizer.special_tokens_map_extended
     CanonicalTokenizer.register_for_auto_class("AutoTokenizer")
     return CanonicalTokenizer(
         canonical=canonical,
@@ -91,5 +92,5 @@ def wrap(tokenizer: PreTrainedTokenizerBase, canonical: Canonical) -> CanonicalT
         clean_up_tokenization_spaces=tokenizer.clean_up_tokenization_spaces,
         split_special_tokens=tokenizer.split_special_tokens,
         add_prefix_space=getattr(tokenizer, "add_prefix_space", False),
-        **tokenizer.special_tokens_map_extended,
+        **special,
     )

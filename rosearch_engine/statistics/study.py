@@ -51,7 +51,7 @@ class Statistics:
         model: a small tree for robustness; None of fewer than `FEWEST` students.
         model_says: whether it tells more than the mean, in a sentence; empty without a model.
         model_rules: what it says of whom, a sentence each; empty if it tells no more than the mean.
-        findings: every effect that is told from chance, in a sentence, the surest first.
+        findings: every effect that is told from chance, in a sentence, robustness first, then the surest first.
         conclusion: what it all comes to, in a sentence.
         notes: what to bear in mind, a sentence each.
     """
@@ -84,12 +84,14 @@ class Question(NamedTuple):
 def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = None) -> dict[str, Any]:
     """A `Statistics` as plain values.
 
-    Left out are students that were not measured in full (whose status is not "done") and those of runs with fewer than
-    `FOLDS` that were. Of several runs, students are compared with those of their own run only.
+    Left out are students that were not measured in full (whose status is not "done"), an architecture that another run
+    has tried before, and runs that keep fewer than `FOLDS` students. Of several runs, students are compared with those
+    of their own run only.
 
     Students of one evolving search are no independent sample: children resemble their parents, and parents were chosen
     for the very outcomes that are looked at. Intervals are then too narrow, and a feature may ride along with its
-    family; `notes` says so.
+    family; `notes` says so. In simulated searches of 80 students with a single true cause, evolved students led to
+    some false finding in 42% of the searches, random ones in 8%; with no cause, in 5% and 2%.
 
     Args:
         students: as `Store.students` gives them, of one run or several. A row may bring its `features`, else they are
@@ -106,7 +108,7 @@ def _study(students: Sequence[Mapping[str, Any]], effort: Effort) -> Statistics:
     effects: dict[Question, Effect] = {}
     model: Tree | None = None
     if sample.n >= FEWEST:
-        ranks = Ranks(sample.columns, sample.runs, effort)
+        ranks = Ranks(sample.columns, CONTROLS, sample.runs, effort)
         effects = _correlations(ranks, named, outcomes) | _deltas(ranks, sample)
         if named and "robustness" in outcomes:
             table = np.column_stack([sample.features[name] for name in named])
@@ -171,7 +173,7 @@ class _Sample:
 
     @classmethod
     def of(cls, students: Sequence[Mapping[str, Any]]) -> _Sample:
-        done = [student for student in students if student["status"] == "done"]
+        done = _once([student for student in students if student["status"] == "done"])
         sizes = Counter(student.get("run_id", 0) for student in done)
         done = [student for student in done if sizes[student.get("run_id", 0)] >= FOLDS]
         rows = [_features(student) for student in done]
@@ -203,6 +205,14 @@ class _Sample:
         """Robustness of those with the operation and of those without."""
         robustness, has = self.outcomes["robustness"], self.holders.get(operation, np.zeros(self.n)) > 0
         return Box.of(robustness[has]), Box.of(robustness[~has])
+
+
+def _once(students: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The students without architectures that an earlier one had: runs of one seed would count one fact twice."""
+    first: dict[Any, Mapping[str, Any]] = {}
+    for number, student in enumerate(students):
+        first.setdefault(student.get("digest", number), student)
+    return list(first.values())
 
 
 def _features(student: Mapping[str, Any]) -> dict[str, float]:

@@ -70,6 +70,8 @@ class Operation:
     """Robustness of the students with an operation and of those without.
 
     Attributes:
+        present: box of those with it, of all runs together.
+        absent: box of those without.
         delta: Cliff's delta, above 0 where those with it hold more; None where too few are on a side.
     """
 
@@ -103,11 +105,13 @@ def words_of(feature: str) -> Words:
 def conclude(
     associations: Sequence[Association], operations: Sequence[Operation], model: Tree | None, questions: int
 ) -> tuple[tuple[Finding, ...], str]:
-    """Every finding, the surest first, and what they come to."""
+    """Every finding, those on robustness first, then the surest first, and what they come to."""
     found = [*_of_associations(associations), *_of_operations(operations)]
     if model and is_better(model):
         found.append((model.explained, Finding(model_says(model), "tree", "", "robustness")))
-    findings = tuple(one for _, one in sorted(found, key=lambda pair: (pair[0].q, -abs(pair[0].size))))
+    place = list(OUTCOMES).index
+    found.sort(key=lambda pair: (place(pair[1].outcome), pair[0].q, -abs(pair[0].size)))
+    findings = tuple(finding for _, finding in found)
     if not findings:
         return (), NOTHING
     return findings, f"{len(findings)} finding{'s' if len(findings) > 1 else ''} from {questions} questions."
@@ -115,7 +119,10 @@ def conclude(
 
 def notes(n: int, descended: int, students: int) -> tuple[str, ...]:
     """What to bear in mind, a sentence each."""
-    few = f"{n} students of {students} can be compared; {FEWEST} are needed: measured in full, {FOLDS} or more a run."
+    few = (
+        f"{n} of {students} students can be compared and {FEWEST} are needed: measured in full, each architecture "
+        f"once, {FOLDS} or more of a run."
+    )
     return tuple(note for note, fits in ((few, n < FEWEST), (LINEAGE, descended > 0)) if fits)
 
 
@@ -135,8 +142,12 @@ def model_says(model: Tree) -> str:
 
 def leaf_says(leaf: Leaf) -> str:
     """Who the students of a leaf are and how they fare, in a sentence."""
-    where = ", ".join(f"{words_of(name).name} {side} {bound:g}" for name, side, bound in leaf.where) or "all"
+    where = ", ".join(f"{words_of(name).name} {side} {_number(bound)}" for name, side, bound in leaf.where) or "all"
     return f"{where}: {100 * leaf.mean:+.1f} points (n = {leaf.n})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
 
 
 def _of_associations(associations: Sequence[Association]) -> Iterator[tuple[Effect, Finding]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import forms
+from app import forms, words
 from rosearch_engine import config
 from rosearch_engine.config import PRESETS, RunConfig
 from rosearch_engine.errors import UserError
@@ -45,6 +45,7 @@ def test_what_is_typed_is_what_is_run() -> None:
     app.number_input(key="form.search.candidates").set_value(7)
     app.number_input(key="form.distil.learning_rate").set_value(0.002)
     app.number_input(key="form.data.limit").set_value(500)
+    app.number_input(key="form.search.minutes").set_value(2.5)
     app.selectbox(key="form.search.strategy").set_value("scalar")
     app.multiselect(key="form.space.operations").set_value(["attention", "conv3"])
     app.text_input(key="form.space.widths").set_value("1/4, 1/2")
@@ -54,7 +55,7 @@ def test_what_is_typed_is_what_is_run() -> None:
     assert (chosen.search.candidates, chosen.search.strategy) == (7, "scalar")
     assert chosen.distil.learning_rate == pytest.approx(0.002)
     assert chosen.distil.inherit is False
-    assert chosen.data.limit == 500
+    assert (chosen.data.limit, chosen.search.minutes) == (500, 2.5)
     assert chosen.data.label == "stars"
     assert chosen.space.operations == ("attention", "conv3")
     assert chosen.space.widths == (0.25, 0.5)
@@ -66,8 +67,15 @@ def test_every_field_has_a_widget_with_its_description_and_limits() -> None:
         for name, field in type(settings).model_fields.items():
             widget = app.get_by_key(f"form.{stage}.{name}")
             assert widget.help == field.description, (stage, name)
-    batch = app.number_input(key="form.distil.batch")
-    assert (batch.min, batch.max) == (4, 1024)
+    tokens = app.number_input(key="form.distil.tokens")
+    assert (tokens.min, tokens.max) == (64, 262_144)
+
+
+def test_every_chain_of_every_input_code_is_counted() -> None:
+    run = RunConfig.model_validate({"search": {"candidates": 7, "chains": 2}, "space": {"codes": ["plain", "both"]}})
+    assert words.planned(run.model_dump(mode="json")) == 7 + 2 * 2
+    older = {"search": {"candidates": 7, "chains": 2}, "space": {}}
+    assert words.planned(older) == 7 + 2
 
 
 def test_numbers_are_read_as_written() -> None:

@@ -54,7 +54,7 @@ def stocked(stock: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[
     def take(name: str, level: Level) -> Recipe:
         lacking = [need for need in RECIPES[name].needs_at(level) if not resources.is_ready(need)]
         if lacking:
-            ways = [resources.RESOURCES[need].by_hand or f"rosearch_engine fetch {need}" for need in lacking]
+            ways = [resources.RESOURCES[need].by_hand or f"python -m rosearch_engine fetch {need}" for need in lacking]
             pytest.skip(f"not on this machine: {', '.join(lacking)}; {'; '.join(ways)}")
         return ready_recipe(name, level)
 

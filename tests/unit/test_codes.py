@@ -28,6 +28,7 @@ from transformers import (
 
 from rosearch_engine import resources
 from rosearch_engine.codes import PLAIN, make_code, read_code, require_wordnet, synonyms
+from rosearch_engine.codes.build import whole_words
 from rosearch_engine.codes.canonical import Canonical
 from rosearch_engine.codes.clusters import leanings, synonym_heads, word_counts, words
 from rosearch_engine.codes.tokenizer import wrap
@@ -234,6 +235,13 @@ def test_leanings_take_labels_or_probabilities_of_many_classes() -> None:
     assert leanings(["cow cow"], np.array([0]))["cow"] == pytest.approx(leanings(["cow"], np.array([0]))["cow"])
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text())
+def test_the_words_of_any_text_make_a_lexicon(text: str) -> None:
+    read = Canonical({}, dict.fromkeys(words(text)))
+    assert read(text) == text
+
+
 def test_words_are_counted_as_they_are_read() -> None:
     assert words("Isn’t it first-class, 10 of 10?") == ["isn't", "it", "first-class", "10", "of", "10"]
     assert word_counts(["a A b", "a"]) == {"a": 3, "b": 1}
@@ -335,39 +343,51 @@ try:
 except ModuleNotFoundError:
     pass
 from transformers import AutoTokenizer
-folder, again, texts = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
-tokenizer.save_pretrained(again)
-copy = AutoTokenizer.from_pretrained(again, trust_remote_code=True)
-asked = {"padding": True, "truncation": True}
-try:
-    AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    refused = ""
-except ValueError as error:
-    refused = str(error)
-print(json.dumps({
-    "ids": tokenizer(texts, **asked)["input_ids"], "pairs": dict(tokenizer(texts, texts[::-1], **asked)),
-    "again": copy(texts, **asked)["input_ids"], "length": tokenizer.model_max_length, "refused": refused,
-    "torch": "torch" in sys.modules, "sides": [tokenizer.padding_side, tokenizer.mask_token],
-}))
+texts, asked = json.loads(sys.argv[1]), {"padding": True, "truncation": True}
+for folder in sys.argv[2:]:
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    tokenizer.save_pretrained(folder + "-again")
+    copy = AutoTokenizer.from_pretrained(folder + "-again", trust_remote_code=True)
+    try:
+        AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        refused = ""
+    except ValueError as error:
+        refused = str(error)
+    print(json.dumps({
+        "ids": tokenizer(texts, **asked)["input_ids"], "pairs": dict(tokenizer(texts, texts[::-1], **asked)),
+        "again": copy(texts, **asked)["input_ids"], "length": tokenizer.model_max_length, "refused": refused,
+        "side": tokenizer.padding_side, "mask": tokenizer.mask_token,
+    }))
 """
 
 
-def test_it_loads_where_the_engine_is_not(plain: PreTrainedTokenizerBase, rule: Canonical, tmp_path: Path) -> None:
-    ours = wrap(plain, rule)
-    folder, elsewhere = tmp_path / "student", tmp_path / "elsewhere"
-    ours("a flim", truncation=True, max_length=4)
-    ours.save_pretrained(folder)
-    files = {path.name for path in folder.iterdir()}
-    assert {"words.json", "tokenizer.json", "tokenizer.py", "canonical.py"} <= files
-    told = json.loads((folder / "tokenizer_config.json").read_text())
-    assert told["auto_map"] == {"AutoTokenizer": ["tokenizer.CanonicalTokenizer", None]}
-    assert str(tmp_path) not in "".join(path.read_text() for path in folder.glob("*.json"))
+def test_it_loads_where_the_engine_is_not(rule: Canonical, tmp_path: Path) -> None:
+    texts, expected = [*TEXTS, "a flim [UNK] Graet"], []
+    for make in MAKERS:
+        (tmp_path / "plain" / make.__name__).mkdir(parents=True)
+        plain = make(tmp_path / "plain" / make.__name__)
+        folder, ours = tmp_path / make.__name__, wrap(plain, rule)
+        ours("a flim", truncation=True, max_length=4)
+        ours.save_pretrained(folder)
+        files = {path.name for path in folder.iterdir()}
+        assert {"words.json", "tokenizer.json", "tokenizer.py", "canonical.py"} <= files
+        told = json.loads((folder / "tokenizer_config.json").read_text())
+        assert told["auto_map"] == {"AutoTokenizer": ["tokenizer.CanonicalTokenizer", None]}
+        assert str(tmp_path) not in "".join(path.read_text() for path in folder.glob("*.json"))
+        asked = {"padding": True, "truncation": True}
+        expected.append({
+            "ids": plain([rule(text) for text in texts], **asked)["input_ids"],
+            "pairs": dict(ours(texts, texts[::-1], **asked)),
+            "again": ours(texts, **asked)["input_ids"],
+            "length": 64,
+            "side": plain.padding_side,
+            "mask": plain.mask_token,
+        })  # fmt: skip
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    texts = [*TEXTS, "a flim [UNK] Graet"]
     answer = subprocess.run(
-        [sys.executable, "-I", "-c", ELSEWHERE, str(folder), str(tmp_path / "again"), json.dumps(texts)],
+        [sys.executable, "-I", "-c", ELSEWHERE, json.dumps(texts), *(str(tmp_path / m.__name__) for m in MAKERS)],
         cwd=elsewhere,
         env=environment | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"},
         capture_output=True,
@@ -376,13 +396,9 @@ def test_it_loads_where_the_engine_is_not(plain: PreTrainedTokenizerBase, rule: 
     if "the engine is here" in answer.stderr:
         pytest.skip("rosearch_engine is installed here, and might help; pip uninstall rosearch-explorer")
     assert answer.returncode == 0, answer.stderr
-    said = json.loads(answer.stdout)
-    expected = plain([rule(text) for text in texts], padding=True, truncation=True)
-    assert said["ids"] == said["again"] == expected["input_ids"]
-    assert said["pairs"] == dict(ours(texts, texts[::-1], padding=True, truncation=True))
-    assert said["length"] == 64
-    assert said["sides"] == [plain.padding_side, plain.mask_token]
-    assert "trust_remote_code" in said["refused"], "never read as a plain tokenizer in silence"
+    said = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert all("trust_remote_code" in one.pop("refused") for one in said), "never read as a plain one in silence"
+    assert said == expected
 
 
 def test_without_its_words_it_is_not_loaded(tmp_path: Path, rule: Canonical) -> None:
@@ -420,6 +436,17 @@ def test_a_code_is_kept_and_comes_back(home: Path, plain: PreTrainedTokenizerBas
     assert make_code("characters", split(TEXTS[:2])).digest != code.digest
 
 
+def test_words_of_the_tokenizer_are_known_too(home: Path, plain: PreTrainedTokenizerBase) -> None:
+    known = whole_words(plain)
+    assert {"the", "bad"} <= set(known)
+    assert all(word.isalpha() and word == word.lower() and len(word) > 2 for word in known)
+    assert len(set(known)) == len(known)
+    texts = ("a tha",) * 4
+    assert make_code("characters", split(texts)).read("xad tho") == "xad tha"
+    code = make_code("characters", split(texts), plain)
+    assert code.read("xad tho the") == "bad tha the", "the sentences' own words come first"
+
+
 def test_a_plain_code_changes_and_keeps_nothing(home: Path, tmp_path: Path) -> None:
     assert make_code("plain", split()) is PLAIN
     assert PLAIN.read("Graet  flim") == "Graet  flim"
@@ -440,9 +467,11 @@ def test_synonyms_and_both(wordnet: None) -> None:
     assert tied.read(texts[0]) != tied.read(texts[1])
     assert both.read(texts[0]) == both.read(texts[1]) == tied.read(texts[1])
     labels = np.array([1, 0, 1, 1])
-    heedful = make_code("synonyms", split(("film",) * 9 + ("movie",) * 9), np.eye(2)[[0] * 9 + [1] * 9], most_apart=1.0)
+    heedful = make_code(
+        "synonyms", split(("film",) * 9 + ("movie",) * 9), probabilities=np.eye(2)[[0] * 9 + [1] * 9], most_apart=1.0
+    )
     assert heedful.read("film") != heedful.read("movie")
-    assert make_code("synonyms", split(), np.eye(2)[labels], most_apart=99.0) == tied
+    assert make_code("synonyms", split(), probabilities=np.eye(2)[labels], most_apart=99.0) == tied
     paired = make_code("synonyms", split(pairs=TEXTS), most_apart=99.0)
     assert paired.read("the picture") == tied.read("the picture")
 

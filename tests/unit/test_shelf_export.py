@@ -69,7 +69,7 @@ except ModuleNotFoundError:
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 folder, sentences = sys.argv[1], json.loads(sys.argv[2])
-tokenizer = AutoTokenizer.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
 model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
 model.eval()
 with torch.no_grad():

@@ -21,11 +21,11 @@ from rosearch_engine.config import RunConfig, SpaceConfig
 from rosearch_engine.genome import Genome, Node, Space, cost
 from rosearch_engine.genome.features import WORDS, features
 from rosearch_engine.genome.operators import sample
-from rosearch_engine.statistics import FEWEST, LINEAGE, NOTHING, Effort, statistics, words_of
+from rosearch_engine.statistics import FEWEST, LINEAGE, NOTHING, OUTCOMES, Effort, statistics, words_of
 from rosearch_engine.statistics.effect import LEVEL, Effect, corrected
 from rosearch_engine.statistics.groups import Box, cliffs_delta
 from rosearch_engine.statistics.ranks import Ranks, _mid_ranks
-from rosearch_engine.statistics.tree import fit_tree
+from rosearch_engine.statistics.tree import _saved, fit_tree
 from rosearch_engine.store import Store
 from tests.conftest import rosearch
 from tests.property.strategies import FRAME
@@ -70,7 +70,7 @@ def students(n: int, seed: int, measure: Measure = noise, names: tuple[str, ...]
 
 def one_run(columns: dict[str, Any], effort: Effort = QUICK) -> Ranks:
     arrays = {name: np.asarray(values, dtype=float) for name, values in columns.items()}
-    return Ranks(arrays, np.zeros(len(next(iter(arrays.values()))), dtype=int), effort)
+    return Ranks(arrays, list(arrays), np.zeros(len(next(iter(arrays.values()))), dtype=int), effort)
 
 
 def effect_of(what: dict[str, Any], feature: str, outcome: str = "robustness") -> dict[str, Any]:
@@ -116,14 +116,18 @@ def test_p_is_the_share_of_all_orders_that_go_along_as_closely() -> None:
     assert p == pytest.approx(exact, abs=4 * np.sqrt(exact / 10_000))
 
 
-def test_partial_correlation_by_hand() -> None:
+def test_at_equal_controls_it_is_the_correlation_of_what_a_cubic_fit_leaves() -> None:
     rng = np.random.default_rng(5)
-    columns = {"z": rng.normal(size=30)}
-    columns |= {"x": columns["z"] + rng.normal(size=30), "y": columns["z"] + rng.normal(size=30)}
-    ranked = np.array([stats.rankdata(columns[name]) for name in "xyz"])
-    (_, xy, xz), (_, _, yz), _ = np.corrcoef(ranked)
-    effect = one_run(columns).correlate(["x"], "y", ["z"])["x"]
-    assert effect.size == pytest.approx((xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2)))
+    z, v = rng.normal(size=40), rng.integers(5, size=40)
+    x, y = z + rng.normal(size=40), z - v + rng.normal(size=40)
+    powers = [stats.rankdata(column) ** power for column in (z, v) for power in (1, 2, 3)]
+    fit = np.column_stack([np.ones(40), *powers])
+    left = []
+    for column in (x, y):
+        ranks = stats.rankdata(column)
+        left.append(ranks - fit @ np.linalg.lstsq(fit, ranks, rcond=None)[0])
+    effect = one_run({"x": x, "y": y, "z": z, "v": v}).correlate(["x"], "y", ["z", "v"])["x"]
+    assert effect.size == pytest.approx(np.corrcoef(*left)[0, 1])
     assert effect.interval[0] < effect.size < effect.interval[1]
 
 
@@ -141,8 +145,8 @@ def test_what_sets_runs_apart_is_no_effect() -> None:
     rng = np.random.default_rng(7)
     runs = np.repeat([0, 1, 2], 20)
     x, y = rng.normal(size=60), rng.normal(size=60)
-    alike = Ranks({"x": x, "y": y}, runs, QUICK).correlate(["x"], "y")["x"]
-    apart = Ranks({"x": x + 9 * runs, "y": y - 5 * runs}, runs, QUICK).correlate(["x"], "y")["x"]
+    alike = Ranks({"x": x, "y": y}, [], runs, QUICK).correlate(["x"], "y")["x"]
+    apart = Ranks({"x": x + 9 * runs, "y": y - 5 * runs}, [], runs, QUICK).correlate(["x"], "y")["x"]
     assert apart == alike
     assert abs(alike.size) < 0.3
     assert stats.spearmanr(x + 9 * runs, y - 5 * runs).statistic < -0.8
@@ -152,7 +156,7 @@ def test_an_effect_inside_runs_is_seen_through_what_sets_them_apart() -> None:
     rng = np.random.default_rng(8)
     runs = np.repeat([0, 1, 2], 20)
     x = rng.normal(size=60)
-    effect = Ranks({"x": x - 9 * runs, "y": x + 5 * runs}, runs, QUICK).correlate(["x"], "y")["x"]
+    effect = Ranks({"x": x - 9 * runs, "y": x + 5 * runs}, [], runs, QUICK).correlate(["x"], "y")["x"]
     assert effect.size == pytest.approx(1)
     assert effect.p == 1 / 2000
 
@@ -235,6 +239,17 @@ def test_a_tree_of_noise_is_no_better_than_the_mean_and_a_runs_level_no_merit() 
     assert tree.explained.size < 0
 
 
+def test_the_trees_merit_allows_for_folds_that_overlap() -> None:
+    of_mean, of_tree = np.array([4.0, 4, 4, 4]), np.array([1.0, 2, 3, 2])
+    effect = _saved(of_mean, of_tree)
+    # Of 2 / 4 saved, with a variance of (2 / 3) / 16 times 1 / 4 for the folds and 1 / 4 for test by training part.
+    error = np.sqrt(2 / 3 / 16 * (1 / 4 + 1 / 4))
+    assert effect.size == pytest.approx(0.5)
+    assert effect.p == pytest.approx(2 * stats.t.sf(0.5 / error, 3))
+    assert effect.interval == pytest.approx(stats.t.interval(0.95, 3, 0.5, error))
+    assert _saved(of_mean, of_mean) == Effect(0, (0, 0), 1)
+
+
 # The correction
 
 
@@ -262,8 +277,9 @@ def test_of_noise_there_are_findings_about_as_often_as_the_level_says() -> None:
     assert sum(bool(what["findings"]) for what in said) <= 8
     assert all((what["conclusion"] == NOTHING) == (not what["findings"]) for what in said)
     # Nor are the p values stricter than they say: about a twentieth of them is below a twentieth.
-    ps = [row["spearman"]["p"] for what in said for row in what["associations"]]
-    assert 0.025 < np.mean(np.array(ps) < LEVEL) < 0.075
+    for kind in ("spearman", "partial"):
+        ps = [row[kind]["p"] for what in said for row in what["associations"] if row[kind]]
+        assert 0.025 < np.mean(np.array(ps) < LEVEL) < 0.075
 
 
 def test_planted_causes_are_found_and_said() -> None:
@@ -349,6 +365,23 @@ def test_runs_side_by_side() -> None:
     what = statistics([*weak, *strong, *alone], QUICK)
     assert (what["n"], what["runs"]) == (40, 2)
     assert what["notes"] == ()
+
+
+def test_an_architecture_that_two_runs_tried_counts_once() -> None:
+    rows = [row | {"run_id": 1, "digest": str(number)} for number, row in enumerate(students(25, 3))]
+    again = [row | {"run_id": 2} for row in rows]
+    assert statistics([*rows, *again], QUICK) == statistics(rows, QUICK)
+    others = [row | {"run_id": 2, "digest": f"other {number}"} for number, row in enumerate(students(6, 4))]
+    assert statistics([*rows, *again[:4], *others], QUICK)["n"] == 31
+
+
+def test_findings_on_robustness_come_first() -> None:
+    def caused(own: dict[str, float], rng: np.random.Generator) -> tuple[float, float]:
+        return 0.2 + 0.1 * own["code_synonyms"] + 0.06 * rng.normal(), 0.8 + 0.1 * own["gates"] + 0.01 * rng.normal()
+
+    findings = statistics(students(60, 8, caused), QUICK)["findings"]
+    assert {"robustness", "accuracy"} <= {finding["outcome"] for finding in findings}
+    assert [f["outcome"] for f in findings] == sorted((f["outcome"] for f in findings), key=list(OUTCOMES).index)
 
 
 def test_features_and_outcomes_that_hardly_vary_are_left_out_and_named() -> None:
@@ -441,8 +474,8 @@ def test_features_by_hand() -> None:
 
 def test_the_standard_librarys_statistics_keep_their_name() -> None:
     for module in (elite, evaluate):
-        assert Path(module.statistics.__file__).name == "statistics.py"  # type: ignore[attr-defined]
-        assert module.statistics.mean([1, 2]) == 1.5  # type: ignore[attr-defined]
+        assert Path(module.statistics.__file__).name == "statistics.py"
+        assert module.statistics.mean([1, 2]) == 1.5
 
 
 def test_importing_it_brings_neither_torch_nor_scikit_learn() -> None:
