@@ -42,7 +42,7 @@ def main() -> None:
 
     genomes = {"chain of 2": bench.space.chain(2), "random": sample(bench.space, np.random.default_rng(5))}
     sentences = targets(bench.data.search_attack.head(arguments.n), bench.data.columns)
-    tokenizer = bench.teacher.tokenizer
+    tokenizer = bench.tokenizer
     tokenizer.model_max_length = LENGTH
     facts = machine()
     print(f"{facts['cpu']}; {facts['device']}; n = {len(sentences)}, seed {SEED}\n")
@@ -52,7 +52,7 @@ def main() -> None:
     for name, genome in genomes.items():
         model, _ = train(genome, SEED, bench, Progress())
         model.eval()
-        size = cost(genome, bench.teacher.frame).compression
+        size = cost(genome, bench.frame).compression
         for recipe in recipes:
             budget = BUDGETS.get(recipe.name, 2000)
 

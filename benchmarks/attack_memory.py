@@ -52,7 +52,7 @@ def main() -> None:
         attacker = Attacker(
             "pwws", 2000, faces=("calibrated", "raw"), one_swap=True, candidates=Candidates("pwws", file)
         )
-        victim = Victim(model, bench.teacher.tokenizer, bench.teacher.max_length, 1.5)
+        victim = Victim(model, bench.tokenizer, bench.teacher.max_length, 1.5)
         attacker.attack(victim, sentences, tell)
 
 

@@ -27,6 +27,7 @@ Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
 Swaps = Literal["off", "synonyms", "characters", "both", "words"]
 SwapLabels = Literal["original", "swapped"]
+Vocabulary = Literal["seen", "whole"]
 
 
 class Stage(BaseModel):
@@ -108,9 +109,14 @@ class SpaceConfig(Stage):
         description="Feed-forward width, as shares of the teacher's.",
     )
     ranks: tuple[int, ...] = Field(
-        (32, 48, 64, 96),
+        (32, 64, 96, 128, 192),
         min_length=1,
         description="Rank of the factorised word table (vocabulary x rank x width).",
+    )
+    vocabulary: Vocabulary = Field(
+        "seen",
+        description="Word pieces of the students: those 'seen' in the distillation sentences (WordPiece tokenizers; "
+        "other words fall apart into smaller pieces), or the teacher's 'whole' table.",
     )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),

@@ -10,13 +10,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.candidates import Candidates
@@ -26,14 +26,14 @@ from rosearch_engine.attack.protocol import Score, candidates_key, protocol, sco
 from rosearch_engine.attack.run import Attacker, Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.batching import Encoded, encode_split, join
-from rosearch_engine.codes import PLAIN, Code, make_code
+from rosearch_engine.codes import Code, make_code, trimmed
 from rosearch_engine.config import AttackConfig, RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.distil.augment import neighbours, swapped
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.loop import Distillation, Training
-from rosearch_engine.genome import Genome, Space
+from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.ladder import rungs
 from rosearch_engine.progress import Progress
@@ -71,28 +71,44 @@ class Bench:
     """What all students of a run share: made once, never changed by a student.
 
     Attributes:
-        readings: by the name of their input code; "plain", which the teacher reads, is always there.
+        tokenizer: the students', before their input code.
+        kept: `(vocabulary,)` which of the teacher's word pieces are theirs.
+        readings: by the name of their input code; "plain" is always there.
     """
 
     config: RunConfig
     data: Dataset
     teacher: Teacher
+    tokenizer: PreTrainedTokenizerBase
+    kept: np.ndarray
     space: Space
     readings: Mapping[str, Reading]
     targets: Sequence[Target]
     attacker: Attacker
     protocol: dict[str, Any]
+    teacher_pieces: Pieces
 
     @property
     def pad(self) -> int:
-        """The tokenizer's padding number."""
+        """The students' padding number."""
         return self.readings["plain"].validation.pad
 
-    def victim(self, model: PreTrainedModel, logits: np.ndarray, code: str = "plain") -> Victim:
-        """A model as the run's attack sees it, calibrated by its validation logits `(sentences, classes)`."""
+    @property
+    def frame(self) -> Frame:
+        """The facts that all students share: the teacher's, but for their vocabulary."""
+        return self.space.frame
+
+    def victim(self, model: PreTrainedModel, logits: np.ndarray, code: str | None = None) -> Victim:
+        """A model as the run's attack sees it, calibrated by its validation logits `(sentences, classes)`.
+
+        Args:
+            code: the student's input code; None for the teacher.
+        """
         temperature = fit_temperature(logits, self.data.validation.labels)
-        teacher, precision = self.teacher, self.config.attack.precision
-        return Victim(model, teacher.tokenizer, teacher.max_length, temperature, precision, self.readings[code].pieces)
+        tokenizer = self.teacher.tokenizer if code is None else self.tokenizer
+        pieces = self.teacher_pieces if code is None else self.readings[code].pieces
+        precision = self.config.attack.precision
+        return Victim(model, tokenizer, self.teacher.max_length, temperature, precision, pieces)
 
 
 @dataclass(frozen=True)
@@ -136,54 +152,74 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
-    readings = read(config, data, teacher, progress)
+    plain = encode_split(data.distillation, teacher.tokenizer, teacher.max_length)
+    tokenizer, kept = teacher.tokenizer, np.arange(teacher.frame.vocabulary)
+    if config.space.vocabulary == "seen":
+        tokenizer, kept = trimmed(tokenizer, np.bincount(plain.ids))
+    readings = read(config, data, teacher, plain, tokenizer, progress)
     progress.stage("loading the attack")
     release_memory()
     return Bench(
         config,
         data,
         teacher,
-        Space.of(config.space, teacher.frame),
+        tokenizer,
+        kept,
+        Space.of(config.space, replace(teacher.frame, vocabulary=len(kept))),
         readings,
         targets(data.search_attack.head(config.attack.sentences), data.columns),
         attacker(config.attack, config.search.seed),
         protocol(config.attack, data.fingerprint),
+        Pieces(teacher.tokenizer, teacher.max_length),
     )
 
 
-def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress) -> dict[str, Reading]:
-    """The sentences as the teacher's tokenizer sees them after each input code of the space."""
+def read(
+    config: RunConfig,
+    data: Dataset,
+    teacher: Teacher,
+    plain: Encoded,
+    tokenizer: PreTrainedTokenizerBase,
+    progress: Progress,
+) -> dict[str, Reading]:
+    """The sentences as the students' tokenizer sees them after each input code of the space.
+
+    Args:
+        plain: the distillation sentences as the teacher reads them.
+        tokenizer: the students'.
+    """
     split, length = data.distillation, teacher.max_length
-    plain = encode_split(split, teacher.tokenizer, length)
     said = outputs(teacher, plain, progress)
-    rounds: list[Split] = []
+    rounds = copies_of(split, config, progress)
+
+    def coded(part: Split, code: Code) -> Encoded:
+        return encode_split(part, tokenizer, length, code)
+
     copies_logits = None
-    if config.distil.swaps != "off":
-        progress.stage("swapping words", config.distil.copies, "copies")
-        sources = neighbours(config.distil.swaps, split)
-        rng = np.random.default_rng(config.search.seed)
-        for number in range(config.distil.copies):
-            rounds.append(swapped(split, sources, config.distil.swapped, rng))
-            progress.advance(number + 1)
-        if config.distil.swap_labels == "swapped":
-            copies_logits = logits_of(teacher, _joined(rounds, teacher), progress)
+    if rounds and config.distil.swap_labels == "swapped":
+        theirs = join(encode_split(copy, teacher.tokenizer, length) for copy in rounds)
+        copies_logits = logits_of(teacher, theirs, progress)
     readings: dict[str, Reading] = {}
     for name in dict.fromkeys(("plain", *config.space.codes)):
-        progress.stage("reading", unit=name)
+        progress.stage(f"reading words, code {name}")
         code = make_code(name, split, teacher.tokenizer)
-        coded = plain if name == "plain" else encode_split(split, teacher.tokenizer, length, code)
-        copies = _joined(rounds, teacher, code) if rounds else None
-        readings[name] = Reading(
-            code,
-            Corpus(coded, split.labels, said, copies, copies_logits),
-            encode_split(data.validation, teacher.tokenizer, length, code),
-            Pieces(teacher.tokenizer, length, code),
-        )
+        copies = join(coded(copy, code) for copy in rounds) if rounds else None
+        corpus = Corpus(coded(split, code), split.labels, said, copies, copies_logits)
+        readings[name] = Reading(code, corpus, coded(data.validation, code), Pieces(tokenizer, length, code))
     return readings
 
 
-def _joined(rounds: Sequence[Split], teacher: Teacher, code: Code = PLAIN) -> Encoded:
-    return join(encode_split(copy, teacher.tokenizer, teacher.max_length, code) for copy in rounds)
+def copies_of(split: Split, config: RunConfig, progress: Progress) -> list[Split]:
+    """Copies of the sentences with their words swapped, round by round; none if the settings ask for none."""
+    if config.distil.swaps == "off":
+        return []
+    sources, rng = neighbours(config.distil.swaps, split), np.random.default_rng(config.search.seed)
+    progress.stage("swapping words", config.distil.copies, "copies")
+    rounds = []
+    for number in range(config.distil.copies):
+        rounds.append(swapped(split, sources, config.distil.swapped, rng))
+        progress.advance(number + 1)
+    return rounds
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:
@@ -261,8 +297,16 @@ class _Clock:
 def student(genome: Genome, seed: int, bench: Bench) -> RoSearchForSequenceClassification:
     """A genome's student before its training."""
     teacher = bench.teacher.model if bench.config.distil.inherit else None
-    counts = bench.readings[genome.code].corpus.counts
-    return build(genome, bench.teacher.frame, bench.data.classes, bench.pad, teacher=teacher, seed=seed, counts=counts)
+    return build(
+        genome,
+        bench.frame,
+        bench.data.classes,
+        bench.pad,
+        teacher=teacher,
+        seed=seed,
+        pieces=bench.kept,
+        counts=bench.readings[genome.code].corpus.counts,
+    )
 
 
 def train(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rosearch_engine.attack.protocol import example
+from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import (
     Bench,
@@ -130,7 +131,7 @@ class Journal:
         self._report()
 
     def _compression(self, candidate: Candidate) -> float:
-        return cost(candidate.genome, self._bench.teacher.frame).compression
+        return cost(candidate.genome, self._bench.frame).compression
 
     def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""
@@ -154,7 +155,7 @@ class Journal:
             self._run_id,
             number,
             genome,
-            cost(genome, self._bench.teacher.frame),
+            cost(genome, self._bench.frame),
             origin=origin,
             parents=parents,
             change=change,
@@ -233,10 +234,11 @@ class Journal:
                 "weights": teacher.frame.weights,
                 "encoder_weights": teacher.frame.encoder_weights,
                 "pad": self._bench.pad,
+                "tokenizer": keep_tokenizer(self._bench.tokenizer),
                 "codes": {name: reading.code.digest for name, reading in self._bench.readings.items()},
                 "max_length": teacher.max_length,
             },
-            frame=asdict(teacher.frame),
+            frame=asdict(self._bench.frame),
         )
 
     def _report(self) -> None:

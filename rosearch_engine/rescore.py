@@ -168,7 +168,8 @@ class _Work:
 
     def _stored(self, job: _Job) -> Victim:
         loaded = load_student(self._store, self._run["name"], job.name)
-        pieces = self._pieces.setdefault(loaded.code.name, loaded.pieces)
+        reader = TEACHER if job.student is None else loaded.code.name
+        pieces = self._pieces.setdefault(reader, loaded.pieces)
         precision = self._config.attack.precision
         return Victim(loaded.model, loaded.tokenizer, loaded.max_length, loaded.temperature, precision, pieces)
 

@@ -18,7 +18,7 @@ from transformers import (
 
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.codes import PLAIN, Code, read_code
+from rosearch_engine.codes import PLAIN, Code, read_code, read_tokenizer
 from rosearch_engine.device import device
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
@@ -79,13 +79,16 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
         if not facts:
             raise UserError("student", "the teacher has not been measured yet.", "It is, after the first student.")
         model: PreTrainedModel = _read(folder, AutoModelForSequenceClassification)
+        tokenizer = _read(folder, AutoTokenizer)
     else:
         facts = store.student(run["id"], student_name)
         model = _student(run, facts)
+        own = run["teacher"].get("tokenizer")
+        tokenizer = read_tokenizer(own) if own else _read(folder, AutoTokenizer)
     return Loaded(
         student_name if student_name == TEACHER else facts["name"],
         model.to(device()).eval(),  # type: ignore[arg-type]
-        _read(folder, AutoTokenizer),
+        tokenizer,
         run["teacher"]["max_length"],
         facts["temperature"],
         tuple(run["dataset"]["classes"]),

@@ -139,8 +139,8 @@ def chain(bench: Any) -> Any:
     from rosearch_engine.student.build import build as build_student
 
     return build_student(
-        bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.pad,
-        teacher=bench.teacher.model, seed=0,
+        bench.space.chain(1), bench.frame, bench.data.classes, bench.pad,
+        teacher=bench.teacher.model, seed=0, pieces=bench.kept,
     ).eval()  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def student(bench: Any, chain: Any, workshop: Workshop) -> Any:
     """The chain as an attack sees it."""
     from rosearch_engine.attack.victim import Victim
 
-    return Victim(chain, bench.teacher.tokenizer, 512, temperature=1.0)
+    return Victim(chain, bench.tokenizer, 512, temperature=1.0)
 
 
 @pytest.fixture(scope="session")

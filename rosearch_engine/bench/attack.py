@@ -90,7 +90,7 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _exported(model: PreTrainedModel, bench: Bench, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    write_checkpoint(model, bench.teacher.tokenizer, folder)
+    write_checkpoint(model, bench.tokenizer, folder)
     loaded = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
     return loaded.to(device()).eval(), AutoTokenizer.from_pretrained(folder)
 

@@ -5,5 +5,16 @@ They cost no weights, are fixed by the run's own sentences, and travel with an e
 
 from rosearch_engine.codes.build import PLAIN, Code, make_code, read_code
 from rosearch_engine.codes.clusters import require_wordnet, synonyms
+from rosearch_engine.codes.vocabulary import keep_tokenizer, read_tokenizer, trimmed
 
-__all__ = ["PLAIN", "Code", "make_code", "read_code", "require_wordnet", "synonyms"]
+__all__ = [
+    "PLAIN",
+    "Code",
+    "keep_tokenizer",
+    "make_code",
+    "read_code",
+    "read_tokenizer",
+    "require_wordnet",
+    "synonyms",
+    "trimmed",
+]

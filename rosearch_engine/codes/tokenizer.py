@@ -80,17 +80,20 @@ def wrap(tokenizer: PreTrainedTokenizerBase, canonical: Canonical) -> CanonicalT
     # What the last call asked for stays set in the core; it is no property of the tokenizer.
     core.no_truncation()
     core.no_padding()
-    special: dict[str, Any] = tokenizer.special_tokens_map_extended
     CanonicalTokenizer.register_for_auto_class("AutoTokenizer")
-    return CanonicalTokenizer(
-        canonical=canonical,
-        tokenizer_object=core,
-        model_max_length=tokenizer.model_max_length,
-        model_input_names=list(tokenizer.model_input_names),
-        padding_side=tokenizer.padding_side,
-        truncation_side=tokenizer.truncation_side,
-        clean_up_tokenization_spaces=tokenizer.clean_up_tokenization_spaces,
-        split_special_tokens=tokenizer.split_special_tokens,
-        add_prefix_space=getattr(tokenizer, "add_prefix_space", False),
+    return CanonicalTokenizer(canonical=canonical, tokenizer_object=core, **settings_of(tokenizer))
+
+
+def settings_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """What a tokenizer is told beside its core."""
+    special: dict[str, Any] = tokenizer.special_tokens_map_extended
+    return {
+        "model_max_length": tokenizer.model_max_length,
+        "model_input_names": list(tokenizer.model_input_names),
+        "padding_side": tokenizer.padding_side,
+        "truncation_side": tokenizer.truncation_side,
+        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
+        "split_special_tokens": tokenizer.split_special_tokens,
+        "add_prefix_space": getattr(tokenizer, "add_prefix_space", False),
         **special,
-    )
+    }

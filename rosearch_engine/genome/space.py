@@ -64,14 +64,14 @@ class Space:
                 heads=max(self.heads),
                 feed_forward=half,
                 activation="gelu" if "gelu" in self.activations else self.activations[0],
-                teacher_layer=1 + round(i * (self.frame.layers - 1) / max(1, layers)),
+                teacher_layer=1 + i * self.frame.layers // layers,
             )
             for i in range(layers)
         ]
         edges: list[Edge] = [(i, i + 1) for i in range(layers + 1)]
         return Genome.of(
             width=max(self.widths),
-            rank=min(self.ranks, key=lambda rank: abs(rank - 48)),
+            rank=min(self.ranks, key=lambda rank: abs(rank - 96)),
             pooling="mean" if "mean" in self.poolings else self.poolings[0],
             merge=self.merges[0],
             code=code or self.codes[0],

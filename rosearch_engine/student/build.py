@@ -8,6 +8,7 @@ task's sentences (Hsu et al. 2022, "Language model compression with weighted low
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -49,19 +50,24 @@ def build(
     *,
     teacher: PreTrainedModel | None,
     seed: int,
+    pieces: np.ndarray | None = None,
     counts: np.ndarray | None = None,
 ) -> RoSearchForSequenceClassification:
     """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights.
 
     Args:
-        counts: `(vocabulary,)` how often each word piece occurs in the task's sentences; None: all alike.
+        pieces: `(vocabulary,)` which of the teacher's word pieces the student's are; None: all.
+        counts: how often each of the student's word pieces occurs in the task's sentences; None: all alike.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = RoSearchForSequenceClassification(student_config(genome, frame, classes, pad))
     if teacher is not None:
         with torch.no_grad():
-            _inherit(model, genome, dissect(teacher), counts)
+            parts = dissect(teacher)
+            if pieces is not None:
+                parts = replace(parts, words=parts.words[torch.from_numpy(pieces).to(parts.words.device)])
+            _inherit(model, genome, parts, counts)
     return model
 
 

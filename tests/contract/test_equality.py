@@ -40,8 +40,9 @@ def test_every_sentence_ends_as_with_textattack(
     # One whose class is turned around is wrong from the start.
     sentences[3] = replace(sentences[3], label=1 - sentences[3].label)
     # TextAttack's wrapper pads to this; the workshop's longest sentence is far shorter.
-    monkeypatch.setattr(bench.teacher.tokenizer, "model_max_length", 128)
-    assert_equal(recipe, models[model], bench.teacher.tokenizer, sentences)
+    tokenizer = bench.teacher.tokenizer if model == "teacher" else bench.tokenizer
+    monkeypatch.setattr(tokenizer, "model_max_length", 128)
+    assert_equal(recipe, models[model], tokenizer, sentences)
 
 
 @pytest.mark.parametrize("name", ["pwws", "textfooler-map-minilm"])

@@ -75,8 +75,8 @@ def test_a_ladder_stops_some_and_a_pause_changes_nothing(workshop) -> None:
     last = searched[-1]["name"]
     climber = next(row["name"] for row in seen if row["rung"] == 1 and row["name"] != last)
     disturbed = climbed("climb-disturbed", workshop, (climber,))
-    for mine, theirs in zip(disturbed, calm, strict=True):
-        assert comparable(mine) == comparable(theirs)
+    for before, after in zip(calm, disturbed, strict=True):
+        assert comparable(after) == comparable(before)
 
 
 def coded_student(workshop: Any) -> str:

@@ -87,7 +87,7 @@ def test_of_copies_that_mean_something_else_only_the_teachers_word_counts(bench,
     config = DistilConfig(epochs=0.2, tokens=640, learning_rate=3e-3)
 
     def weights(settings: DistilConfig, material: Corpus):
-        model = build(bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
+        model = build(bench.space.chain(1), bench.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
         training = Distillation(model, material, settings, seed=0)
         training.run(training.steps, Progress())
         return model.classifier.weight
@@ -128,7 +128,7 @@ def test_every_way_of_robust_distillation_trains_and_differs(bench, workshop, ch
     config = DistilConfig(epochs=0.5, tokens=640, learning_rate=3e-3)
 
     def trained(settings: DistilConfig):
-        model = build(bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
+        model = build(bench.space.chain(1), bench.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
         training = Distillation(model, corpus_with_copies(bench), settings, seed=0)
         done = training.run(training.steps, Progress())
         assert done.curve[-1][1] < done.curve[0][1]
@@ -141,7 +141,7 @@ def test_every_way_of_robust_distillation_trains_and_differs(bench, workshop, ch
 
 def test_the_worst_copy_is_the_one_the_student_does_worst_on(bench, workshop) -> None:
     corpus = corpus_with_copies(bench)
-    model = build(bench.space.chain(1), bench.teacher.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
+    model = build(bench.space.chain(1), bench.frame, bench.data.classes, bench.pad, teacher=None, seed=0)
     training = Distillation(model, corpus, DistilConfig(worst_of=3, tokens=640), seed=0)
     rows = np.arange(8)
     chosen = training._copies(0, rows)

@@ -36,7 +36,7 @@ GENOME = Genome.of(
 
 def student(bench, seed: int = 0, genome: Genome = GENOME, inherit: bool = False):
     teacher = bench.teacher.model if inherit else None
-    return build(genome, bench.teacher.frame, bench.data.classes, bench.pad, teacher=teacher, seed=seed)
+    return build(genome, bench.frame, bench.data.classes, bench.pad, teacher=teacher, seed=seed, pieces=bench.kept)
 
 
 def train(bench, model, config: DistilConfig = CONFIG, seed: int = 0, corpus=None, progress=None):

@@ -106,8 +106,8 @@ def test_a_folder_made_by_another_process_meanwhile_is_as_good(tmp_path: Path) -
 
 
 def test_outputs_are_what_the_teacher_says(bench, workshop) -> None:
-    corpus = bench.readings["plain"].corpus
-    said, sentences = corpus.teacher, corpus.sentences
+    said = bench.readings["plain"].corpus.teacher
+    sentences = encode_split(bench.data.distillation, bench.teacher.tokenizer, bench.teacher.max_length)
     assert isinstance(said.logits, np.memmap)
     assert isinstance(said.hidden, np.memmap)
     assert said.logits.shape == (len(bench.data.distillation), 2)
@@ -123,7 +123,8 @@ def test_outputs_are_what_the_teacher_says(bench, workshop) -> None:
 
 def test_outputs_are_computed_once(bench, workshop) -> None:
     listener, corpus = Listener(), bench.readings["plain"].corpus
-    again = outputs(bench.teacher, corpus.sentences, listener)
+    sentences = encode_split(bench.data.distillation, bench.teacher.tokenizer, bench.teacher.max_length)
+    again = outputs(bench.teacher, sentences, listener)
     assert listener.stages == []
     assert (again.logits == corpus.teacher.logits).all()
     fewer = encode_split(bench.data.validation, bench.teacher.tokenizer, 128)

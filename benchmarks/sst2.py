@@ -1,0 +1,70 @@
+"""How accurate can a small student be? `python benchmarks/sst2.py FOLDER [--layers 3] [--rank 98] [--epochs 6]`.
+
+FOLDER holds SST-2 as train.tsv and test.tsv (GLUE's dev set), each with the columns `sentence` and `label`. A plain
+chain that starts from the bundled teacher is distilled with copies that the teacher labelled; accuracy on dev, which
+no part of the training saw, is printed along the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+
+from rosearch_engine.batching import encode_split
+from rosearch_engine.config import build
+from rosearch_engine.data.held_out import load_held_out
+from rosearch_engine.distil.loop import Distillation
+from rosearch_engine.evaluate import prepare, student
+from rosearch_engine.genome import cost
+from rosearch_engine.inference import accuracy, predict
+from rosearch_engine.objectives import wilson
+from rosearch_engine.progress import Progress
+
+LOOKS = 6
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder")
+    options.add_argument("--layers", type=int, default=3)
+    options.add_argument("--rank", type=int, default=98)
+    options.add_argument("--epochs", type=float, default=6)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--set", action="append", default=[], help="stage.field=value")
+    given = options.parse_args()
+    settings = [
+        f"data.name={given.folder}",
+        "data.min_words=1",
+        "attack.recipe=pwws",
+        f"distil.epochs={given.epochs}",
+        "distil.swaps=words",
+        "distil.swap_labels=swapped",
+        "distil.swapped=0.4",
+        "distil.copies=6",
+        "distil.hidden_weight=0",
+    ]
+    bench = prepare(build("standard", settings=[*settings, *given.set]), Progress())
+    dev = load_held_out(bench.config.data)
+    genome = replace(bench.space.chain(given.layers), rank=given.rank)
+    size, reading = cost(genome, bench.frame), bench.readings[genome.code]
+    theirs = accuracy(
+        predict(bench.teacher.model, encode_split(dev, bench.teacher.tokenizer, bench.teacher.max_length)), dev.labels
+    )
+    print(
+        f"teacher: dev {theirs:.1%}, n = {len(dev)}; student: {size.weights:,} weights, {size.compression:.2f}x smaller"
+    )
+    model = student(genome, given.seed, bench)
+    training = Distillation(model, reading.corpus, bench.config.distil, given.seed)
+    sentences = encode_split(dev, bench.tokenizer, bench.teacher.max_length, reading.code)
+    for look in range(1, LOOKS + 1):
+        done = training.run(round(look / LOOKS * training.steps), Progress())
+        logits = predict(model, sentences)
+        right = round(accuracy(logits, dev.labels) * len(dev))
+        validation = accuracy(predict(model, reading.validation), bench.data.validation.labels)
+        row = {"steps": done.steps, "seconds": round(done.seconds), "tokens": done.tokens, "validation": validation}
+        print(json.dumps(row | {"dev": right / len(dev), "interval": wilson(right, len(dev))}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

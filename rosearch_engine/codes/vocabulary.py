@@ -1,0 +1,103 @@
+"""A student's own word pieces: those of the teacher's that the task's sentences need."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import string
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from rosearch_engine.codes.tokenizer import settings_of
+from rosearch_engine.errors import UserError
+from rosearch_engine.resources import home
+
+
+def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[PreTrainedTokenizerBase, np.ndarray]:
+    """A tokenizer with the pieces that were seen, and which of the old ones they are, `(pieces,)`, in their order.
+
+    Special tokens stay, and single letters, digits and signs of ASCII, so that an unseen word falls apart into smaller
+    pieces (Abdaoui et al. 2020, "Load what you need"). Only WordPiece knows its pieces one by one: any other tokenizer
+    is given back whole.
+
+    Args:
+        counts: how often each piece occurs; shorter than the vocabulary where the last ones do not.
+    """
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    model = content["model"]
+    if model["type"] != "WordPiece":
+        return tokenizer, np.arange(len(tokenizer))
+    special = {token["id"] for token in content["added_tokens"]}
+    single = {sign for sign in string.printable if not sign.isspace()}
+    mark = model["continuing_subword_prefix"]
+    seen = set(np.flatnonzero(counts).tolist())
+    kept = sorted(
+        number
+        for piece, number in model["vocab"].items()
+        if number in special or number in seen or piece.removeprefix(mark) in single
+    )
+    new = {old: number for number, old in enumerate(kept)}
+    model["vocab"] = {piece: new[number] for piece, number in model["vocab"].items() if number in new}
+    for token in content["added_tokens"]:
+        token["id"] = new[token["id"]]
+    _renumber(content["post_processor"], new)
+    core = type(tokenizer.backend_tokenizer).from_str(json.dumps(content | {"truncation": None, "padding": None}))
+    return PreTrainedTokenizerFast(tokenizer_object=core, **settings_of(tokenizer)), np.array(kept)
+
+
+def keep_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Save a tokenizer under the digest of its content; returns that."""
+    digest = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
+    folder = _folder(digest)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=folder.parent))
+        try:
+            tokenizer.save_pretrained(draft)
+            draft.chmod(0o755)
+            os.replace(draft, folder)
+        except OSError:
+            if not folder.exists():
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return digest
+
+
+def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
+    """A tokenizer that `keep_tokenizer` saved.
+
+    Raises:
+        UserError: if it is not there, or damaged.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(_folder(digest))
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = f"the students' tokenizer {digest} cannot be read ({reason})."
+        raise UserError("tokenizer", problem, "`resume` the run: it is made again.") from None
+
+
+def _folder(digest: str) -> Path:
+    return home() / "tokenizers" / digest
+
+
+def _renumber(part: Any, new: dict[int, int]) -> None:
+    """Give the special tokens that a post-processor puts in their new numbers."""
+    if isinstance(part, list):
+        for one in part:
+            _renumber(one, new)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name == "ids":
+                part[name] = [new[number] for number in value]
+            elif name in ("sep", "cls"):
+                part[name] = [value[0], new[value[1]]]
+            else:
+                _renumber(value, new)
