@@ -38,6 +38,7 @@ from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.ladder import rungs
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
+from rosearch_engine.store.models import RUNG, SEARCH
 from rosearch_engine.store.repo import weights_path
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
@@ -416,7 +417,7 @@ def candidate_seed(run_seed: int, genome: Genome) -> int:
 def measurement(what: Score, seed: int, bench: Bench, rung: int | None = None) -> dict[str, Any]:
     """A score as the store keeps it: that of the full attack, or of a rung below."""
     top = bench.config.search.rungs - 1
-    place = {"purpose": "search", "rung": top} if rung in (None, top) else {"purpose": "rung", "rung": rung}
+    place = {"purpose": SEARCH, "rung": top} if rung in (None, top) else {"purpose": RUNG, "rung": rung}
     return asdict(what) | place | {"seed": seed, "protocol": bench.protocol}
 
 

@@ -26,10 +26,9 @@ from rosearch_engine.genome import Genome, cost
 from rosearch_engine.ladder import Ladder
 from rosearch_engine.objectives import FAILED, vector
 from rosearch_engine.progress import Progress
+from rosearch_engine.store.models import CHAIN, RUNG, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store, label
 from rosearch_engine.strategies import make_strategy
-
-BASELINE = "chain"
 
 
 class Candidate:
@@ -38,7 +37,7 @@ class Candidate:
     def __init__(self, row: dict[str, Any], run_seed: int) -> None:
         self.id: int = row["id"]
         self.number: int = row["number"]
-        self.is_baseline: bool = row["origin"] == BASELINE
+        self.is_baseline: bool = row["origin"] == CHAIN
         self.genome = Genome.from_dict(row["genome"])
         self.seed = candidate_seed(run_seed, self.genome)
 
@@ -56,13 +55,13 @@ class Journal:
         self._describe_run()
         rows = store.candidates(run_id)
         rows += self._add_baselines(have=len(rows))
-        baselines = {row["digest"] for row in rows if row["origin"] == BASELINE}
+        baselines = {row["digest"] for row in rows if row["origin"] == CHAIN}
         self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, seen=set(baselines))
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
         self._asked, self._baselines = len(rows), len(baselines)
         self._done = len(rows) - len(self._queue)
-        self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"] and row["origin"] != BASELINE)
+        self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"] and row["origin"] != CHAIN)
         self._report()
 
     def next(self) -> Candidate | None:
@@ -136,7 +135,7 @@ class Journal:
     def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""
         if self._done and self._store.teacher_measurement(self._run_id) is None:
-            self._progress.tell(student="teacher")
+            self._progress.tell(student=TEACHER)
             what, results = evaluate_teacher(self._bench, self._progress)
             row = measurement(what, self._config.teacher.seed, self._bench)
             self._store.measure(self._run_id, None, row, [example(result) for result in results])
@@ -146,7 +145,7 @@ class Journal:
         space, layers = self._bench.space, range(1, self._config.search.chains + 1)
         chains = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
         return [
-            self._add(number, genome, BASELINE, (), _chain_in_words(genome))
+            self._add(number, genome, CHAIN, (), _chain_in_words(genome))
             for number, genome in list(enumerate(chains, start=1))[have:]
         ]
 
@@ -178,7 +177,7 @@ class Journal:
                 self._tells += 1
 
         for row in rows:
-            if row["origin"] == BASELINE:
+            if row["origin"] == CHAIN:
                 continue
             retell_until(row["asked_after"])
             proposal = self._strategy.ask(row["number"])
@@ -192,8 +191,8 @@ class Journal:
 
     def _climb_again(self, rows: list[dict[str, Any]]) -> None:
         """Show the ladder what it has seen below the top."""
-        climbers = {row["number"]: row["compression"] for row in rows if row["origin"] != BASELINE}
-        for seen in self._store.measurements(self._run_id, "rung"):
+        climbers = {row["number"]: row["compression"] for row in rows if row["origin"] != CHAIN}
+        for seen in self._store.measurements(self._run_id, RUNG):
             if seen["number"] in climbers:
                 self._ladder.add(seen["rung"], vector(seen | {"compression": climbers[seen["number"]]}))
 
@@ -206,7 +205,7 @@ class Journal:
         ):
             if value not in (None, now):
                 raise UserError(field, "it is not what the run began with.", "Put it back, or start a new run.")
-        for student in self._store.measurements(self._run_id, "search")[:1]:
+        for student in self._store.measurements(self._run_id, SEARCH)[:1]:
             if student["protocol"]["hash"] != self._bench.protocol["hash"]:
                 raise UserError(
                     "attack",

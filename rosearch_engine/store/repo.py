@@ -28,7 +28,18 @@ from rosearch_engine.front import knee, non_dominated
 from rosearch_engine.genome import Cost, Genome
 from rosearch_engine.objectives import vector, wilson
 from rosearch_engine.resources import home
-from rosearch_engine.store.models import Artifact, AttackExample, Base, Candidate, Event, Measurement, Run
+from rosearch_engine.store.models import (
+    RUNG,
+    SEARCH,
+    TEACHER,
+    Artifact,
+    AttackExample,
+    Base,
+    Candidate,
+    Event,
+    Measurement,
+    Run,
+)
 
 
 def database() -> str:
@@ -256,7 +267,7 @@ class Store:
 
         One stopped on the ladder ("pruned") has the figures of the highest rung that it reached.
         """
-        of_search = (Measurement.candidate_id == Candidate.id) & Measurement.purpose.in_(("search", "rung"))
+        of_search = (Measurement.candidate_id == Candidate.id) & Measurement.purpose.in_((SEARCH, RUNG))
         query = (
             select(Candidate, Measurement, Artifact.sha256)
             .outerjoin(Measurement, of_search)
@@ -283,7 +294,7 @@ class Store:
     def teacher_measurement(self, run_id: int) -> dict[str, Any] | None:
         """The teacher's own numbers under the run's attack, once they are there."""
         of_teacher = (Measurement.run_id == run_id) & Measurement.candidate_id.is_(None)
-        query = select(Measurement).where(of_teacher, Measurement.purpose == "search")
+        query = select(Measurement).where(of_teacher, Measurement.purpose == SEARCH)
         with Session(self._engine) as session:
             row = session.scalar(query.order_by(Measurement.id.desc()))
             return None if row is None else _measurement(row)
@@ -391,7 +402,7 @@ def _measurement(row: Measurement) -> dict[str, Any]:
 def _of_student(row: Measurement, number: int | None) -> dict[str, Any]:
     own = {"candidate_id": row.candidate_id, "number": number, "seed": row.seed, "created": row.created}
     own["rung"] = row.rung
-    return _measurement(row) | own | {"name": "teacher" if number is None else label(number)}
+    return _measurement(row) | own | {"name": TEACHER if number is None else label(number)}
 
 
 def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
