@@ -76,12 +76,15 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
     Raises:
         UserError: if it is not there, or damaged.
     """
+    folder, remedy = _folder(digest), "`resume` the run: it is made again."
+    if not folder.is_dir():
+        raise UserError("tokenizer", f"the folder {folder} of the students' tokenizer is gone.", remedy)
     try:
-        return AutoTokenizer.from_pretrained(_folder(digest))
-    except (OSError, ValueError, KeyError) as error:
+        return AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # the library's own errors derive from nothing narrower
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        problem = f"the students' tokenizer {digest} cannot be read ({reason})."
-        raise UserError("tokenizer", problem, "`resume` the run: it is made again.") from None
+        problem = f"the students' tokenizer in {folder} is damaged ({reason})."
+        raise UserError("tokenizer", problem, f"Delete it and {remedy}") from None
 
 
 def _folder(digest: str) -> Path:

@@ -146,6 +146,9 @@ def test_what_cannot_be_loaded_is_said_in_plain_words(
     copied = tmp_path / "home"
     shutil.copytree(workshop.home / "weights", copied / "weights")
     monkeypatch.setenv("ROSEARCH_HOME", str(copied))
+    with pytest.raises(UserError, match="tokenizer is gone"):
+        load(store, calm, student)
+    shutil.copytree(workshop.home / "tokenizers", copied / "tokenizers")
     path = weights_path(store.student(store.run(calm)["id"], student)["weights_sha256"])
     whole = path.read_bytes()
     load(store, calm, student)

@@ -57,7 +57,10 @@ def test_a_kept_tokenizer_comes_back(tmp_path: Path, home: Path) -> None:
     again = read_tokenizer(digest)
     assert again("good rare films").data == small("good rare films").data
     assert again.model_max_length == 64
-    with pytest.raises(UserError, match="resume"):
+    (home / "tokenizers" / digest / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        read_tokenizer(digest)
+    with pytest.raises(UserError, match="gone"):
         read_tokenizer("0123456789abcdef")
 
 
