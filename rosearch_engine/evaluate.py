@@ -25,46 +25,27 @@ from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.protocol import Score, candidates_key, protocol, score, score_swaps
 from rosearch_engine.attack.run import Attacker, Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.batching import Encoded, encode_split, join
-from rosearch_engine.codes import Code, make_code, trimmed
 from rosearch_engine.config import AttackConfig, RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
-from rosearch_engine.distil.augment import neighbours, swapped
-from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.ladder import rungs
 from rosearch_engine.progress import Progress
+from rosearch_engine.reading import Reading, read
 from rosearch_engine.resources import home
 from rosearch_engine.store.models import RUNG, SEARCH
 from rosearch_engine.store.repo import weights_path
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
-from rosearch_engine.teacher import Teacher, logits_of, obtain, outputs
+from rosearch_engine.teacher import Teacher, obtain
 
 LATENCY_TOKENS = 32
 
 
 class OutOfMemory(Exception):
     """A student did not fit."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The run's sentences as one input code reads them.
-
-    Attributes:
-        corpus: what students learn from.
-        validation: the validation sentences.
-        pieces: the tokenizer as an attack uses it.
-    """
-
-    code: Code
-    corpus: Corpus
-    validation: Encoded
-    pieces: Pieces
 
 
 @dataclass(frozen=True)
@@ -153,11 +134,7 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
-    plain = encode_split(data.distillation, teacher.tokenizer, teacher.max_length)
-    tokenizer, kept = teacher.tokenizer, np.arange(teacher.frame.vocabulary)
-    if config.space.vocabulary == "seen":
-        tokenizer, kept = trimmed(tokenizer, np.bincount(plain.ids))
-    readings = read(config, data, teacher, plain, tokenizer, progress)
+    tokenizer, kept, readings = read(config, data, teacher, progress)
     progress.stage("loading the attack")
     release_memory()
     return Bench(
@@ -173,54 +150,6 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
         protocol(config.attack, data.fingerprint),
         Pieces(teacher.tokenizer, teacher.max_length),
     )
-
-
-def read(
-    config: RunConfig,
-    data: Dataset,
-    teacher: Teacher,
-    plain: Encoded,
-    tokenizer: PreTrainedTokenizerBase,
-    progress: Progress,
-) -> dict[str, Reading]:
-    """The sentences as the students' tokenizer sees them after each input code of the space.
-
-    Args:
-        plain: the distillation sentences as the teacher reads them.
-        tokenizer: the students'.
-    """
-    split, length = data.distillation, teacher.max_length
-    said = outputs(teacher, plain, progress)
-    rounds = copies_of(split, config, progress)
-
-    def coded(part: Split, code: Code) -> Encoded:
-        return encode_split(part, tokenizer, length, code)
-
-    copies_logits = None
-    if rounds and config.distil.swap_labels == "swapped":
-        theirs = join(encode_split(copy, teacher.tokenizer, length) for copy in rounds)
-        copies_logits = logits_of(teacher, theirs, progress)
-    readings: dict[str, Reading] = {}
-    for name in dict.fromkeys(("plain", *config.space.codes)):
-        progress.stage(f"reading words, code {name}")
-        code = make_code(name, split, teacher.tokenizer)
-        copies = join(coded(copy, code) for copy in rounds) if rounds else None
-        corpus = Corpus(coded(split, code), split.labels, said, copies, copies_logits)
-        readings[name] = Reading(code, corpus, coded(data.validation, code), Pieces(tokenizer, length, code))
-    return readings
-
-
-def copies_of(split: Split, config: RunConfig, progress: Progress) -> list[Split]:
-    """Copies of the sentences with their words swapped, round by round; none if the settings ask for none."""
-    if config.distil.swaps == "off":
-        return []
-    sources, rng = neighbours(config.distil.swaps, split), np.random.default_rng(config.search.seed)
-    progress.stage("swapping words", config.distil.copies, "copies")
-    rounds = []
-    for number in range(config.distil.copies):
-        rounds.append(swapped(split, sources, config.distil.swapped, rng))
-        progress.advance(number + 1)
-    return rounds
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:
