@@ -24,6 +24,8 @@ from rosearch_engine.resources import home
 
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]
 COPIES = ['distil.swaps="both"']
+WORDS = ['distil.swaps="words"', 'distil.swap_labels="swapped"', "distil.swapped=0.4"]
+APART = ["space.most_apart=2"]
 # Name, settings, input code.
 ROWS: list[tuple[str, list[str], str]] = [
     ("soft targets, random start", PLAIN, "plain"),
@@ -40,12 +42,16 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("copies: synonyms", ['distil.swaps="synonyms"'], "plain"),
     ("copies: characters", ['distil.swaps="characters"'], "plain"),
     ("copies: both", COPIES, "plain"),
+    ("copies: words of the data, teacher's word on the copy", WORDS, "plain"),
     ("copies: both, worst of 3", [*COPIES, "distil.worst_of=3"], "plain"),
     ("copies: both, consistency", [*COPIES, "distil.consistency_weight=1"], "plain"),
     ("embedding perturbed", ["distil.perturbation=0.1"], "plain"),
     ("code: synonyms", [], "synonyms"),
     ("code: characters", [], "characters"),
     ("code: both", [], "both"),
+    ("code: both, none tied 2 apart", APART, "both"),
+    ("code: both, copies: words", WORDS, "both"),
+    ("code: both, none tied 2 apart, copies: words", [*APART, *WORDS], "both"),
     ("code: both, copies: both", COPIES, "both"),
     ("code: both, copies: synonyms", ['distil.swaps="synonyms"'], "both"),
     ("code: both, copies: both, worst of 3", [*COPIES, "distil.worst_of=3"], "both"),

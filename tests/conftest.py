@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -53,6 +54,44 @@ def shared(path: str, what: str) -> Path:
     if not (SHARED / path).exists():
         pytest.skip(f"not on this machine: ../shared/data/{path}, {what}")
     return SHARED / path
+
+
+def elsewhere(script: str, *arguments: str, folder: Path) -> str:
+    """What a script prints in a Python that does not know this project, without a network, in an empty folder.
+
+    The script must end with "the engine is here" if it can import `rosearch_engine`: then nothing is proved, and the
+    test is skipped. That is so only where the project was installed into the same environment, which `make` never does.
+    """
+    place = folder / "elsewhere"
+    place.mkdir()
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", script, *arguments],
+        cwd=place,
+        env=kept | {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if "the engine is here" in answer.stderr:
+        pytest.skip("rosearch_engine is installed here, and might help; pip uninstall rosearch-explorer")
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def spearman_interval(x: Any, y: Any, resamples: int) -> tuple[float, float]:
+    """SciPy's percentile bootstrap of Spearman's correlation: what ours are held against."""
+    from scipy import stats
+
+    found = stats.bootstrap(
+        (x, y),
+        lambda a, b: stats.spearmanr(a, b).statistic,
+        paired=True,
+        vectorized=False,
+        method="percentile",
+        n_resamples=resamples,
+        rng=1,
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from rosearch_engine.process import state
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
 from rosearch_engine.search import search
+from rosearch_engine.store.models import SEARCH
 from rosearch_engine.store.repo import Store
 from rosearch_engine.strategies import make_strategy
 
@@ -196,7 +197,8 @@ def loop_seconds(candidates: int) -> dict[str, float]:
 
 def _row(figures: np.ndarray) -> dict[str, Any]:
     return {
-        "purpose": "search",
+        "purpose": SEARCH,
+        "rung": 0,
         "seed": 0,
         "protocol": {},
         "accuracy": float(figures[1]),

@@ -20,9 +20,10 @@ _REMEMBERED = 2**17
 class Canonical:
     """A deterministic rule from texts to texts; applied to what it gives, it changes nothing more.
 
-    First a misspelt word becomes the most frequent word of the lexicon that is one edit away (a letter put in, left
-    out or replaced, or two neighbours swapped: Damerau 1964); words of one or two letters and words with a digit have
-    no spelling. Then a word that has a head, or is one, becomes the head in lower case. All else stays as it is.
+    First a misspelt word becomes a word of the lexicon that is one edit away (a letter put in, left out or replaced,
+    or two neighbours swapped: Damerau 1964): the most frequent that lost a letter or had two swapped, or else the most
+    frequent of all. Words of one or two letters and words with a digit have no spelling. Then a word that has a head,
+    or is one, becomes the head in lower case. All else stays as it is.
 
     Args:
         heads: from a lower-case word to its canonical word.
@@ -91,8 +92,10 @@ class Canonical:
         return part if spelt is None or "-" in spelt else _in_case_of(part, spelt)
 
     def _nearest(self, word: str) -> str | None:
-        """The most frequent word of the lexicon that is one edit away, if any.
+        """The likeliest word of the lexicon that is one edit away, if any.
 
+        A word has few ways to lose a letter and many to be given another, so that of two words equally frequent the
+        one that lost a letter is some 26 times as likely to be meant (the noisy channel, Kernighan et al. 1990).
         Symmetric deletion (Garbe 2012): words one edit apart meet where a letter is left out of one or both.
         """
         if len(word) < _SHORTEST_MISSPELT or any(map(str.isdigit, word)):
@@ -103,8 +106,9 @@ class Canonical:
                 for shorter in {known, *_shorter(known)}:
                     self._misspelt[shorter] = (*self._misspelt.get(shorter, ()), rank)
         ranks = {rank for shorter in (word, *_shorter(word)) for rank in self._misspelt.get(shorter, ())}
-        near = (self.lexicon[rank] for rank in sorted(ranks))
-        return next((known for known in near if _is_one_edit(word, known)), None)
+        near = [self.lexicon[rank] for rank in sorted(ranks)]
+        near = [known for known in near if _is_one_edit(word, known)]
+        return next((known for known in near if _is_likely(word, known)), near[0] if near else None)
 
 
 class _Memory(dict[str, str]):
@@ -124,6 +128,11 @@ class _Memory(dict[str, str]):
 def _shorter(word: str) -> Iterator[str]:
     """The word with one letter left out, each in turn."""
     return (word[:i] + word[i + 1 :] for i in range(len(word)))
+
+
+def _is_likely(word: str, known: str) -> bool:
+    """Whether a known word one edit away lost a letter, or had two swapped, to become the word."""
+    return len(known) > len(word) or (len(known) == len(word) and sorted(known) == sorted(word))
 
 
 def _is_one_edit(one: str, other: str) -> bool:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from rosearch_engine.codes import PLAIN
 from rosearch_engine.config import build
 from rosearch_engine.export import export
 from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.search import search
 from rosearch_engine.shelf import load
 from rosearch_engine.store import Store
+from tests.conftest import elsewhere
 from tests.resume.test_kill import comparable
 from tests.unit.test_shelf_export import RELOAD
 
@@ -91,26 +91,19 @@ def coded_student(workshop: Any) -> str:
 def test_a_student_of_a_code_is_loaded_with_it(workshop) -> None:
     loaded = load(Store.read(), "climb-calm", coded_student(workshop))
     assert loaded.code.name == "both"
-    odd, spelt = "A wonderfull film", "A wonderful film"
-    known = "wonderful" in (loaded.code.canonical.lexicon if loaded.code.canonical else [])
-    same = (loaded.victim.logits([odd]) == loaded.victim.logits([spelt])).all()
-    assert same == known
+    assert loaded.code.canonical is not None
+    lexicon = loaded.code.canonical.lexicon
+    word = next(word for word in lexicon if word.isalpha() and len(word) > 6 and word + word[-1] not in lexicon)
+    spelt, odd = (loaded.victim.logits([f"A {form} film"]) for form in (word, word + word[-1]))
+    assert (spelt == odd).all()
+    plain = replace(loaded, code=PLAIN)
+    assert not (plain.victim.logits([f"A {word} film"]) == plain.victim.logits([f"A {word}{word[-1]} film"])).all()
 
 
 def test_an_exported_student_of_a_code_reads_by_it_where_the_engine_is_not(workshop, tmp_path: Path) -> None:
     name = coded_student(workshop)
     folder = export(Store.read(), "climb-calm", name, tmp_path / "student")
     texts = ["A wonderfull film", "a GOOD movie, isn't it?", "[UNK] the plot"]
-    answer = subprocess.run(
-        [sys.executable, "-I", "-c", RELOAD, str(folder), json.dumps(texts)],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if "the engine is here" in answer.stderr:
-        pytest.skip("rosearch_engine is installed here, and might help; pip uninstall rosearch-explorer")
-    assert answer.returncode == 0, answer.stderr
-    theirs = np.array(json.loads(answer.stdout)["logits"])
+    theirs = np.array(json.loads(elsewhere(RELOAD, str(folder), json.dumps(texts), folder=tmp_path))["logits"])
     mine = load(Store.read(), "climb-calm", name).victim
     assert np.abs(theirs - np.concatenate([mine.logits([text]) for text in texts])).max() < 1e-6

@@ -31,7 +31,8 @@ def sentences(workshop: Any) -> list[str]:
 def assert_measured(bench: Bench) -> None:
     found = evaluate(bench.space.chain(1), 0, bench, Progress())
     assert found.scores[-1].attacked == len(bench.targets) > 0
-    assert 0 <= found.scores[-1].robustness <= found.scores[-1].accuracy + 0.5 <= 1.5
+    assert len(found.results) == len(bench.targets)
+    assert {result.outcome for result in found.results} <= {"fooled", "held", "already wrong", "budget used"}
     assert np.isfinite([value for _, value in found.training.curve]).all()
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rosearch_engine.attack.compare import McNemar, mcnemar, rank_correlation, success_curve
+from tests.conftest import spearman_interval
 
 
 def test_mcnemar_by_hand() -> None:
@@ -103,16 +104,7 @@ def test_the_interval_is_scipys_percentile_bootstrap() -> None:
     b = a + drawn.normal(size=30)
     table = {name: dict(enumerate(column)) for name, column in (("a", a), ("b", b))}
     (row,) = rank_correlation({r: {str(k): float(v) for k, v in c.items()} for r, c in table.items()})
-    theirs = stats.bootstrap(
-        (a, b),
-        lambda x, y: stats.spearmanr(x, y).statistic,
-        paired=True,
-        vectorized=False,
-        method="percentile",
-        n_resamples=1000,
-        rng=np.random.default_rng(1),
-    ).confidence_interval
-    assert row.interval == pytest.approx((theirs.low, theirs.high), abs=0.05)
+    assert row.interval == pytest.approx(spearman_interval(a, b, 1000), abs=0.05)
 
 
 def test_too_few_students_have_no_order() -> None:

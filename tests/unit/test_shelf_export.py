@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +18,7 @@ from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.shelf import load
 from rosearch_engine.store import Store
 from rosearch_engine.store.repo import weights_path
+from tests.conftest import elsewhere
 
 SENTENCES = ["a quietly moving film", "dull , noisy and far too long , with nothing to say", "fine"]
 
@@ -85,20 +83,7 @@ def test_an_export_loads_where_the_engine_is_not(
 ) -> None:
     folder = export(Store.read(), calm, student, tmp_path / "deep" / "student")
     loaded = load(Store.read(), calm, student)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    answer = subprocess.run(
-        [sys.executable, "-I", "-c", RELOAD, str(folder), json.dumps(SENTENCES)],
-        cwd=elsewhere,
-        env=environment | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if "the engine is here" in answer.stderr:
-        pytest.skip("rosearch_engine is installed here, and might help; pip uninstall rosearch-explorer")
-    assert answer.returncode == 0, answer.stderr
-    said = json.loads(answer.stdout)
+    said = json.loads(elsewhere(RELOAD, str(folder), json.dumps(SENTENCES), folder=tmp_path))
     with torch.no_grad():
         mine = [loaded.model(**loaded.tokenizer(one, return_tensors="pt")).logits[0].tolist() for one in SENTENCES]
     assert np.abs(np.array(said["logits"]) - np.array(mine)).max() == 0.0

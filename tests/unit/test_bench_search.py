@@ -1,0 +1,55 @@
+"""The benchmark of the search: its arithmetic, and a whole one of seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from rosearch_engine.bench import search as module
+from rosearch_engine.errors import UserError
+from rosearch_engine.progress import Progress
+from rosearch_engine.store import Store
+
+
+def curve(seconds: list[float], volumes: list[float]) -> dict[str, object]:
+    return {"seconds": seconds, "hypervolume": volumes}
+
+
+def test_time_to_random_searchs_end_is_counted_in_its_own_seconds() -> None:
+    random = curve([10.0, 50.0, 100.0], [0.1, 0.15, 0.2])
+    assert module._share_of_time(curve([20.0, 30.0], [0.19, 0.2]), random) == pytest.approx(0.3)
+    assert module._share_of_time(curve([20.0, 30.0], [0.1, 0.19]), random) is None
+    assert module._share_of_time(random, random) == 1.0
+
+
+def test_an_unknown_arm_is_refused(home) -> None:
+    with pytest.raises(UserError, match="no arm 'luck'"):
+        module.bench_search(1, 0.1, 0, ["luck"], [], Progress())
+
+
+def test_the_loop_is_timed_with_students_in_the_store() -> None:
+    found = module.loop_seconds(30)
+    assert found["candidates"] == 30
+    assert 0 < found["first_s"] < 5
+    assert 0 < found["last_s"] < 5
+
+
+def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.chains=0", "search.candidates=10000"])
+    monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
+    asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1"])
+    what = module.bench_search(*asked, Progress())
+    assert set(what["arms"]) == {"random", "pareto, ladder"}
+    for runs in what["curves"].values():
+        (run,) = runs
+        assert run["seconds"][-1] >= 0.05 * 60 or run["students"] > run["full"], "it stops when its time is up"
+        assert run["hypervolume"] == sorted(run["hypervolume"])
+        assert sum(run["parts"].values()) >= run["seconds"][-1] - 1e-6
+    assert what["arms"]["random"]["share_of_time"][0] <= 1.0
+    assert {(row["rung"], row["figure"]) for row in what["rungs"]["rows"]} == {
+        (rung, figure) for rung in (0, 1) for figure in ("robustness", "accuracy")
+    }
+    _, rows = module.table_rows(what)
+    assert [row[0] for row in rows] == ["random", "pareto, ladder"]
+    assert not [run for run in Store.read().runs() if run["name"].startswith("bench-")], "they are not among the user's"
+    again = module.bench_search(*asked[:2], 0, *asked[3:], Progress())
+    assert again["curves"] == what["curves"], "what was searched is not searched again"
