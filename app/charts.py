@@ -179,7 +179,7 @@ def hypervolume_figure(students: Sequence[Student], height: int = 220) -> go.Fig
 
 def _told(students: Sequence[Student]) -> list[Student]:
     done = [s for s in students if s["status"] == "done"]
-    return sorted(done, key=lambda s: s["number"] if s["told"] is None else s["told"])
+    return sorted(done, key=lambda s: s["told"] or 0)
 
 
 def _in_plane(rows: Sequence[Student], x: str, y: str) -> np.ndarray:

@@ -25,6 +25,7 @@ from rosearch_engine.resources import home
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]
 COPIES = ['distil.swaps="both"']
 WORDS = ['distil.swaps="words"', 'distil.swap_labels="swapped"', "distil.swapped=0.4"]
+RELATIONS = ["distil.relation_weight=1"]
 APART = ["space.most_apart=2"]
 # Name, settings, input code.
 ROWS: list[tuple[str, list[str], str]] = [
@@ -32,7 +33,9 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("soft targets, inherited start", PLAIN[:2], "plain"),
     ("+ hard labels", PLAIN[:1], "plain"),
     ("+ hidden states", [], "plain"),
-    ("+ relations", ["distil.relation_weight=1"], "plain"),
+    ("+ relations", RELATIONS, "plain"),
+    ("+ relations, three times the weight", ["distil.relation_weight=3"], "plain"),
+    ("+ relations, no hidden states", [*RELATIONS, "distil.hidden_weight=0"], "plain"),
     ("all but the inherited start", PLAIN[2:], "plain"),
     (
         "copies: synonyms, teacher's word on the copy",
@@ -49,6 +52,9 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("code: synonyms", [], "synonyms"),
     ("code: characters", [], "characters"),
     ("code: both", [], "both"),
+    ("relations, copies: words", [*RELATIONS, *WORDS], "plain"),
+    ("relations, code: both", RELATIONS, "both"),
+    ("relations, code: both, copies: both", [*RELATIONS, *COPIES], "both"),
     ("code: both, none tied 2 apart", APART, "both"),
     ("code: both, copies: words", WORDS, "both"),
     ("code: both, none tied 2 apart, copies: words", [*APART, *WORDS], "both"),

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rosearch_engine.attack.protocol import example
+from rosearch_engine.attack.protocol import Score, example
 from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import (
     Bench,
     Evaluation,
     GoesOn,
-    always,
     candidate_seed,
     evaluate_teacher,
     measurement,
@@ -28,7 +27,7 @@ from rosearch_engine.objectives import FAILED, vector
 from rosearch_engine.progress import Progress
 from rosearch_engine.store.models import CHAIN, RUNG, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store, label
-from rosearch_engine.strategies import make_strategy
+from rosearch_engine.strategies import Proposal, make_strategy
 
 
 class Candidate:
@@ -53,29 +52,27 @@ class Journal:
         self._tells = 0
         self._refuse_other_material()
         self._describe_run()
-        rows = store.candidates(run_id)
-        rows += self._add_baselines(have=len(rows))
-        baselines = {row["digest"] for row in rows if row["origin"] == CHAIN}
-        self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, seen=set(baselines))
+        rows, chains = store.candidates(run_id), self._chains()
+        self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, chains)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
-        self._asked, self._baselines = len(rows), len(baselines)
+        self._asked, self._all = len(rows), len(chains) + self._config.search.candidates
         self._done = len(rows) - len(self._queue)
-        self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"] and row["origin"] != CHAIN)
+        self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"])
         self._report()
 
     def next(self) -> Candidate | None:
         """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
         self._measure_teacher_once()
         if not self._queue:
-            if self._asked - self._baselines >= self._config.search.candidates or self._is_time_up():
+            if self._asked >= self._all or self._is_time_up():
                 return None
             number = self._asked + 1
             proposal = self._strategy.ask(number)
             if proposal is None:
                 self._store.log(self._run_id, "exhausted", "every architecture of the space has been tried")
                 return None
-            row = self._add(number, proposal.genome, proposal.origin, proposal.parents, proposal.change)
+            row = self._add(number, proposal)
             self._asked = number
             self._queue.append(row)
         candidate = Candidate(self._queue.popleft(), self._config.search.seed)
@@ -84,10 +81,13 @@ class Journal:
 
     def judge(self, candidate: Candidate) -> GoesOn:
         """Who decides on each rung whether a candidate goes on. Baselines always do."""
-        if candidate.is_baseline:
-            return always
         compression = self._compression(candidate)
-        return lambda rung, score: self._ladder.goes_on(rung, vector(asdict(score) | {"compression": compression}))
+
+        def goes_on(rung: int, score: Score) -> bool:
+            is_among_the_best = self._ladder.goes_on(rung, vector(asdict(score) | {"compression": compression}))
+            return candidate.is_baseline or is_among_the_best
+
+        return goes_on
 
     def finish(self, candidate: Candidate, evaluation: Evaluation) -> None:
         """Keep a student's weights and results, and tell the strategy. One stopped on the ladder is worth nothing to
@@ -95,7 +95,7 @@ class Journal:
         self._progress.stage("saving")
         self._store.finish_candidate(
             candidate.id,
-            None if candidate.is_baseline else self._tells + 1,
+            self._tells + 1,
             pruned=evaluation.pruned,
             weights_file=None if evaluation.pruned else save_weights(evaluation.model),
             latency_ms=evaluation.latency_ms,
@@ -106,7 +106,7 @@ class Journal:
             ],
             examples=[example(result) for result in evaluation.results],
         )
-        self._spent += 0.0 if candidate.is_baseline else sum(evaluation.seconds.values())
+        self._spent += sum(evaluation.seconds.values())
         objectives = FAILED
         if not evaluation.pruned:
             objectives = vector(asdict(evaluation.scores[-1]) | {"compression": self._compression(candidate)})
@@ -115,7 +115,7 @@ class Journal:
 
     def fail(self, candidate: Candidate, error: BaseException) -> None:
         """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
-        self._store.fail_candidate(candidate.id, None if candidate.is_baseline else self._tells + 1, str(error))
+        self._store.fail_candidate(candidate.id, self._tells + 1, str(error))
         self._tell(candidate, FAILED)
 
     def _is_time_up(self) -> bool:
@@ -123,9 +123,8 @@ class Journal:
         return minutes is not None and self._spent >= 60 * minutes
 
     def _tell(self, candidate: Candidate, objectives: np.ndarray) -> None:
-        if not candidate.is_baseline:
-            self._tells += 1
-            self._strategy.tell(candidate.number, objectives)
+        self._tells += 1
+        self._strategy.tell(candidate.number, objectives)
         self._done += 1
         self._report()
 
@@ -140,24 +139,21 @@ class Journal:
             row = measurement(what, self._config.teacher.seed, self._bench)
             self._store.measure(self._run_id, None, row, [example(result) for result in results])
 
-    def _add_baselines(self, have: int) -> list[dict[str, Any]]:
-        """Queue the plain chains that are not there yet: they come first, so `have` rows tell how far that got."""
+    def _chains(self) -> list[Proposal]:
+        """Plain chains of 1, 2 … layers under each input code: the baselines, and the search's first parents."""
         space, layers = self._bench.space, range(1, self._config.search.chains + 1)
-        chains = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
-        return [
-            self._add(number, genome, CHAIN, (), _chain_in_words(genome))
-            for number, genome in list(enumerate(chains, start=1))[have:]
-        ]
+        genomes = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
+        return [Proposal(genome, CHAIN, change=_chain_in_words(genome)) for genome in genomes]
 
-    def _add(self, number: int, genome: Genome, origin: str, parents: tuple[int, ...], change: str) -> dict[str, Any]:
+    def _add(self, number: int, proposal: Proposal) -> dict[str, Any]:
         return self._store.add_candidate(
             self._run_id,
             number,
-            genome,
-            cost(genome, self._bench.frame),
-            origin=origin,
-            parents=parents,
-            change=change,
+            proposal.genome,
+            cost(proposal.genome, self._bench.frame),
+            origin=proposal.origin,
+            parents=proposal.parents,
+            change=proposal.change,
             asked_after=self._tells,
         )
 
@@ -177,8 +173,6 @@ class Journal:
                 self._tells += 1
 
         for row in rows:
-            if row["origin"] == CHAIN:
-                continue
             retell_until(row["asked_after"])
             proposal = self._strategy.ask(row["number"])
             if proposal is None or proposal.genome.digest != row["digest"]:
@@ -191,10 +185,9 @@ class Journal:
 
     def _climb_again(self, rows: list[dict[str, Any]]) -> None:
         """Show the ladder what it has seen below the top."""
-        climbers = {row["number"]: row["compression"] for row in rows if row["origin"] != CHAIN}
+        compressions = {row["number"]: row["compression"] for row in rows}
         for seen in self._store.measurements(self._run_id, RUNG):
-            if seen["number"] in climbers:
-                self._ladder.add(seen["rung"], vector(seen | {"compression": climbers[seen["number"]]}))
+            self._ladder.add(seen["rung"], vector(seen | {"compression": compressions[seen["number"]]}))
 
     def _refuse_other_material(self) -> None:
         """A run goes on with the sentences and the teacher it began with, or its students would not compare."""
@@ -243,7 +236,7 @@ class Journal:
     def _report(self) -> None:
         self._progress.tell(
             students=self._done,
-            candidates=self._config.search.candidates + self._baselines,
+            candidates=self._all,
             hypervolume=self._front.hypervolume(),
         )
 

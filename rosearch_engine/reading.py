@@ -16,7 +16,7 @@ from rosearch_engine.data import Dataset, Split
 from rosearch_engine.distil.augment import neighbours, swapped
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.progress import Progress
-from rosearch_engine.teacher import Teacher, logits_of, outputs
+from rosearch_engine.teacher import Teacher, outputs
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,11 @@ def read(
     def coded(part: Split, code: Code) -> Encoded:
         return encode_split(part, tokenizer, length, code)
 
-    copies_logits = None
+    of_copies = None
     if rounds and config.distil.swap_labels == "swapped":
         theirs = join(encode_split(copy, teacher.tokenizer, length) for copy in rounds)
-        copies_logits = logits_of(teacher, theirs, progress)
+        imitates = bool(config.distil.hidden_weight or config.distil.relation_weight)
+        of_copies = outputs(teacher, theirs, progress, hidden=imitates)
     readings: dict[str, Reading] = {}
     for name in dict.fromkeys(("plain", *config.space.codes)):
         progress.stage(f"reading words, code {name}")
@@ -68,7 +69,7 @@ def read(
             name, split, teacher.tokenizer, probabilities=softmax(said.logits), most_apart=config.space.most_apart
         )
         copies = join(coded(copy, code) for copy in rounds) if rounds else None
-        corpus = Corpus(coded(split, code), split.labels, said, copies, copies_logits)
+        corpus = Corpus(coded(split, code), split.labels, said, copies, of_copies)
         readings[name] = Reading(code, corpus, coded(data.validation, code), Pieces(tokenizer, length, code))
     return tokenizer, kept, readings
 

@@ -7,7 +7,8 @@ seed and keeps no other state than what it was asked and told, so replaying a ru
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,8 +29,6 @@ from rosearch_engine.objectives import NAMES, fitness
 
 # Tries for an architecture that has not been proposed yet before the space counts as exhausted.
 TRIES = 200
-# Share of the children that come from two parents.
-CROSSOVER = 0.5
 
 
 @dataclass
@@ -53,43 +52,53 @@ class Strategy(Protocol):
         """How a proposal fared: objectives `(3,)`, to be made large."""
 
 
-def make_strategy(search: SearchConfig, objectives: ObjectivesConfig, space: Space, seen: set[str]) -> Strategy:
-    """The strategy of a run. Architectures whose digests are in `seen` are never proposed."""
+def make_strategy(
+    search: SearchConfig, objectives: ObjectivesConfig, space: Space, founders: Sequence[Proposal] = ()
+) -> Strategy:
+    """The strategy of a run. It proposes the founders, which must differ, before any of its own."""
     rng = np.random.default_rng(search.seed)
     if search.strategy == "pareto":
-        return Pareto(space, search.population, seed=search.seed, seen=seen)
+        return Pareto(space, search, founders)
     if search.strategy == "scalar":
-        return AgingEvolution(space, search.population, objectives, rng, seen)
-    return RandomSearch(space, rng, seen)
+        return AgingEvolution(space, search, objectives, rng, founders)
+    return RandomSearch(space, rng, founders)
 
 
 class RandomSearch:
     """Every architecture drawn afresh: the baseline that a search has to beat."""
 
-    def __init__(self, space: Space, rng: np.random.Generator, seen: set[str]) -> None:
-        self._space, self._rng, self._seen = space, rng, seen
+    def __init__(self, space: Space, rng: np.random.Generator, founders: Sequence[Proposal] = ()) -> None:
+        self._space, self._rng, self._founders = space, rng, deque(founders)
+        self._seen = {founder.genome.digest for founder in founders}
 
     def ask(self, number: int) -> Proposal | None:
+        if self._founders:
+            return replace(self._founders.popleft(), number=number)
         return _fresh(self._space, self._rng, self._seen, number)
 
     def tell(self, number: int, objectives: np.ndarray) -> None:
         pass
 
 
-class AgingEvolution:
+class AgingEvolution(RandomSearch):
     """The best of a few random members has a child; the oldest member dies (Real et al. 2019)."""
 
     def __init__(
-        self, space: Space, population: int, objectives: ObjectivesConfig, rng: np.random.Generator, seen: set[str]
+        self,
+        space: Space,
+        search: SearchConfig,
+        objectives: ObjectivesConfig,
+        rng: np.random.Generator,
+        founders: Sequence[Proposal] = (),
     ) -> None:
-        self._space, self._rng, self._seen, self._objectives = space, rng, seen, objectives
-        self._size = population
+        super().__init__(space, rng, founders)
+        self._search, self._objectives = search, objectives
         self._asked: dict[int, Proposal] = {}
-        self._members: deque[tuple[float, Proposal]] = deque(maxlen=population)
+        self._members: deque[tuple[float, Proposal]] = deque(maxlen=search.population)
 
     def ask(self, number: int) -> Proposal | None:
-        proposal = self._child(number) if len(self._members) == self._size else None
-        proposal = proposal or _fresh(self._space, self._rng, self._seen, number)
+        ripe = not self._founders and len(self._members) == self._search.population
+        proposal = (self._child(number) if ripe else None) or super().ask(number)
         if proposal:
             self._asked[number] = proposal
         return proposal
@@ -100,7 +109,7 @@ class AgingEvolution:
     def _child(self, number: int) -> Proposal | None:
         for _ in range(TRIES):
             first, second = self._parent(), self._parent()
-            proposal = _child(first, second, self._space, self._rng)
+            proposal = _child(first, second, self._space, self._search, self._rng)
             if proposal.genome.digest not in self._seen:
                 self._seen.add(proposal.genome.digest)
                 proposal.number = number
@@ -108,26 +117,26 @@ class AgingEvolution:
         return None
 
     def _parent(self) -> Proposal:
-        few = self._rng.integers(len(self._members), size=max(2, self._size // 4))
+        few = self._rng.integers(len(self._members), size=max(2, self._search.population // 4))
         return max((self._members[int(i)] for i in few), key=lambda member: member[0])[1]
 
 
 class Pareto:
     """NSGA-II (Deb et al. 2002) in steady state: one child at a time, from the front's own population."""
 
-    def __init__(self, space: Space, population: int, seed: int, seen: set[str]) -> None:
-        self._space, self._seen = space, seen
-        self._rng = np.random.default_rng([seed, 1])
+    def __init__(self, space: Space, search: SearchConfig, founders: Sequence[Proposal] = ()) -> None:
+        self._space, self._seen = space, set[str]()
+        self._rng = np.random.default_rng([search.seed, 1])
         self._algorithm = NSGA2(
-            pop_size=population,
+            pop_size=search.population,
             n_offsprings=1,
-            sampling=_Samples(space),
+            sampling=_Samples(space, founders),
             crossover=_Pairs(),
-            mutation=_Children(space),
-            eliminate_duplicates=_Unseen(seen),
+            mutation=_Children(space, search),
+            eliminate_duplicates=_Unseen(self._seen),
         )
         problem = Problem(n_var=1, n_obj=len(NAMES), vtype=object)
-        self._algorithm.setup(problem, termination=NoTermination(), seed=seed)
+        self._algorithm.setup(problem, termination=NoTermination(), seed=search.seed)
         self._ready: deque[Individual] = deque()
         self._founders = 0
         self._asked: dict[int, Individual] = {}
@@ -170,14 +179,18 @@ class Pareto:
 
 
 class _Samples(Sampling):
-    def __init__(self, space: Space) -> None:
+    """The founders given, and random ones until the population is full."""
+
+    def __init__(self, space: Space, founders: Sequence[Proposal]) -> None:
         super().__init__()
-        self._space = space
+        self._space, self._founders = space, founders
 
     def _do(self, problem: Problem, n_samples: int, *_: Any, random_state: Any = None, **__: Any) -> np.ndarray:
-        drawn = np.empty((n_samples, 1), dtype=object)
-        for row in range(n_samples):
-            drawn[row, 0] = Proposal(sample(self._space, random_state), "sample")
+        proposals = [replace(founder) for founder in self._founders]
+        while len(proposals) < n_samples:
+            proposals.append(Proposal(sample(self._space, random_state), "sample"))
+        drawn = np.empty((len(proposals), 1), dtype=object)
+        drawn[:, 0] = proposals
         return drawn
 
 
@@ -195,15 +208,15 @@ class _Pairs(Crossover):
 
 
 class _Children(Mutation):
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, search: SearchConfig) -> None:
         super().__init__(prob=1.0)
-        self._space = space
+        self._space, self._search = space, search
 
     def _do(self, problem: Problem, X: np.ndarray, *_: Any, random_state: Any = None, **__: Any) -> np.ndarray:
         children = np.empty_like(X)
         for row in range(len(X)):
             first, second = X[row, 0]
-            children[row, 0] = _child(first, second, self._space, random_state)
+            children[row, 0] = _child(first, second, self._space, self._search, random_state)
         return children
 
 
@@ -222,13 +235,17 @@ class _Unseen(DuplicateElimination):
         return is_duplicate
 
 
-def _child(first: Proposal, second: Proposal, space: Space, rng: np.random.Generator) -> Proposal:
-    """One mutation of the first parent, or of the crossover of both."""
-    if first is second or rng.random() >= CROSSOVER:
-        genome, words = mutate(first.genome, space, rng)
-        return Proposal(genome, "mutation", (first.number,), words)
-    genome, words = mutate(crossover(first.genome, second.genome, space, rng), space, rng)
-    return Proposal(genome, "crossover", (first.number, second.number), words)
+def _child(first: Proposal, second: Proposal, space: Space, search: SearchConfig, rng: np.random.Generator) -> Proposal:
+    """Mutations of the first parent, or of the crossover of both."""
+    is_alone = first is second or rng.random() >= search.crossover
+    genome = first.genome if is_alone else crossover(first.genome, second.genome, space, rng)
+    changes = []
+    for _ in range(search.mutations):
+        genome, words = mutate(genome, space, rng)
+        changes.append(words)
+    if is_alone:
+        return Proposal(genome, "mutation", (first.number,), "; ".join(changes))
+    return Proposal(genome, "crossover", (first.number, second.number), "; ".join(changes))
 
 
 def _fresh(space: Space, rng: np.random.Generator, seen: set[str], number: int) -> Proposal | None:

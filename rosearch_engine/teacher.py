@@ -67,16 +67,16 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the teacher says of the distillation sentences, memory-mapped.
+    """What the teacher says of sentences, memory-mapped.
 
     Attributes:
         logits: `(sentences, classes)`, float32.
         hidden: `(sentences, layers + 1, width)`, float16: states averaged over a sentence's tokens, the
-            embedding's first.
+            embedding's first. None where they were not asked for.
     """
 
     logits: np.ndarray
-    hidden: np.ndarray
+    hidden: np.ndarray | None
 
 
 def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
@@ -124,17 +124,9 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
     )
 
 
-def outputs(teacher: Teacher, sentences: Encoded, progress: Progress) -> Outputs:
-    """The teacher's logits and mean hidden states for the distillation sentences, from the cache if there."""
-    return Outputs(*_cached(teacher, sentences, ("logits", "hidden"), progress))
-
-
-def logits_of(teacher: Teacher, sentences: Encoded, progress: Progress) -> np.ndarray:
-    """The teacher's logits `(sentences, classes)` alone, memory-mapped, from the cache if there."""
-    return _cached(teacher, sentences, ("logits",), progress)[0]
-
-
-def _cached(teacher: Teacher, sentences: Encoded, parts: tuple[str, ...], progress: Progress) -> list[np.ndarray]:
+def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bool = True) -> Outputs:
+    """The teacher's logits and, if wanted, mean hidden states for sentences, from the cache if there."""
+    parts = ("logits", "hidden") if hidden else ("logits",)
     content = hashlib.sha256(sentences.ids.tobytes() + sentences.starts.tobytes()).hexdigest()
     folder = home() / "outputs" / fingerprint(teacher.key, content, *parts)
     for _ in range(2):
@@ -142,7 +134,8 @@ def _cached(teacher: Teacher, sentences: Encoded, parts: tuple[str, ...], progre
             with _new_folder(folder) as draft:
                 write_outputs(teacher, sentences, parts, draft, progress)
         try:
-            return [np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts]
+            found = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
+            return Outputs(found["logits"], found.get("hidden"))
         except (OSError, ValueError):
             shutil.rmtree(folder)  # damaged: made again
     raise UserError("disk", f"what is written to {folder.parent} cannot be read back.", "Check the disk.")

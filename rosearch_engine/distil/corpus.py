@@ -22,14 +22,14 @@ class Corpus:
         teacher: its outputs for these n.
         copies: swapped copies, all of the first round, then all of the second …: copy `c` of sentence `i` is row
             `c * n + i`.
-        copies_logits: what the teacher says of the copies, `(copies * n, classes)`; None: the same as of the originals.
+        copies_teacher: its outputs for the copies, in their order; None: what it said of the originals holds for them.
     """
 
     sentences: Encoded
     labels: np.ndarray
     teacher: Outputs
     copies: Encoded | None = None
-    copies_logits: np.ndarray | None = None
+    copies_teacher: Outputs | None = None
 
     @property
     def rounds(self) -> int:
@@ -55,13 +55,19 @@ class Corpus:
 
     def targets(self, rows: np.ndarray, copied: np.ndarray | None = None) -> np.ndarray:
         """The teacher's logits `(batch, classes)` for sentences, or for the copies `copied` of them."""
-        if copied is None or self.copies_logits is None:
-            return self.teacher.logits[rows]
-        return self.copies_logits[copied]
+        said, which = self._said(rows, copied)
+        return said.logits[which]
 
-    def states(self, rows: np.ndarray, layers: Sequence[int]) -> np.ndarray:
-        """The teacher's mean states `(batch, layers, width)`, float32, of the original sentences."""
-        return self.teacher.hidden[np.ix_(rows, np.asarray(layers))].astype(np.float32)
+    def states(self, rows: np.ndarray, copied: np.ndarray | None, layers: Sequence[int]) -> np.ndarray:
+        """The teacher's mean states `(batch, layers, width)`, float32, for sentences, or for the copies of them."""
+        said, which = self._said(rows, copied)
+        assert said.hidden is not None
+        return said.hidden[np.ix_(which, np.asarray(layers))].astype(np.float32)
+
+    def _said(self, rows: np.ndarray, copied: np.ndarray | None) -> tuple[Outputs, np.ndarray]:
+        if copied is None or self.copies_teacher is None:
+            return self.teacher, rows
+        return self.copies_teacher, copied
 
     def _lengths(self, number: int) -> np.ndarray:
         if self.copies is None:

@@ -68,13 +68,12 @@ class Distillation:
         self._supervised = supervised_nodes(model) if config.hidden_weight or config.relation_weight else []
         self._plan = corpus.plan(config.tokens, config.epochs, seed)
         self.steps = len(self._plan)
+        width = 0 if corpus.teacher.hidden is None else corpus.teacher.hidden.shape[2]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             # Learned maps from the student's width to the teacher's; they are thrown away with the loop.
             self._projections = nn.ModuleList(
-                nn.Linear(model.config.hidden_size, corpus.teacher.hidden.shape[2], bias=False)
-                for _ in self._supervised
-                if config.hidden_weight
+                nn.Linear(model.config.hidden_size, width, bias=False) for _ in self._supervised if config.hidden_weight
             ).to(self._where)
         self._optimiser = torch.optim.AdamW(
             [*model.parameters(), *self._projections.parameters()],
@@ -120,7 +119,7 @@ class Distillation:
         read = corpus.sentences.batch(rows, self._where) if copied is None else self._batch(corpus.copies, copied)
         targets = self._tensor(corpus.targets(rows, copied))
         # Of a copy that means something else, only what the teacher says of the copy itself is true.
-        says_own = copied is not None and corpus.copies_logits is not None
+        says_own = copied is not None and corpus.copies_teacher is not None
         labels = None if says_own else self._tensor(corpus.labels[rows])
         nudge = None
         if config.perturbation:
@@ -130,8 +129,9 @@ class Distillation:
             said = self._model(**read, nudge=nudge, output_hidden_states=bool(self._supervised) or nudge is not None)
             logits = said.logits.float()
             loss = self._task_loss(logits, targets, labels)
-            if self._supervised and not says_own:
-                loss = loss + self._state_loss(said.hidden_states, read["attention_mask"], rows)
+            if self._supervised:
+                states = self._tensor(corpus.states(rows, copied, [layer for _, layer in self._supervised]))
+                loss = loss + self._state_loss(said.hidden_states, read["attention_mask"], states)
             if config.consistency_weight and copied is not None:
                 loss = loss + self._original_loss(rows, logits)
         loss.backward()
@@ -150,13 +150,11 @@ class Distillation:
             loss = loss + self._config.hard_weight * F.cross_entropy(logits, labels)
         return loss
 
-    def _state_loss(self, hidden: tuple[torch.Tensor, ...], mask: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-        """Distance of the supervised nodes' mean states from those of their teacher layers."""
-        nodes, layers = zip(*self._supervised, strict=True)
-        states = self._tensor(self._corpus.states(rows, layers))  # (batch, nodes, width)
+    def _state_loss(self, hidden: tuple[torch.Tensor, ...], mask: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        """Distance of the supervised nodes' mean states from those of their teacher layers, `(batch, nodes, width)`."""
         shares = mask.float()
         shares = (shares / shares.sum(dim=1, keepdim=True))[:, None]  # (batch, 1, length)
-        means = [(shares @ hidden[node])[:, 0] for node in nodes]
+        means = [(shares @ hidden[node])[:, 0] for node, _ in self._supervised]
         loss = torch.zeros((), device=self._where)
         if self._config.hidden_weight:
             guesses = [project(mean).float() for project, mean in zip(self._projections, means, strict=True)]

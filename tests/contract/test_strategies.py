@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -30,9 +31,9 @@ NO_MORE_THAN_SIXTEEN = Space.of(
 pytestmark = pytest.mark.parametrize("name", get_args(Strategy))
 
 
-def strategy(name: str, seed: int = 0, space: Space = SPACE, seen: set[str] | None = None):
+def strategy(name: str, seed: int = 0, space: Space = SPACE, founders: Sequence[Proposal] = ()):
     config = SearchConfig(strategy=name, seed=seed, population=4)
-    return make_strategy(config, ObjectivesConfig(), space, seen if seen is not None else set())
+    return make_strategy(config, ObjectivesConfig(), space, founders)
 
 
 def worth(proposal: Proposal) -> np.ndarray:
@@ -81,10 +82,21 @@ def test_parents_are_earlier_proposals(name: str) -> None:
         assert bool(proposal.change) == (proposal.origin != "sample")
 
 
-def test_what_was_seen_elsewhere_is_not_proposed(name: str) -> None:
-    plain = digests(walk(name))
-    one = strategy(name, seen=set(plain))
-    assert not set(plain) & {one.ask(number).genome.digest for number in range(1, 30)}
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_founders_come_first_and_only_once(name: str, count: int) -> None:
+    """Fewer than the population, as many, more."""
+    founders = [Proposal(proposal.genome, "chain", change="given") for proposal in walk(name, seed=9)[-count:]]
+    one, proposals = strategy(name, founders=founders), []
+    for number in range(1, 41):
+        proposals.append(one.ask(number))
+        one.tell(number, worth(proposals[-1]))
+    assert digests(proposals[:count]) == digests(founders)
+    assert [(p.origin, p.change, p.number) for p in proposals[:count]] == [
+        ("chain", "given", number) for number in range(1, count + 1)
+    ]
+    assert len(set(digests(proposals))) == 40
+    assert "chain" not in {proposal.origin for proposal in proposals[count:]}
+    assert not any(founder.number for founder in founders), "the caller's own stay as they are"
 
 
 def many_workers(name: str, orders: np.random.Generator, asks: int = 40) -> tuple[list[Proposal], list[tuple]]:

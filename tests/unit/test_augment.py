@@ -16,6 +16,7 @@ from rosearch_engine.distil.loop import Distillation
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress
 from rosearch_engine.student.build import build
+from rosearch_engine.teacher import Outputs
 
 TEXTS = ("A good film, isn't it?", "The plot is bad; the cast is good.", "42!")
 
@@ -83,7 +84,10 @@ def test_any_words_come_as_often_as_they_occur() -> None:
 
 def test_of_copies_that_mean_something_else_only_the_teachers_word_counts(bench, workshop) -> None:
     corpus = corpus_with_copies(bench)
-    told = replace(corpus, copies_logits=np.tile(corpus.teacher.logits, (3, 1)))
+    assert corpus.teacher.hidden is not None
+    said = Outputs(np.tile(corpus.teacher.logits, (3, 1)), np.tile(corpus.teacher.hidden, (3, 1, 1)))
+    told = replace(corpus, copies_teacher=said)
+    otherwise = replace(corpus, copies_teacher=Outputs(said.logits, np.tile(corpus.teacher.hidden[::-1], (3, 1, 1))))
     config = DistilConfig(epochs=0.2, tokens=640, learning_rate=3e-3)
 
     def weights(settings: DistilConfig, material: Corpus):
@@ -92,9 +96,10 @@ def test_of_copies_that_mean_something_else_only_the_teachers_word_counts(bench,
         training.run(training.steps, Progress())
         return model.classifier.weight
 
-    bare = config.model_copy(update={"hidden_weight": 0.0, "hard_weight": 0.0})
+    bare = config.model_copy(update={"hard_weight": 0.0})
     assert (weights(config, told) == weights(bare, told)).all()
     assert not (weights(config, corpus) == weights(bare, corpus)).all()
+    assert not (weights(config, told) == weights(config, otherwise)).all(), "its states of the copies are imitated"
 
 
 def corpus_with_copies(bench, rounds: int = 3) -> Corpus:
@@ -119,8 +124,12 @@ def test_copies_come_in_turn(bench) -> None:
     assert corpus.copies_in_turn(3, rows, 1)[0].tolist() == [4, 2]
     assert len(corpus.copies_in_turn(0, rows, 9)) == 3, "no copy twice"
     assert (corpus.targets(rows, rows + n) == corpus.teacher.logits[rows]).all()
-    own = np.arange(3 * n * 2, dtype=np.float32).reshape(-1, 2)
-    assert (replace(corpus, copies_logits=own).targets(rows, rows + n) == own[rows + n]).all()
+    logits, hidden = np.arange(3 * n * 2.0).reshape(-1, 2), np.arange(3 * n * 4.0).reshape(-1, 2, 2)
+    told = replace(corpus, copies_teacher=Outputs(logits, hidden))
+    assert (told.targets(rows, rows + n) == logits[rows + n]).all()
+    assert (told.states(rows, rows + n, [1, 0]) == hidden[rows + n][:, ::-1]).all()
+    assert corpus.teacher.hidden is not None
+    assert (told.states(rows, None, [1]) == corpus.teacher.hidden[rows][:, 1:2].astype(np.float32)).all()
 
 
 @pytest.mark.parametrize("change", [{}, {"worst_of": 2}, {"consistency_weight": 1.0}, {"perturbation": 0.05}])

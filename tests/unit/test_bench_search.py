@@ -34,7 +34,7 @@ def test_the_loop_is_timed_with_students_in_the_store() -> None:
 
 
 def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.chains=0", "search.candidates=10000"])
+    monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.candidates=10000"])
     monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
     asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1"])
     what = module.bench_search(*asked, Progress())

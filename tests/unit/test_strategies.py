@@ -19,9 +19,7 @@ def asked(one: Strategy, number: int) -> Proposal:
 
 
 def searched(name: str, steps: int, worth, population: int = 6, seed: int = 0):
-    one = make_strategy(
-        SearchConfig(strategy=name, population=population, seed=seed), ObjectivesConfig(), SPACE, seen=set()
-    )
+    one = make_strategy(SearchConfig(strategy=name, population=population, seed=seed), ObjectivesConfig(), SPACE)
     proposals = {}
     for number in range(1, steps + 1):
         proposal = proposals[number] = asked(one, number)
@@ -40,6 +38,20 @@ def test_founders_are_drawn_and_then_children_are_bred() -> None:
         assert origins[:6] == ["sample"] * 6
         assert "sample" not in origins[6:]
     assert {proposal.origin for proposal in searched("random", 18, lean).values()} == {"sample"}
+
+
+def test_children_are_bred_from_founders_that_are_given() -> None:
+    founders = [Proposal(proposal.genome, "chain") for proposal in searched("random", 3, lean).values()]
+    for name in ("pareto", "scalar"):
+        one, parents = (
+            make_strategy(SearchConfig(strategy=name, population=6), ObjectivesConfig(), SPACE, founders),
+            set(),
+        )
+        for number in range(1, 19):
+            proposal = asked(one, number)
+            one.tell(number, lean(proposal.genome) + (number <= 3))
+            parents |= set(proposal.parents)
+        assert parents & {1, 2, 3}
 
 
 def test_evolution_beats_chance_on_a_plain_goal() -> None:
@@ -61,7 +73,7 @@ def test_aging_lets_the_oldest_die() -> None:
 def test_pareto_breeds_from_the_front() -> None:
     """Students worth nothing in every column do not become parents once the population is full of better ones."""
     worthless = {4, 5, 6}
-    one = make_strategy(SearchConfig(strategy="pareto", population=6), ObjectivesConfig(), SPACE, seen=set())
+    one = make_strategy(SearchConfig(strategy="pareto", population=6), ObjectivesConfig(), SPACE)
     draw = np.random.default_rng(0)
     parents = []
     for number in range(1, 41):
