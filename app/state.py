@@ -5,7 +5,7 @@ The run and the student live in the address (`?run=demo&student=s0007`), so a li
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from rosearch_engine import elite, process
+from rosearch_engine import elite, process, report
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.repo import Store, database
 
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 # Widgets whose selection names a student or a run.
-CHART, RUNS = "front_chart", "all_runs"
+CHART, RUNS, BOXES, PAIRS = "front_chart", "all_runs", "boxes_chart", "pairs_chart"
 
 
 @st.cache_resource(max_entries=4, on_release=Store.close, show_spinner=False)
@@ -96,6 +96,16 @@ def rescored(run: Row) -> dict[str, Row]:
     return _rescored(database(), run["id"], marker(run))
 
 
+@st.cache_data(max_entries=8, show_spinner="Asking the students…")
+def _statistics(address: str, names: tuple[str, ...], markers: tuple[int, ...]) -> Row:
+    return report.statistics_of(store(), names)
+
+
+def statistics(names: Sequence[str]) -> Row:
+    """What architecture has to do with robustness, over all students of these runs."""
+    return _statistics(database(), tuple(names), tuple(marker(store().run(name)) for name in names))
+
+
 def student() -> Row | None:
     """The student in hand."""
     here = run()
@@ -143,7 +153,7 @@ def take_picks() -> None:
     for name, value in st.session_state.pop("pending", {}).items():
         st.session_state[name] = value
     clicks = (
-        ("student", "clicked_point", _clicked_point()),
+        *(("student", f"clicked.{chart}", _clicked_point(chart)) for chart in (CHART, BOXES, PAIRS)),
         ("student", "clicked_row", _clicked_row(table_key(), "table_names")),
         ("run", "clicked_run", _clicked_row(RUNS, "run_names")),
     )
@@ -165,7 +175,7 @@ def ring() -> tuple[str | None, int]:
     held = st.session_state.get("ring", (None, 0))
     if picked != st.session_state.get("ring_seen"):
         st.session_state["ring_seen"] = picked
-        if picked != st.session_state.get("clicked_point"):
+        if picked != st.session_state.get(f"clicked.{CHART}"):
             st.session_state["ring"] = held = (picked, held[1] + 1)
     return held
 
@@ -175,8 +185,8 @@ def table_key() -> str:
     return f"front_table.{st.session_state.get('table_turn', 0)}"
 
 
-def _clicked_point() -> str | None:
-    points = (st.session_state.get(CHART) or {}).get("selection", {}).get("points", [])
+def _clicked_point(chart: str) -> str | None:
+    points = (st.session_state.get(chart) or {}).get("selection", {}).get("points", [])
     named = [point["customdata"][0] for point in points if point.get("customdata")]
     return named[0] if named else None
 

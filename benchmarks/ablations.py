@@ -26,7 +26,6 @@ PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false
 COPIES = ['distil.swaps="both"']
 WORDS = ['distil.swaps="words"', 'distil.swap_labels="swapped"', "distil.swapped=0.4"]
 RELATIONS = ["distil.relation_weight=1"]
-APART = ["space.most_apart=2"]
 # Name, settings, input code.
 ROWS: list[tuple[str, list[str], str]] = [
     ("soft targets, random start", PLAIN, "plain"),
@@ -55,9 +54,7 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("relations, copies: words", [*RELATIONS, *WORDS], "plain"),
     ("relations, code: both", RELATIONS, "both"),
     ("relations, code: both, copies: both", [*RELATIONS, *COPIES], "both"),
-    ("code: both, none tied 2 apart", APART, "both"),
     ("code: both, copies: words", WORDS, "both"),
-    ("code: both, none tied 2 apart, copies: words", [*APART, *WORDS], "both"),
     ("code: both, copies: both", COPIES, "both"),
     ("code: both, copies: synonyms", ['distil.swaps="synonyms"'], "both"),
     ("code: both, copies: both, worst of 3", [*COPIES, "distil.worst_of=3"], "both"),

@@ -124,12 +124,6 @@ class SpaceConfig(Stage):
         description="How words are read before the tokenizer: 'plain' as they are; 'synonyms' all as the head of "
         "their WordNet cluster; 'characters' misspelt ones as the known word one edit away; 'both'.",
     )
-    most_apart: float | None = Field(
-        None,
-        gt=0,
-        description="Synonyms whose teacher's odds of a class differ by more, as a logarithm, are not read alike: "
-        "keeps accuracy, leaves the attack more swaps. Empty: all are.",
-    )
 
 
 class DistilConfig(Stage):

@@ -8,7 +8,6 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from rosearch_engine.attack.pieces import Pieces
-from rosearch_engine.attack.victim import softmax
 from rosearch_engine.batching import Encoded, encode_split, join
 from rosearch_engine.codes import Code, make_code, trimmed
 from rosearch_engine.config import RunConfig
@@ -65,9 +64,7 @@ def read(
     readings: dict[str, Reading] = {}
     for name in dict.fromkeys(("plain", *config.space.codes)):
         progress.stage(f"reading words, code {name}")
-        code = make_code(
-            name, split, teacher.tokenizer, probabilities=softmax(said.logits), most_apart=config.space.most_apart
-        )
+        code = make_code(name, split, teacher.tokenizer)
         copies = join(coded(copy, code) for copy in rounds) if rounds else None
         corpus = Corpus(coded(split, code), split.labels, said, copies, of_copies)
         readings[name] = Reading(code, corpus, coded(data.validation, code), Pieces(tokenizer, length, code))

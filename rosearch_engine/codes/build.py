@@ -12,11 +12,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from rosearch_engine.codes.canonical import WORD, Canonical
-from rosearch_engine.codes.clusters import leanings, require_wordnet, synonym_heads, word_counts
+from rosearch_engine.codes.clusters import require_wordnet, synonym_heads, word_counts
 from rosearch_engine.codes.tokenizer import wrap
 from rosearch_engine.config import CodeName
 from rosearch_engine.data import Split
@@ -65,16 +64,11 @@ def make_code(
     name: CodeName,
     split: Split,
     tokenizer: PreTrainedTokenizerBase | None = None,
-    *,
-    probabilities: np.ndarray | None = None,
-    most_apart: float | None = None,
 ) -> Code:
     """The code of that name for a split's sentences, kept for `read_code`. Equal sentences give equal codes.
 
     Args:
         tokenizer: its whole words are known words too, after those of the sentences.
-        probabilities: `(sentences, classes)` what the teacher says of them; None: their labels instead.
-        most_apart: synonyms whose `leanings` differ by more are not tied; None: all are.
 
     Raises:
         UserError: if WordNet is needed and missing.
@@ -86,12 +80,7 @@ def make_code(
     heads: dict[str, str] = {}
     if name in ("synonyms", "both"):
         require_wordnet("space.codes")
-        if most_apart is None:
-            heads = synonym_heads(counts)
-        else:
-            said = split.labels if probabilities is None else probabilities
-            said = said if split.pairs is None else np.concatenate([said, said])
-            heads = synonym_heads(counts, leanings(texts, said), most_apart)
+        heads = synonym_heads(counts)
     lexicon = _lexicon(counts, tokenizer) if name in ("characters", "both") else []
     code = _code(name, Canonical(heads, lexicon))
     _keep(code)

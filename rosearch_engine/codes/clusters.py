@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from rosearch_engine import resources
 from rosearch_engine.codes.canonical import WORD
 from rosearch_engine.errors import UserError
-
-# Sentences of the classes' own shares that are added to those a word is seen in, before its leaning is taken.
-_PRIOR = 5.0
 
 
 def require_wordnet(field: str) -> None:
@@ -49,9 +44,7 @@ def words(text: str) -> list[str]:
     return WORD.findall(text.lower().replace("’", "'"))
 
 
-def synonym_heads(
-    counts: Mapping[str, int], leaning: Mapping[str, np.ndarray] | None = None, most: float = np.inf
-) -> dict[str, str]:
+def synonym_heads(counts: Mapping[str, int]) -> dict[str, str]:
     """The head of every word that has another one as head: of the words counted and all their synonyms.
 
     Star clusters: by falling count, in doubt by the alphabet, each word joins its most frequent neighbour that is a
@@ -59,49 +52,18 @@ def synonym_heads(
 
     Args:
         counts: lower-case words and how often they occur.
-        leaning: of words, as `leanings` gives it; words without one are tied whatever `most` says.
-        most: neighbours whose leanings differ by more, in any class, are not tied.
     """
     near = _neighbours(counts)
     heads: dict[str, str] = {}
     is_head: set[str] = set()
     for word in sorted(near, key=lambda word: _rank(word, counts)):
-        free = (other for other in near[word] if other in is_head and not _lean_apart(word, other, leaning, most))
+        free = (other for other in near[word] if other in is_head)
         head = min(free, key=lambda other: _rank(other, counts), default=None)
         if head is None:
             is_head.add(word)
         else:
             heads[word] = head
     return heads
-
-
-def leanings(texts: Sequence[str], probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """How much more likely each word makes each class: `(classes,)` log-odds against those of all the texts.
-
-    Smoothed by five texts of no leaning, so that a word seen once leans little.
-
-    Args:
-        probabilities: `(texts, classes)` of the texts' classes, or `(texts,)` their classes.
-    """
-    given = np.asarray(probabilities)
-    shares = given.astype(float) if given.ndim == 2 else np.eye(max(2, int(given.max()) + 1))[given]
-    overall = (shares.sum(axis=0) + 1) / (len(shares) + shares.shape[1])
-    seen: dict[str, np.ndarray] = {}
-    for text, share in zip(texts, shares, strict=True):
-        for word in set(words(text)):
-            seen[word] = seen[word] + share if word in seen else share
-    return {word: _log_odds((share + _PRIOR * overall) / (share.sum() + _PRIOR)) - _log_odds(overall)
-            for word, share in seen.items()}  # fmt: skip
-
-
-def _log_odds(share: np.ndarray) -> np.ndarray:
-    return np.log(share) - np.log1p(-share)
-
-
-def _lean_apart(one: str, other: str, leaning: Mapping[str, np.ndarray] | None, most: float) -> bool:
-    if not leaning or one not in leaning or other not in leaning:
-        return False
-    return bool(np.abs(leaning[one] - leaning[other]).max() > most)
 
 
 def _neighbours(counts: Mapping[str, int]) -> dict[str, set[str]]:

@@ -17,7 +17,7 @@ from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
-PAGES = ("overview", "search", "front", "architecture", "attack")
+PAGES = ("overview", "search", "front", "study", "architecture", "attack")
 
 
 class Worker:
@@ -450,3 +450,31 @@ def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worke
     assert not worker.jobs
     assert "wordnet" in app.warning[0].value
     assert json.dumps(app.code[0].value) == '"fetch it"'
+
+
+def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) -> None:
+    fill("many", students=44)
+    app = open_page("study")
+    assert not app.exception
+    said = text_of(app)
+    assert "students of 1 run compared" in said
+    assert "It says nothing" in said or "Spearman" in said
+    assert len(app.get("plotly_chart")) == 4
+    app.multiselect(key="columns").set_value(["after attack (%)"]).run()
+    assert "Choose two columns" in text_of(app)
+
+
+def test_a_study_of_few_students_concludes_nothing(run_id: int) -> None:
+    app = open_page("study")
+    assert "Nothing can be concluded" in text_of(app)
+    assert not app.success
+
+
+def test_runs_are_studied_together(home: Path) -> None:
+    for number in range(3):
+        fill(f"run-{number}", students=16, seed=number)
+    app = open_page("study")
+    assert "Nothing can be concluded" in text_of(app)
+    app.multiselect(key="together").set_value(["run-0", "run-1"]).run()
+    assert not app.exception
+    assert "students of 3 runs compared" in text_of(app)

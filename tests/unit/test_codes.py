@@ -28,7 +28,7 @@ from rosearch_engine import resources
 from rosearch_engine.codes import PLAIN, make_code, read_code, require_wordnet, synonyms
 from rosearch_engine.codes.build import whole_words
 from rosearch_engine.codes.canonical import Canonical
-from rosearch_engine.codes.clusters import leanings, synonym_heads, word_counts, words
+from rosearch_engine.codes.clusters import synonym_heads, word_counts, words
 from rosearch_engine.codes.tokenizer import wrap
 from rosearch_engine.data import Split
 from rosearch_engine.errors import UserError
@@ -219,30 +219,6 @@ def test_a_star_ties_less_frequent_words_to_its_head(wordnet: None) -> None:
     assert synonym_heads({}) == {}
     read = Canonical(heads)
     assert read("The Picture was good") == read("the flick was good".capitalize()) == "The film was good"
-
-
-def test_words_that_lean_apart_are_not_tied(wordnet: None) -> None:
-    texts = ["a film"] * 30 + ["a movie"] * 30 + ["a picture"] * 5 + ["a pic"] * 30
-    labels = np.array([1] * 30 + [0] * 30 + [1] * 5 + [1] * 30)
-    lean, counts = leanings(texts, labels), word_counts(texts)
-    assert lean["film"][1] > lean["picture"][1] > 0 > lean["movie"][1]
-    np.testing.assert_allclose(lean["film"], -lean["film"][::-1])
-    assert np.abs(lean["a"]).max() < 0.05
-    heads = synonym_heads(counts, lean, most=1.5)
-    assert heads["pic"] == "film"
-    assert "movie" not in heads
-    assert heads["flick"] in ("film", "movie"), "never seen, so it leans nowhere"
-    assert synonym_heads(counts, lean, most=100.0) == synonym_heads(counts)
-
-
-def test_leanings_take_labels_or_probabilities_of_many_classes() -> None:
-    texts, labels = ["cat sat", "dog sat", "cow sat", "cow"], np.array([0, 1, 2, 2])
-    by_label, by_share = leanings(texts, labels), leanings(texts, np.eye(3)[labels])
-    assert by_label.keys() == by_share.keys() == {"cat", "dog", "cow", "sat"}
-    assert all((by_label[word] == by_share[word]).all() for word in by_label)
-    assert by_label["cow"].argmax() == 2
-    assert all(np.isfinite(lean).all() for lean in leanings(["x"], np.array([3])).values())
-    assert leanings(["cow cow"], np.array([0]))["cow"] == pytest.approx(leanings(["cow"], np.array([0]))["cow"])
 
 
 @settings(max_examples=200, deadline=None)
@@ -465,13 +441,7 @@ def test_synonyms_and_both(wordnet: None) -> None:
     texts = ("the picture is graet", "the film is great")
     assert tied.read(texts[0]) != tied.read(texts[1])
     assert both.read(texts[0]) == both.read(texts[1]) == tied.read(texts[1])
-    labels = np.array([1, 0, 1, 1])
-    heedful = make_code(
-        "synonyms", split(("film",) * 9 + ("movie",) * 9), probabilities=np.eye(2)[[0] * 9 + [1] * 9], most_apart=1.0
-    )
-    assert heedful.read("film") != heedful.read("movie")
-    assert make_code("synonyms", split(), probabilities=np.eye(2)[labels], most_apart=99.0) == tied
-    paired = make_code("synonyms", split(pairs=TEXTS), most_apart=99.0)
+    paired = make_code("synonyms", split(pairs=TEXTS))
     assert paired.read("the picture") == tied.read("the picture")
 
 

@@ -1,0 +1,224 @@
+"""Figures of the statistics: what in an architecture goes with robustness, and a sentence to each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.charts import ACCENT, GREY, SCALE
+from rosearch_engine.genome import Genome
+from rosearch_engine.genome.features import features
+from rosearch_engine.statistics import words_of
+
+Row = Mapping[str, Any]
+
+OUTCOMES = {"After attack": "robustness", "Clean accuracy": "accuracy", "Raw less calibrated": "gap"}
+FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "compression": "times smaller"}
+# What is drawn until the reader chooses: enough to see a pattern, few enough to read.
+FIRST = ("after attack (%)", "clean accuracy (%)", "times smaller", words_of("longest_path").name)
+MOST_PAIRS = 6
+
+
+def measured_table(students: Sequence[Row]) -> pd.DataFrame:
+    """A row a measured student: its figures and the features of its architecture that are not all alike."""
+    rows = [student for student in students if student["status"] == "done"]
+    table = pd.DataFrame([_figures(row) | _features(row) for row in rows], index=[row["name"] for row in rows])
+    return table.loc[:, [name for name in table if table[name].nunique() > 1]]
+
+
+def _figures(row: Row) -> dict[str, float]:
+    shares = {FIGURES[key]: 100 * row[key] for key in ("robustness", "accuracy")}
+    return shares | {FIGURES["compression"]: row["compression"]}
+
+
+def _features(row: Row) -> dict[str, float]:
+    return {words_of(name).name: value for name, value in features(Genome.from_dict(row["genome"])).items()}
+
+
+def effects_figure(what: Row, outcome: str) -> go.Figure:
+    """Spearman's correlation of every feature with an outcome, with its interval; those told from chance in colour."""
+    rows = sorted(_associations(what, outcome), key=lambda row: row["spearman"]["size"])
+    figure = go.Figure()
+    for found, colour, name in ((False, GREY, "may be chance"), (True, ACCENT, "told from chance")):
+        some = [row for row in rows if row["spearman"]["found"] == found]
+        sizes = [row["spearman"]["size"] for row in some]
+        bounds = [row["spearman"]["interval"] for row in some]
+        figure.add_trace(
+            go.Scatter(
+                x=sizes,
+                y=[words_of(row["feature"]).name for row in some],
+                name=name,
+                mode="markers",
+                marker={"size": 10, "color": colour, "symbol": "circle" if found else "circle-open"},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - size for size, (_, high) in zip(sizes, bounds, strict=True)],
+                    "arrayminus": [size - low for size, (low, _) in zip(sizes, bounds, strict=True)],
+                    "thickness": 1.5,
+                    "width": 0,
+                },
+                text=[_effect_hover(row) for row in some],
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+    figure.add_vline(x=0, line={"width": 1, "color": GREY})
+    figure.update_layout(
+        xaxis={"title": "Spearman's rank correlation (bar: 95% interval)", "range": [-1.02, 1.02], "zeroline": False},
+        yaxis={"categoryorder": "array", "categoryarray": [words_of(row["feature"]).name for row in rows]},
+        height=90 + 24 * len(rows),
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
+        hoverlabel={"align": "left"},
+    )
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def effects_sentence(what: Row, outcome: str) -> str:
+    """What `effects_figure` says."""
+    rows = _associations(what, outcome)
+    said = [f["says"] for f in what["findings"] if (f["kind"], f["outcome"]) == ("spearman", outcome)]
+    if not rows:
+        return "It says nothing: the outcome or the features hardly vary, or the students are too few."
+    if not said:
+        return f"It says nothing: of {len(rows)} features none is told from chance (n = {rows[0]['n']})."
+    return said[0] if len(said) == 1 else f"{said[0]} And {len(said) - 1} more, in colour."
+
+
+def _associations(what: Row, outcome: str) -> list[Row]:
+    return [row for row in what["associations"] if row["outcome"] == outcome]
+
+
+def _effect_hover(row: Row) -> str:
+    lines = [f"<b>{words_of(row['feature']).name}</b>", f"Spearman {_effect(row['spearman'])}"]
+    if row["partial"]:
+        lines.append(f"at equal {' and '.join(row['controls'])}: {_effect(row['partial'])}")
+    return "<br>".join([*lines, f"n = {row['n']}"])
+
+
+def _effect(effect: Row) -> str:
+    low, high = effect["interval"]
+    return f"{effect['size']:+.2f} ({low:+.2f} to {high:+.2f}), q = {effect['q']:.2g}"
+
+
+def operations_figure(students: Sequence[Row]) -> go.Figure:
+    """After-attack accuracy of the students with each operation beside those without it; every student is a point."""
+    rows = [student for student in students if student["status"] == "done"]
+    held = [{node.operation for node in Genome.from_dict(row["genome"]).nodes} for row in rows]
+    figure = go.Figure()
+    for has, colour, name in ((True, ACCENT, "with it"), (False, GREY, "without it")):
+        points = [
+            (operation.replace("_", " "), row)
+            for operation in sorted(set().union(*held))
+            for row, holds in zip(rows, held, strict=True)
+            if (operation in holds) == has
+        ]
+        figure.add_trace(
+            go.Box(
+                x=[operation for operation, _ in points],
+                y=[row["robustness"] for _, row in points],
+                customdata=[[row["name"]] for _, row in points],
+                name=name,
+                boxpoints="all",
+                pointpos=0,
+                jitter=0.5,
+                marker={"size": 4, "opacity": 0.55, "color": colour},
+                line={"width": 1.5},
+                hovertemplate="<b>%{customdata[0]}</b><br>after attack %{y:.1%}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        boxmode="group",
+        yaxis={"title": "After-attack accuracy (%)", "tickformat": ".0%", "rangemode": "tozero"},
+        height=380,
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
+    )
+    return figure
+
+
+def operations_sentence(what: Row) -> str:
+    """What `operations_figure` says."""
+    said = [finding["says"] for finding in what["findings"] if finding["kind"] == "delta"]
+    if said:
+        return said[0] if len(said) == 1 else f"{said[0]} And {len(said) - 1} more operations are told from chance."
+    if not any(row["delta"] for row in what["operations"]):
+        return "It says nothing: too few students have, or lack, any one operation."
+    return "It says nothing: with or without an operation, students hold about as much; the rest may be chance."
+
+
+def pairs_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
+    """Every two of the chosen columns against each other."""
+    figure = go.Figure(
+        go.Splom(
+            dimensions=[{"label": name.replace(" (", "<br>("), "values": table[name]} for name in names],
+            customdata=[[student] for student in table.index],
+            showupperhalf=False,
+            diagonal={"visible": False},
+            marker={"size": 5, "opacity": 0.75, **_by_robustness(table)},
+            hovertemplate="<b>%{customdata[0]}</b><br>%{xaxis.title.text}: %{x:.4g}<br>%{yaxis.title.text}: %{y:.4g}"
+            "<extra></extra>",
+        )
+    )
+    figure.update_layout(height=140 + 110 * len(names), margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode="select")
+    return figure
+
+
+def pairs_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """What `pairs_figure` says."""
+    ranks = np.nan_to_num(table[list(names)].corr(method="spearman").to_numpy())
+    np.fill_diagonal(ranks, 0.0)
+    first, second = np.unravel_index(np.abs(ranks).argmax(), ranks.shape)
+    size = ranks[first, second]
+    together = "rise together" if size > 0 else "go against each other"
+    return (
+        f"Of these, {names[first]} and {names[second]} {together} most closely: Spearman {size:+.2f}, n = {len(table)}."
+    )
+
+
+def parallel_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
+    """A line a student through all chosen columns."""
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=[_dimension(name, table[name]) for name in names],
+            line=_by_robustness(table),
+            labelside="bottom",
+            unselected={"line": {"opacity": 0.05}},
+        )
+    )
+    figure.update_layout(height=380, margin={"l": 48, "r": 48, "t": 24, "b": 48})
+    return figure
+
+
+def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """What `parallel_figure` says."""
+    held = FIGURES["robustness"]
+    others = [name for name in names if name != held]
+    if held not in table or not others or len(table) < 8:
+        return "It says nothing: the students are too few, or all hold alike."
+    best = table[table[held] >= table[held].quantile(0.75)]
+    spread = table[others].std().replace(0, np.nan)
+    shift = ((best[others].mean() - table[others].mean()) / spread).fillna(0.0)
+    name = str(shift.abs().idxmax())
+    return (
+        f"What sets the quarter that held most apart is {name}: {best[name].mean():.3g} on average, "
+        f"{table[name].mean():.3g} of all (n = {len(best)} and {len(table)}); a lead, no proof."
+    )
+
+
+def _dimension(name: str, values: pd.Series) -> dict[str, Any]:
+    found = np.sort(values.unique())
+    ticks = {"tickvals": found, "ticktext": [f"{value:g}" for value in found]} if len(found) <= 6 else {}
+    return {"label": name, "values": values, **ticks}
+
+
+def _by_robustness(table: pd.DataFrame) -> dict[str, Any]:
+    held = FIGURES["robustness"]
+    if held not in table:
+        return {"color": ACCENT}
+    return {"color": table[held], "colorscale": SCALE}
