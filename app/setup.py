@@ -98,6 +98,7 @@ def missing(settings: RunConfig) -> list[resources.Status]:
     """Resources the settings name that are not on this machine."""
     recipe = next((r for r in attack_view.recipes() if r["name"] == settings.attack.recipe), None)
     needed = {settings.data.name, settings.teacher.name, *(recipe["missing"] if recipe else ())}
+    needed |= {"wordnet"} if settings.ties_synonyms else set()
     return [status for status in resource_states() if status.name in needed and not status.ready]
 
 

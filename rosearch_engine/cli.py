@@ -17,7 +17,7 @@ from rosearch_engine import __version__
 from rosearch_engine.config import Level, build
 from rosearch_engine.console import bars, say, table
 from rosearch_engine.errors import UserError, is_full_disk
-from rosearch_engine.progress import Progress
+from rosearch_engine.progress import Progress, Stopped
 
 app = typer.Typer(
     name="rosearch",
@@ -154,7 +154,6 @@ def resume(
 @app.command(hidden=True)
 def work(run: RunName) -> None:
     """Search in this process, writing a log: what a background search runs."""
-    from rosearch_engine.progress import Stopped
     from rosearch_engine.search import search as search_here
 
     _quieten()
@@ -404,7 +403,7 @@ def bench_search(
     from rosearch_engine.bench.search import ARMS, table_rows
     from rosearch_engine.bench.search import bench_search as measure
 
-    with _watched(as_json) as progress:
+    with _watched(as_json, "The same command goes on.") as progress:
         what = measure(seeds, minutes, students, arm or list(ARMS), setting or [], progress)
     if as_json:
         print(json.dumps(what, indent=2))
@@ -444,14 +443,13 @@ def _watched(as_json: bool, on_stop: str = "") -> Iterator[Progress]:
         with bars(enabled=not as_json) as show:
             show.follow(progress)
             yield progress
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         say(f"Stopped. {on_stop}".strip(), error=True)
         raise typer.Exit(130) from None
 
 
 def _search_here(name: str, as_json: bool) -> None:
     _quieten()
-    from rosearch_engine.progress import Stopped
     from rosearch_engine.search import search as search_here
 
     progress = Progress()

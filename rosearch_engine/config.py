@@ -141,7 +141,7 @@ class DistilConfig(Stage):
         description="Weight of the distance between a node's states and its teacher layer's.",
     )
     relation_weight: float = Field(
-        0.0,
+        1.0,
         ge=0,
         le=1000,
         description="Weight of the distance between the likenesses of a batch's sentences, in a node and in its "
@@ -277,15 +277,24 @@ class RunConfig(Stage):
     objectives: ObjectivesConfig = ObjectivesConfig()
     search: SearchConfig = SearchConfig()
 
+    @property
+    def ties_synonyms(self) -> bool:
+        """Whether an input code or the swapped copies draw on WordNet."""
+        return not {"synonyms", "both"}.isdisjoint((*self.space.codes, self.distil.swaps))
+
+
+# What won the ablations (benchmarks/distil.md): one code for both kinds of swap, and copies with synonyms.
+_ROBUST: dict[str, dict[str, Any]] = {"space": {"codes": ["plain", "both"]}, "distil": {"swaps": "synonyms"}}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "demo": {
+        **_ROBUST,
         "teacher": {"epochs": 1.0},
-        "distil": {"epochs": 2.0},
+        "distil": _ROBUST["distil"] | {"epochs": 2.0},
         "attack": {"sentences": 100},
         "search": {"candidates": 12, "population": 6, "chains": 2},
     },
-    "standard": {},
+    "standard": _ROBUST,
 }
 
 

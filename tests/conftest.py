@@ -123,6 +123,8 @@ class Workshop:
             "distil.learning_rate=0.003",
             "space.max_nodes=3",
             "space.ranks=[8,16]",
+            'space.codes=["plain"]',
+            "distil.swaps=off",
             "attack.recipe=pwws",
             "attack.sentences=12",
             "search.chains=1",

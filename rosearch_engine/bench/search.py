@@ -54,7 +54,6 @@ COMMON = [
     "teacher.epochs=2",
     "distil.epochs=1",
     "attack.sentences=40",
-    'space.codes=["plain","synonyms"]',
     "search.candidates=10000",
 ]
 PARTS = ("distil", "attack", "screen", "validate", "build")

@@ -14,7 +14,7 @@ from app import attack_view, state
 from rosearch_engine import process
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.store import Store
-from rosearch_engine.store.models import HELD_OUT
+from rosearch_engine.store.models import HELD_OUT, RUNG
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
 PAGES = ("overview", "search", "front", "study", "architecture", "attack")
@@ -478,3 +478,24 @@ def test_runs_are_studied_together(home: Path) -> None:
     app.multiselect(key="together").set_value(["run-0", "run-1"]).run()
     assert not app.exception
     assert "students of 3 runs compared" in text_of(app)
+
+
+def test_a_student_that_was_stopped_early_is_counted_and_not_drawn(run_id: int) -> None:
+    store = Store.write()
+    student = next(s for s in store.students(run_id) if s["status"] == "done")
+    genome = Genome.from_dict(student["genome"])
+    row = store.add_candidate(
+        run_id, 99, genome, cost(genome, FRAME), origin="sample", parents=(), change="", asked_after=16
+    )
+    below = measurement(0.8, 3, 10, 0.0) | {"purpose": RUNG, "rung": 0}
+    store.finish_candidate(
+        row["id"], 17, pruned=True, weights_file=None, latency_ms=1.0, training={}, seconds={"distil": 1.0},
+        measurements=[below], examples=[],
+    )  # fmt: skip
+    store.close()
+    app = open_page("front")
+    assert not app.exception
+    assert "1 stopped early" in text_of(app)
+    names = list(app.main.dataframe[0].value["student"])
+    assert "s0099" not in names
+    assert student["name"] in names
