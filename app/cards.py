@@ -166,6 +166,7 @@ def ways_on(skip: str = "") -> None:
     for page, label, icon in (
         ("architecture", "See its architecture", ":material/account_tree:"),
         ("attack", "Attack it", ":material/bolt:"),
+        ("export", "Take it away", ":material/inventory_2:"),
         ("front", "Back to the front", ":material/scatter_plot:"),
     ):
         main = page != skip and not (skip == "" and page == "front")

@@ -21,6 +21,7 @@ SCREENS = {
     "study": ("Statistics", ":material/query_stats:"),
     "architecture": ("Architecture", ":material/account_tree:"),
     "attack": ("Attack", ":material/bolt:"),
+    "export": ("Export", ":material/inventory_2:"),
 }
 
 st.set_page_config(page_title="RoSearch Explorer", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")

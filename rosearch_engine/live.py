@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any, Literal
+
+from rosearch_engine import child
 
 WorkerState = Literal["idle", "starting", "ready", "dead"]
 JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
@@ -72,17 +71,15 @@ class AttackWorker:
             if self.state in ("starting", "ready"):
                 return
             self._ready = False
-            root = str(Path(__file__).resolve().parents[1])
-            paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rosearch_engine", "attack-worker"],
+                child.command("attack-worker"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
                 encoding="utf-8",
                 bufsize=1,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"},
+                env=child.environment(PYTHONIOENCODING="utf-8"),
             )
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 

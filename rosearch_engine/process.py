@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Literal
 
 import psutil
 
-from rosearch_engine import resources
+from rosearch_engine import child, resources
 from rosearch_engine.attack.catalogue import settle
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data import load
@@ -191,16 +190,14 @@ def log_tail(name: str, lines: int = 30) -> list[str]:
 def _spawn(store: Store, run_id: int, name: str) -> None:
     path = log_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    root = str(Path(__file__).resolve().parents[1])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     with path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rosearch_engine", "work", name],
+            child.command("work", name),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"},
+            env=child.environment(PYTHONUNBUFFERED="1"),
         )
     try:
         created = psutil.Process(process.pid).create_time()

@@ -61,7 +61,8 @@ class Genome:
 
     Attributes:
         width: size of the hidden states.
-        rank: inner size of the factorised word table, vocabulary x rank x width.
+        rank: inner size of the factorised word table, vocabulary x rank x width; never above the width, where it
+            would cost weights and say no more.
         pooling: how the head turns the tokens of a sentence into one vector.
         merge: how a node joins several inputs, before a layer norm.
         code: how words are read before the tokenizer (`rosearch_engine.codes`).
@@ -96,7 +97,7 @@ class Genome:
         """
         draft = cls(
             width,
-            rank,
+            min(rank, width),
             pooling,
             merge,
             code,

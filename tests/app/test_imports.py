@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "textattack", "transformers", "datasets"}
-SCREENS = ("overview", "search", "front", "study", "architecture", "attack")
+SCREENS = ("overview", "search", "front", "study", "architecture", "attack", "export")
 
 DRAW = """
 import sys

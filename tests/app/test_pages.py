@@ -17,7 +17,7 @@ from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT, RUNG
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
-PAGES = ("overview", "search", "front", "study", "architecture", "attack")
+PAGES = ("overview", "search", "front", "study", "architecture", "attack", "export")
 
 
 class Worker:

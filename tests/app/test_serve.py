@@ -56,7 +56,7 @@ def _get(address: str) -> tuple[int, bytes]:
 
 
 def test_the_real_command_serves_every_page(address: str) -> None:
-    for page in ("", "search", "front", "study", "architecture", "attack"):
+    for page in ("", "search", "front", "study", "architecture", "attack", "export"):
         status, body = _get(f"{address}/{page}")
         assert status == 200
         assert b"<title>" in body

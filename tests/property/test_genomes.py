@@ -24,7 +24,7 @@ def assert_in_space(genome: Genome, space: Space) -> None:
     assert all(a < b for a, b in genome.edges)
     assert max(len(genome.inputs(n)) for n in range(1, genome.head + 1)) <= space.max_inputs
     assert genome.width in space.widths
-    assert genome.rank in space.ranks
+    assert genome.rank in {min(rank, genome.width) for rank in space.ranks}
     assert {node.operation for node in genome.nodes} <= set(space.operations)
     assert {node.heads for node in genome.nodes} <= {0, *space.heads}
     assert {node.feed_forward for node in genome.nodes} <= {0, *space.feed_forwards}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ def test_a_class_of_one_per_cent(workshop, tmp_path: Path) -> None:
     assert_measured(bench)
 
 
-@pytest.mark.parametrize("largest", [True, False])
-def test_a_genome_at_every_bound_of_the_space(bench, workshop, largest: bool) -> None:
-    space = bench.space
+@pytest.mark.parametrize(("largest", "rank"), [(True, max), (True, min), (False, max), (False, min)])
+def test_a_genome_at_every_bound_of_the_space(bench, workshop, largest: bool, rank: Callable[..., int]) -> None:
+    space = replace(bench.space, ranks=(*bench.space.ranks, bench.frame.width))
     pick = max if largest else min
     count = 3 if largest else 1
     nodes = [
@@ -70,7 +71,7 @@ def test_a_genome_at_every_bound_of_the_space(bench, workshop, largest: bool) ->
     ]
     every = [(a, b) for b in range(1, count + 2) for a in range(max(0, b - space.max_inputs), b)]
     genome = Genome.of(
-        width=pick(space.widths), rank=pick(space.ranks), pooling="max", merge="gates", nodes=nodes, edges=every
+        width=pick(space.widths), rank=rank(space.ranks), pooling="max", merge="gates", nodes=nodes, edges=every
     )
     found = evaluate(genome, 0, bench, Progress())
     assert found.scores[-1].attacked == len(bench.targets)

@@ -1,0 +1,78 @@
+"""A student to take away: its checkpoint as a zip, the card that goes with it, the code that loads it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from rosearch_engine import child
+from rosearch_engine.errors import UserError
+from rosearch_engine.store.repo import database
+
+WITHIN = 180.0
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A student's checkpoint.
+
+    Attributes:
+        content: the zip of its folder.
+        card: its model card, Markdown.
+        files: names and sizes in bytes.
+    """
+
+    content: bytes
+    card: str
+    files: dict[str, int]
+
+    @property
+    def prose(self) -> str:
+        """The card without its code."""
+        return self.card.split("```python")[0].strip()
+
+    @property
+    def code(self) -> str:
+        """The card's code: how the checkpoint is loaded."""
+        return self.card.split("```python")[1].split("```")[0].strip()
+
+
+@st.cache_data(max_entries=4, show_spinner="Writing the checkpoint: some seconds, torch has to be loaded …")
+def _parcel(address: str, run: str, student: str, sha256: str) -> Parcel:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / f"{run}-{student}"
+        ended = subprocess.run(
+            child.command("export", f"{run}/{student}", "--to", str(folder), "--json"),
+            env=child.environment(ROSEARCH_STORE=address),
+            capture_output=True,
+            text=True,
+            timeout=WITHIN,
+        )
+        if ended.returncode == 2:
+            raise UserError(**json.loads(ended.stdout)["error"])
+        if ended.returncode:
+            said = ended.stderr.strip().splitlines() or ["it gave no reason."]
+            raise UserError("export", said[-1], "The command line may say more: `python -m rosearch_engine export`.")
+        packed = io.BytesIO()
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(place))
+        sizes = {str(path.relative_to(folder)): path.stat().st_size for path in files}
+        return Parcel(packed.getvalue(), (folder / "README.md").read_text(encoding="utf-8"), sizes)
+
+
+def parcel(run: str, student: str, sha256: str) -> Parcel:
+    """The checkpoint of a student whose weights have that digest.
+
+    Raises:
+        UserError: as `rosearch_engine.export.export` does.
+    """
+    return _parcel(database(), run, student, sha256)

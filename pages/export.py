@@ -1,0 +1,47 @@
+"""Export: take the student in hand away as a checkpoint."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import cards, state, takeaway, words
+
+st.title("Export", anchor=False)
+run, student = state.run(), state.student()
+if run is None or student is None:
+    cards.empty("No student to take away", "A student can be exported as soon as a search has measured it.")
+    st.stop()
+
+st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
+key = (run["name"], student["name"])
+if st.session_state.get("exported") != key:
+    st.write(
+        "An ordinary `transformers` checkpoint: weights, config, tokenizer, the model's own code, and a card with its "
+        "four numbers and how they were measured. It loads where this program is not installed."
+    )
+    if st.button("Write the checkpoint", type="primary", icon=":material/inventory_2:", key="export"):
+        st.session_state["exported"] = key
+        st.rerun()
+    st.stop()
+
+parcel = takeaway.parcel(run["name"], student["name"], student["weights_sha256"] or "")
+left, right = st.columns([3, 2], gap="large")
+with left:
+    st.download_button(
+        f"Checkpoint (zip, {len(parcel.content) / 1e6:.1f} MB)",
+        parcel.content,
+        f"{run['name']}-{student['name']}.zip",
+        "application/zip",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.markdown("**Use it**")
+    st.code(f'folder = "{run["name"]}-{student["name"]}"\n{parcel.code}', language="python")
+    with st.container(border=True):
+        st.markdown(parcel.prose)
+with right:
+    st.markdown("**In the zip**")
+    for name, size in parcel.files.items():
+        st.caption(f"`{name}` {size / 1000:,.0f} kB")
+    cards.ways_on("export")
