@@ -7,13 +7,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import state, words
 from rosearch_engine.errors import UserError
-from rosearch_engine.live import AttackWorker
+from rosearch_engine.live import AttackWorker, Job
+from rosearch_engine.store.repo import Store
 
 LONGEST = 1000
+MOST_MODELS = 5
+WORKING = ("waiting", "attacking")
+MEANINGS = ("Yes, it does", "No")
 SHOWN_EXAMPLES = 6
 
 VERDICTS: dict[str, tuple[str, str, str]] = {
@@ -97,17 +102,20 @@ def shortened(text: str, most: int = 44) -> str:
     return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
 
 
-def start(run: str, student: str, recipe: str, text: str, pair: str | None, budget: int) -> None:
-    """Hand a sentence to the worker and keep the job in this visitor's session."""
+def start(run: str, models: Sequence[str], recipe: str, text: str, pair: str | None, budget: int) -> None:
+    """Hand a sentence to the worker, once for each model, and keep the jobs in this visitor's session."""
     stop()
-    job = warm_worker().submit(run, student, recipe, text, pair, budget)
-    st.session_state["attack"] = {"job": job, "student": student, "run": run, "budget": budget, "text": text}
+    jobs = {model: warm_worker().submit(run, model, recipe, text, pair, budget) for model in models}
+    st.session_state["attack"] = {"jobs": jobs, "run": run, "recipe": recipe, "budget": budget}
 
 
 def stop() -> None:
-    held = st.session_state.get("attack")
-    if held and held["job"].state in ("waiting", "attacking"):
-        held["job"].stop()
+    for job in _at_work(st.session_state.get("attack")).values():
+        job.stop()
+
+
+def _at_work(held: Mapping[str, Any] | None) -> dict[str, Job]:
+    return {model: job for model, job in held["jobs"].items() if job.state in WORKING} if held else {}
 
 
 def outcome(classes: Sequence[str]) -> None:
@@ -120,38 +128,70 @@ def outcome(classes: Sequence[str]) -> None:
             icon=":material/lightbulb:",
         )
         return
-    if held["job"].state in ("waiting", "attacking"):
+    if _at_work(held):
         st.fragment(_progress, run_every=0.5)()
         return
-    job = held["job"]
-    st.caption(f"{state.plain(held['student'])} of {state.plain(held['run'])}")
-    if job.error:
-        state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
-    if job.result:
-        show(job.result, classes, held)
+    jobs: Mapping[str, Job] = held["jobs"]
+    if len(jobs) > 1:
+        st.dataframe(_side_by_side(jobs, classes), hide_index=True, key="side_by_side")
+    places = st.tabs(list(jobs)) if len(jobs) > 1 else [st.container()]
+    for place, (model, job) in zip(places, jobs.items(), strict=True):
+        with place:
+            st.caption(f"{state.plain(model)} of {state.plain(held['run'])}")
+            if job.error:
+                state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
+            if job.result:
+                show(job.result, classes, held["run"], model)
+
+
+def _side_by_side(jobs: Mapping[str, Job], classes: Sequence[str]) -> pd.DataFrame:
+    """How each model fared on the same sentence."""
+    rows = []
+    for model, job in jobs.items():
+        found = job.result
+        if found is None:
+            rows.append({"model": model, "verdict": "failed"})
+            continue
+        said = found["before"]["class"]
+        rows.append(
+            {
+                "model": model,
+                "verdict": found["outcome"],
+                "said": classes[said] if said < len(classes) else str(said),
+                "sure before": f"{found['before']['probabilities'][said]:.0%}",
+                "sure after": f"{found['after']['probabilities'][said]:.0%}",
+                "words changed": sum(word["op"] != "same" for word in found["words"]),
+                "queries": found["queries"],
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _progress() -> None:
     held = st.session_state["attack"]
-    job = held["job"]
-    if job.state not in ("waiting", "attacking"):
+    if not _at_work(held):
         st.rerun()
-    if job.state == "waiting":
-        loading = warm_worker().state != "ready"
-        reason = "the attack tools are loading, once for all visitors" if loading else "others are before you"
-        note = job.note or reason
-        st.progress(0.0, text=state.plain(f"Waiting: {note}"))
-    else:
-        share = min(1.0, job.queries / held["budget"])
-        text = f"{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
-        st.progress(share, text=state.plain(text))
+    for model, job in held["jobs"].items():
+        name = f"{model}: " if len(held["jobs"]) > 1 else ""
+        if job.state == "waiting":
+            loading = warm_worker().state != "ready"
+            reason = "the attack tools are loading, once for all visitors" if loading else "others are before you"
+            st.progress(0.0, text=state.plain(f"{name}waiting, {job.note or reason}"))
+        elif job.state == "attacking":
+            share = min(1.0, job.queries / held["budget"])
+            text = f"{name}{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
+            st.progress(share, text=state.plain(text))
+        else:
+            st.progress(1.0, text=state.plain(f"{name}{job.result['outcome'] if job.result else 'failed'}"))
     if st.button("Stop", icon=":material/stop_circle:", key="attack.stop"):
-        job.stop()
+        stop()
 
 
-def show(result: Mapping[str, Any], classes: Sequence[str], held: Mapping[str, Any]) -> None:
+def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str) -> None:
     """A finished attack: verdict, diff, probabilities, importance, download."""
     verdict(result, classes)
+    if result["outcome"] == "fooled":
+        _ask_meaning(result, run, model)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**What the attack changed**")
@@ -165,13 +205,37 @@ def show(result: Mapping[str, Any], classes: Sequence[str], held: Mapping[str, A
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "JSON",
-            json.dumps({"run": held["run"], "student": held["student"], **result}, indent=2, ensure_ascii=False),
-            file_name=f"attack-{held['student']}.json",
+            json.dumps({"run": run, "student": model, **result}, indent=2, ensure_ascii=False),
+            file_name=f"attack-{model}.json",
             mime="application/json",
             icon=":material/download:",
             on_click="ignore",
+            key=f"json.{model}",
         )
-        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s. Pick another student and attack again.")
+        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s.")
+
+
+def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
+    """Whether the changed sentence still means the same: only a person can say, and it is kept with the run."""
+    marks = state.store().marks(state.store().run(run)["id"])
+    flip = (model, result["original"], result["perturbed"])
+    known = {(mark["student"], mark["original"], mark["perturbed"]): mark["kept"] for mark in marks}
+    said = known.get(flip)
+    answer = st.segmented_control(
+        "Does the changed sentence still mean the same?",
+        MEANINGS,
+        default=None if said is None else MEANINGS[0 if said else 1],
+        key=f"meaning.{hash(flip)}",
+        help="An attack that changes the meaning shows nothing. What you say is kept with the run.",
+    )
+    if answer is not None and (answer == MEANINGS[0]) != said:
+        writer = Store.write()
+        writer.mark(state.store().run(run)["id"], model, result["recipe"], *flip[1:], answer == MEANINGS[0])
+        writer.close()
+        st.rerun()
+    if marks:
+        kept = sum(mark["kept"] for mark in marks)
+        st.caption(f"Marked in this run so far: {kept} of {words.plural(len(marks), 'flip')} kept the meaning.")
 
 
 def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -35,17 +36,21 @@ FILE_TYPES = ["csv", "tsv", "jsonl", "parquet"]
 
 def form() -> None:
     """The whole form; starts the search on a press."""
-    presets = sorted(config.PRESETS, key=lambda name: name != "demo")
-    preset = st.segmented_control("Preset", presets, default="demo", key="preset", required=True) or "demo"
-    st.caption(PRESET_WORDS.get(preset, ""))
-    values = config.PRESETS[preset]
+    run, presets = state.run(), sorted(config.PRESETS, key=lambda name: name != "demo")
+    if run is not None:
+        presets.append(state.like(run["name"]))
+    if st.session_state.get("preset") not in presets:
+        st.session_state["preset"] = "demo"
+    preset = st.segmented_control("Preset", presets, key="preset", required=True) or "demo"
+    st.caption(PRESET_WORDS.get(preset, "The settings of the run in hand, to change what you like."))
+    values = config.PRESETS[preset] if preset in config.PRESETS else run["config"] if run else {}
     answers: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
     left, right = st.columns(2, gap="large")
     try:
         with left:
-            data = _data()
+            data = _data(values.get("data", {}), preset)
         with right:
-            answers["attack"]["recipe"] = _recipe()
+            answers["attack"]["recipe"] = _recipe(values.get("attack", {}).get("recipe"), preset)
             count = {"candidates": values.get("search", {}).get("candidates", RunConfig().search.candidates)}
             rest = tuple(name for name in config.SearchConfig.model_fields if name != "candidates")
             answers["search"] |= forms.draw("search", config.SearchConfig, count, preset, skip=rest)
@@ -69,7 +74,7 @@ def form() -> None:
         state.show_error(error)
         return
     with start:
-        _start_box(settings, preset)
+        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"])
 
 
 def _start_box(settings: RunConfig, preset: str) -> None:
@@ -107,12 +112,13 @@ def resource_states() -> list[resources.Status]:
     return resources.status()
 
 
-def _data() -> dict[str, Any] | None:
+def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
     """The data set's name and columns; None while a file is still to be chosen."""
     fields = config.DataConfig.model_fields
     source = st.segmented_control("Data", SOURCES, default=SOURCES[0], key="source", required=True)
     if source == SOURCES[0]:
-        name = st.text_input("Data set", fields["name"].default, key="data.name", help=fields["name"].description)
+        first = values.get("name", fields["name"].default)
+        name = st.text_input("Data set", first, key=f"{preset}.data.name", help=fields["name"].description)
         answers: dict[str, Any] = {"name": (name or "").strip()}
     else:
         sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
@@ -123,7 +129,8 @@ def _data() -> dict[str, Any] | None:
         for column in ("text", "pair", "label"):
             given = st.text_input(
                 forms.label(column),
-                key=f"data.{column}",
+                values.get(column) or "",
+                key=f"{preset}.data.{column}",
                 help=fields[column].description,
                 placeholder="none" if column == "pair" else "found by itself",
             )
@@ -141,15 +148,16 @@ def keep(name: str, content: bytes) -> str:
     return str(path)
 
 
-def _recipe() -> str:
+def _recipe(wanted: str | None, preset: str) -> str:
     known = attack_view.recipes()
-    first = next((index for index, recipe in enumerate(known) if recipe["ready"]), 0)
+    ready = [index for index, recipe in enumerate(known) if recipe["ready"]]
+    first = next((index for index in ready if known[index]["name"] == wanted), ready[0] if ready else 0)
     chosen = st.selectbox(
         "Attack",
         known,
         index=first,
         format_func=attack_view.recipe_name,
-        key="attack.recipe",
+        key=f"{preset}.attack.recipe",
         help=config.AttackConfig.model_fields["recipe"].description,
     )
     st.caption(f"{state.plain(chosen['title'])}: {state.plain(chosen['kind'])}.")

@@ -131,6 +131,11 @@ def snapshot(run: Row) -> tuple[list[Row], int]:
     return held[1], len(measured(now)) - len(measured(held[1]))
 
 
+def like(run: str) -> str:
+    """What the preset is called that copies a run's settings."""
+    return f"as in {run}"
+
+
 def thaw() -> None:
     """Let the next snapshot take in the new students."""
     st.session_state.pop("snapshot", None)

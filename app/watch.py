@@ -97,6 +97,11 @@ def _buttons(run: dict[str, Any], now: str, rows: list[dict[str, Any]]) -> None:
         ):
             process.resume(run["name"])
             st.rerun()
+        if now not in process.ALIVE and st.button("Another like it", icon=":material/content_copy:", key="clone"):
+            state.choose(panel="New search", preset=state.like(run["name"]))
+            st.rerun()
+        if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
+            _confirm_delete(run["name"], len(rows))
         if state.measured(rows) and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
             state.go("front", run=run["name"], student=None)
 
@@ -112,6 +117,27 @@ def _confirm_stop(name: str) -> None:
         st.rerun()
     if no.button("Keep it running", width="stretch", key="stop.no"):
         st.rerun()
+
+
+@st.dialog("Delete this run?", icon=":material/delete:")
+def _confirm_delete(name: str, students: int) -> None:
+    st.write(
+        f"**{state.plain(name)}** and the measurements of its {words.plural(students, 'student')} are gone for good. "
+        "Weights that no other run has go with them."
+    )
+    yes, no = st.columns(2)
+    if yes.button("Delete it", type="primary", width="stretch", key="delete.yes", on_click=_delete, args=(name,)):
+        state.choose(run=None, student=None)
+        st.rerun()
+    if no.button("Keep it", width="stretch", key="delete.no"):
+        st.rerun()
+
+
+def _delete(name: str) -> None:
+    try:
+        process.remove(name)
+    except UserError as error:
+        st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")
 
 
 def _stop(name: str) -> None:

@@ -1,8 +1,9 @@
-"""How accurate can a small student be? `python benchmarks/sst2.py FOLDER [--layers 3] [--rank 98] [--epochs 6]`.
+"""How accurate can a small student be? `python benchmarks/sst2.py FOLDER [--student RUN/NAME] [--epochs 6]`.
 
 FOLDER holds SST-2 as train.tsv and test.tsv (GLUE's dev set), each with the columns `sentence` and `label`. A plain
 chain that starts from the bundled teacher is distilled with copies that the teacher labelled; accuracy on dev, which
-no part of the training saw, is printed along the way.
+no part of the training saw, is printed along the way. With `--student`, its architecture is trained
+instead.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from rosearch_engine.config import build
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.distil.loop import Distillation
 from rosearch_engine.evaluate import prepare, student
-from rosearch_engine.genome import cost
+from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
+from rosearch_engine.store import Store
 
 LOOKS = 6
 
@@ -29,10 +31,12 @@ def main() -> None:
     options.add_argument("folder")
     options.add_argument("--layers", type=int, default=3)
     options.add_argument("--rank", type=int, default=98)
+    options.add_argument("--student", help="RUN/NAME of a searched student")
     options.add_argument("--epochs", type=float, default=6)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--set", action="append", default=[], help="stage.field=value")
     given = options.parse_args()
+    searched = _searched(*given.student.split("/")) if given.student else None
     settings = [
         f"data.name={given.folder}",
         "data.min_words=1",
@@ -42,11 +46,11 @@ def main() -> None:
         "distil.swap_labels=swapped",
         "distil.swapped=0.4",
         "distil.copies=6",
-        "distil.hidden_weight=0",
+        f'space.codes=["{searched.code if searched else "plain"}"]',
     ]
     bench = prepare(build("standard", settings=[*settings, *given.set]), Progress())
     dev = load_held_out(bench.config.data)
-    genome = replace(bench.space.chain(given.layers), rank=given.rank)
+    genome = searched or replace(bench.space.chain(given.layers), rank=given.rank)
     size, reading = cost(genome, bench.frame), bench.readings[genome.code]
     theirs = accuracy(
         predict(bench.teacher.model, encode_split(dev, bench.teacher.tokenizer, bench.teacher.max_length)), dev.labels
@@ -64,6 +68,11 @@ def main() -> None:
         validation = accuracy(predict(model, reading.validation), bench.data.validation.labels)
         row = {"steps": done.steps, "seconds": round(done.seconds), "tokens": done.tokens, "validation": validation}
         print(json.dumps(row | {"dev": right / len(dev), "interval": wilson(right, len(dev))}), flush=True)
+
+
+def _searched(run: str, student: str) -> Genome:
+    store = Store.read()
+    return Genome.from_dict(store.student(store.run(run)["id"], student)["genome"])
 
 
 if __name__ == "__main__":

@@ -26,9 +26,15 @@ with st.form("attack_form", border=True):
         persist_state="session",
     )
     pair = st.text_area("Second sentence", key="pair", max_chars=attack_view.LONGEST, height=68) if pairs else None
-    a, b, c = st.columns([2, 3, 2])
-    target = a.selectbox(
-        "Model", [student["name"], "teacher"], help="The student in hand, or the teacher it learnt from."
+    a, b, c = st.columns([3, 3, 2])
+    names = [row["name"] for row in state.measured(state.students(run))]
+    models = a.multiselect(
+        "Models",
+        [student["name"], "teacher", *(name for name in names if name != student["name"])],
+        default=[student["name"]],
+        key=f"models.{run['name']}.{student['name']}",
+        max_selections=attack_view.MOST_MODELS,
+        help="The student in hand; more of them, or the teacher, to see the same sentence side by side.",
     )
     known = attack_view.recipes()
     recipe = b.selectbox("Attack", known, format_func=attack_view.recipe_name, help="How words are changed.")
@@ -37,8 +43,10 @@ with st.form("attack_form", border=True):
 if recipe:
     attack_view.recipe_note(recipe)
 if pressed:
-    if (text or "").strip() and recipe and recipe["ready"]:
-        attack_view.start(run["name"], target, recipe["name"], text.strip(), (pair or "").strip() or None, int(budget))
+    if not models:
+        st.warning("**models**: none is chosen. Choose one or more.", icon=":material/edit:")
+    elif (text or "").strip() and recipe and recipe["ready"]:
+        attack_view.start(run["name"], models, recipe["name"], text.strip(), (pair or "").strip() or None, int(budget))
     elif recipe and recipe["ready"]:
         st.warning("**sentence**: it is empty. Write one, or pick an example.", icon=":material/edit:")
 attack_view.outcome(classes)

@@ -212,6 +212,24 @@ def stop(
 
 
 @app.command()
+def delete(
+    run: RunName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget a run for good: its students, their measurements, weights that no other run has."""
+    from rosearch_engine import process
+
+    if not (yes or as_json):
+        typer.confirm(f"Delete '{run}' and everything measured in it?", abort=True)
+    process.remove(run)
+    if as_json:
+        print(json.dumps({"deleted": run}))
+    else:
+        say(f"'{run}' is gone.")
+
+
+@app.command()
 def report(
     run: RunName,
     statistics: Annotated[

@@ -7,6 +7,7 @@ So a state is read from the exit record, the pid with its creation time, and the
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.data import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home
-from rosearch_engine.store.repo import Store, check_name, name_taken
+from rosearch_engine.store.repo import Store, check_name, name_taken, weights_path
 
 State = Literal["recorded", "queued", "running", "stalled", "stopping", "stopped", "finished", "crashed", "lost"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"})
@@ -135,6 +136,27 @@ def stop(name: str, force: bool = False) -> State:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGTERM)
     return state(store.run(name))
+
+
+def remove(name: str) -> None:
+    """Forget a run for good: its students, their measurements, its log, and weights that no other run has.
+
+    Raises:
+        UserError: if there is no such run, or it is alive or recorded.
+    """
+    store = Store.write()
+    run = store.run(name)
+    now = state(run)
+    if now in ALIVE:
+        raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
+    if now == "recorded":
+        raise UserError("run", f"'{name}' came with the program.", "It stays: delete runs of your own.")
+    for sha256 in store.delete_run(name):
+        path = weights_path(sha256)
+        # Another search may just be writing the very same student, whose row is yet to come.
+        if path.exists() and time.time() - path.stat().st_mtime > START_WITHIN:
+            path.unlink()
+    shutil.rmtree(log_path(name).parent, ignore_errors=True)
 
 
 def _kill(process: psutil.Process, within: float = 10.0) -> None:

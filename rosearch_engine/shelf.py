@@ -71,8 +71,9 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
     run = store.run(run_name)
     if not run["teacher"]:
         raise UserError("run", f"'{run_name}' has no teacher yet.", "Wait until its first student is measured.")
-    folder = Path(run["teacher"]["folder"])
-    if not (folder / "config.json").exists():
+    folder, own = Path(run["teacher"]["folder"]), run["teacher"].get("tokenizer")
+    # Students have a tokenizer of their own: a run can be looked at where its teacher is not.
+    if (student_name == TEACHER or not own) and not (folder / "config.json").exists():
         raise UserError("teacher", f"its folder {folder.name} is gone.", "`resume` the run to make it again.")
     if student_name == TEACHER:
         facts = store.teacher_measurement(run["id"]) or {}
@@ -83,7 +84,6 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
     else:
         facts = store.student(run["id"], student_name)
         model = _student(run, facts)
-        own = run["teacher"].get("tokenizer")
         tokenizer = read_tokenizer(own) if own else _read(folder, AutoTokenizer)
     return Loaded(
         student_name if student_name == TEACHER else facts["name"],

@@ -126,6 +126,22 @@ class AttackExample(Base):
     worst_swap: Mapped[dict[str, Any] | None]
 
 
+class Mark(Base):
+    """What a person said of an adversarial sentence: whether it still means what the original meant."""
+
+    __tablename__ = "mark"
+    __table_args__ = (UniqueConstraint("run_id", "student", "original", "perturbed"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    student: Mapped[str]
+    recipe: Mapped[str]
+    original: Mapped[str]
+    perturbed: Mapped[str]
+    kept: Mapped[bool]
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
 class Event(Base):
     """Something worth a line in the run's history."""
 

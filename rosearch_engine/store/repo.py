@@ -37,6 +37,7 @@ from rosearch_engine.store.models import (
     Base,
     Candidate,
     Event,
+    Mark,
     Measurement,
     Run,
 )
@@ -123,9 +124,15 @@ class Store:
         except IntegrityError:
             raise name_taken(name) from None
 
-    def delete_run(self, name: str) -> None:
+    def delete_run(self, name: str) -> list[str]:
+        """Forget a run and all that was measured in it; returns the SHA-256 of weights that no run has any more."""
         with self.transaction() as session:
             session.execute(delete(Run).where(Run.name == name))
+            kept = select(Candidate.artifact_id).where(Candidate.artifact_id.is_not(None))
+            orphans = session.scalars(select(Artifact).where(Artifact.id.not_in(kept))).all()
+            for artifact in orphans:
+                session.delete(artifact)
+            return [artifact.sha256 for artifact in orphans]
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the newest first, each with `students`: how many are measured."""
@@ -317,6 +324,21 @@ class Store:
         with Session(self._engine) as session:
             return [_plain(row) for row in session.scalars(query)]
 
+    # People's words on the attacks
+
+    def mark(self, run_id: int, student: str, recipe: str, original: str, perturbed: str, kept: bool) -> None:
+        """Keep whether an adversarial sentence still means what the original meant. The last word counts."""
+        which = (Mark.run_id == run_id) & (Mark.student == student)
+        with self.transaction() as session:
+            session.execute(delete(Mark).where(which, Mark.original == original, Mark.perturbed == perturbed))
+            values = {"student": student, "recipe": recipe, "original": original, "perturbed": perturbed, "kept": kept}
+            session.add(Mark(run_id=run_id, **values))
+
+    def marks(self, run_id: int) -> list[dict[str, Any]]:
+        """All marks of a run, in the order they were made."""
+        with Session(self._engine) as session:
+            return [_plain(row) for row in session.scalars(select(Mark).where(Mark.run_id == run_id).order_by(Mark.id))]
+
 
 def label(number: int) -> str:
     """A student's name."""
@@ -425,7 +447,11 @@ def _plain(row: Base) -> dict[str, Any]:
 
 def _new_columns(engine: Engine) -> list[Column[Any]]:
     """Columns that a database made by an earlier version of this program lacks."""
-    there = {table: {column["name"] for column in inspect(engine).get_columns(table)} for table in Base.metadata.tables}
+    look = inspect(engine)
+    there = {
+        table: {column["name"] for column in look.get_columns(table)} if look.has_table(table) else set()
+        for table in Base.metadata.tables
+    }
     tables = Base.metadata.tables.items()
     return [column for name, table in tables for column in table.columns if column.name not in there[name]]
 

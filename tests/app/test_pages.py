@@ -354,7 +354,7 @@ def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None
     path = setup.keep("../my file.csv", "\n".join(lines).encode())
     assert Path(path).parent.parent == home / "uploads"
     app = open_page("search")
-    app.text_input(key="data.name").set_value(path)
+    app.text_input(key="demo.data.name").set_value(path)
     app.button(key="look").click().run()
     assert not app.exception
     assert not app.error
@@ -365,7 +365,7 @@ def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None
 
 def test_an_unknown_data_set_is_a_message_on_looking(home: Path, tmp_path: Path) -> None:
     app = open_page("search")
-    app.text_input(key="data.name").set_value(str(tmp_path / "nowhere.csv"))
+    app.text_input(key="demo.data.name").set_value(str(tmp_path / "nowhere.csv"))
     app.button(key="look").click().run()
     assert not app.exception
     assert "data" in app.error[0].value
@@ -416,6 +416,60 @@ def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Work
     assert "muted</ins>" in drawn
     assert "90.0%" in drawn
     assert "70.0%" in drawn
+
+
+def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -> None:
+    """End a job as the worker does."""
+    job.result = {
+        "outcome": outcome,
+        "label": 0,
+        "recipe": "pwws",
+        "original": "it is dull",
+        "perturbed": "it is muted",
+        "words": [
+            {"op": "same", "before": "it is", "after": "it is"},
+            {"op": "swap", "before": "dull", "after": "muted"},
+        ],
+        "before": {"class": 0, "probabilities": [0.9, 0.1]},
+        "after": {"class": 1, "probabilities": [0.3, 0.7]},
+        "importance": [],
+        "queries": queries,
+        "seconds": 1.5,
+    }
+    job.state = "done"
+
+
+def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = open_page("attack", run="demo", student="s0003")
+    app.multiselect(key="models.demo.s0003").set_value(["s0003", "teacher", "s0004"])
+    attack(app, "it is dull")
+    assert [job.request[1] for job in worker.jobs] == ["s0003", "teacher", "s0004"]
+    assert len(app.progress) == 3
+    finished(worker.jobs[0])
+    finished(worker.jobs[1], "held", 90)
+    worker.jobs[2].state = "failed"
+    worker.jobs[2].error = {"field": "student", "problem": "its weights are gone.", "remedy": "Train it again."}
+    app.run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "verdict" in frame.value)
+    assert list(table["verdict"]) == ["fooled", "held", "failed"]
+    assert table["queries"].tolist()[:2] == [31, 90]
+    assert [tab.label for tab in app.tabs] == ["s0003", "teacher", "s0004"]
+    assert "Train it again" in " ".join(error.value for error in app.error)
+
+
+def test_what_a_person_says_of_a_flip_is_kept_with_the_run(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack", run="demo", student="s0003"), "it is dull")
+    finished(worker.jobs[0])
+    app.run()
+    question = next(group for group in app.button_group if "still mean" in group.label)
+    question.set_value(["No"]).run()
+    assert not app.exception
+    (mark,) = Store.read().marks(run_id)
+    assert (mark["student"], mark["perturbed"], mark["kept"]) == ("s0003", "it is muted", False)
+    assert "0 of 1 flip kept the meaning" in text_of(app)
+    next(group for group in app.button_group if "still mean" in group.label).set_value(["Yes, it does"]).run()
+    assert [mark["kept"] for mark in Store.read().marks(run_id)] == [True]
 
 
 def test_a_failed_attack_is_a_message_with_field_and_remedy(run_id: int, worker: Worker, ready_recipes: None) -> None:
@@ -499,3 +553,45 @@ def test_a_student_that_was_stopped_early_is_counted_and_not_drawn(run_id: int) 
     names = list(app.main.dataframe[0].value["student"])
     assert "s0099" not in names
     assert student["name"] in names
+
+
+def test_a_run_is_deleted_only_after_a_second_press(run_id: int) -> None:
+    fill("other", students=4, seed=1)
+    app = open_page("search", run="demo")
+    app.session_state["panel"] = "Watch"
+    app.run()
+    app.button(key="delete").click().run()
+    app.button(key="delete.no").click().run()
+    assert {row["name"] for row in Store.read().runs()} == {"demo", "other"}
+    app.button(key="delete").click().run()
+    app.button(key="delete.yes").click().run()
+    assert not app.exception
+    assert {row["name"] for row in Store.read().runs()} == {"other"}
+    assert app.session_state["run"] == "other"
+
+
+def test_another_like_it_starts_from_its_settings(home: Path, ready_recipes: None) -> None:
+    from rosearch_engine import config
+
+    settings = config.build(settings=["search.candidates=9", "distil.epochs=7", "data.name=imdb", "attack.recipe=pwws"])
+    Store.write().create_run("mine", settings)
+    store = Store.write()
+    store.update_run(store.run("mine")["id"], exit={"reason": "stopped", "message": "", "time": 0.0})
+    app = open_page("search", run="mine")
+    app.session_state["panel"] = "Watch"
+    app.run()
+    app.button(key="clone").click().run()
+    assert not app.exception
+    assert app.session_state["preset"] == "as in mine"
+    assert app.number_input(key="as in mine.search.candidates").value == 9
+    assert app.number_input(key="as in mine.distil.epochs").value == 7
+    assert app.text_input(key="as in mine.data.name").value == "imdb"
+    assert next(box for box in app.text_input if box.label == "Name of the run").value == "mine-1"
+
+
+def test_export_offers_what_the_command_writes(run_id: int) -> None:
+    app = open_page("export")
+    assert not app.exception
+    app.button(key="export").click().run()
+    assert app.error, "the invented run has no weights: the command's own words are shown"
+    assert "teacher" in app.error[0].value

@@ -21,8 +21,9 @@ from rosearch_engine.custody import in_charge
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.store import Store
+from rosearch_engine.store.repo import weights_path
 from tests.conftest import Workshop
-from tests.unit.test_store import add
+from tests.unit.test_store import add, finish
 
 # Says that it is there and waits for its standard input to end, as it does with its parent at the latest.
 IDLE = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
@@ -251,3 +252,27 @@ def test_the_log_shows_its_end(home: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("".join(f"line {n} ä\n" for n in range(5000)))
     assert process.log_tail("mine", 2) == ["line 4998 ä", "line 4999 ä"]
+
+
+def test_a_run_is_removed_with_its_weights_and_its_log(store: Store, child: subprocess.Popen[bytes]) -> None:
+    run = run_with(store, **alive(child.pid))
+    with pytest.raises(UserError, match="running"):
+        process.remove("mine")
+    store.update_run(run["id"], exit={"reason": "stopped", "message": "", "time": 0.0}, recorded=True)
+    with pytest.raises(UserError, match="came with the program"):
+        process.remove("mine")
+    store.update_run(run["id"], recorded=False)
+    finish(store, add(store, run["id"], 1), 1, weights_file=("ab" * 32, 1))
+    finish(store, add(store, run["id"], 2), 2, weights_file=("cd" * 32, 1))
+    old, fresh = weights_path("ab" * 32), weights_path("cd" * 32)
+    for path in (old, fresh, process.log_path("mine")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    process.remove("mine")
+    assert store.runs() == []
+    assert not old.exists()
+    assert fresh.exists(), "another search may just have written it"
+    assert not process.log_path("mine").parent.exists()
+    with pytest.raises(UserError, match="mine"):
+        process.remove("mine")

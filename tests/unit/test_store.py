@@ -209,7 +209,10 @@ def test_deleting_a_run_takes_its_students_along(home: Path) -> None:
     store = Store.write()
     run_id = store.create_run("mine", RunConfig())
     finish(store, add(store, run_id, 1), 1)
-    store.delete_run("mine")
+    other = store.create_run("other", RunConfig())
+    finish(store, add(store, other, 1), 1)
+    assert store.delete_run("mine") == [], "the other run has the same weights"
+    assert store.delete_run("other") == ["ab" * 32]
     assert store.runs() == []
     assert store.students(run_id) == []
     assert store.events(run_id) == []
@@ -303,3 +306,26 @@ def test_a_database_of_an_earlier_version_is_given_what_it_lacks(home: Path) -> 
     assert reader.measurements(run, "search") == []
     with contextlib.closing(sqlite3.connect(file)) as new:
         assert "raw_held" in {row[1] for row in new.execute("PRAGMA table_info(measurement)")}
+
+
+def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("mine", RunConfig())
+    store.mark(run_id, "s0001", "pwws", "a film", "a movie", True)
+    store.mark(run_id, "s0001", "pwws", "a film", "a flick", False)
+    store.mark(run_id, "s0001", "pwws", "a film", "a movie", False)
+    assert [(mark["perturbed"], mark["kept"]) for mark in store.marks(run_id)] == [
+        ("a flick", False),
+        ("a movie", False),
+    ]
+    store.delete_run("mine")
+    assert store.marks(run_id) == []
+
+
+def test_a_database_without_a_table_of_today_gets_it(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("old", RunConfig())
+    with store._engine.begin() as connection:
+        connection.execute(text("DROP TABLE mark"))
+    store.close()
+    assert Store.read().marks(run_id) == []
