@@ -48,7 +48,7 @@ class Model:
         seconds = [sum(student["seconds"].values()) for student in students]
         values = np.array([[s["robustness"], s["accuracy"]] for s in students])
         values = np.column_stack([values, np.log(seconds)])
-        trees = ExtraTreesRegressor(500, min_samples_leaf=2, bootstrap=True, oob_score=True, random_state=0, n_jobs=2)
+        trees = ExtraTreesRegressor(100, min_samples_leaf=2, bootstrap=True, oob_score=True, random_state=0, n_jobs=2)
         trees.fit(columns, values)
         left = values - trees.oob_prediction_
         share = 1 - left.var(axis=0) / values.var(axis=0)

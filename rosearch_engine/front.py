@@ -69,6 +69,13 @@ def hypervolume_curve(objectives: Sequence[np.ndarray]) -> list[float]:
     return curve[1:]
 
 
+def fronts(objectives: np.ndarray) -> list[np.ndarray]:
+    """Rows of `(students, objectives)` by fronts: those that nobody beats, those that only these beat, and so on."""
+    from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+    return list(NonDominatedSorting().do(-objectives))
+
+
 def crowding(front: np.ndarray) -> np.ndarray:
     """How much room each row of a front `(rows, objectives)` has: infinite at the ends (Deb et al. 2002)."""
     from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rosearch_engine.config import ObjectivesConfig, SearchConfig
-from rosearch_engine.front import crowding, non_dominated
+from rosearch_engine.front import crowding, fronts
 from rosearch_engine.objectives import fitness
 
 # A student is compared with so many that came before it: the recent ones are its rivals, and a search of ten thousand
@@ -71,12 +71,10 @@ class Ladder:
         if self._scalar:
             values = np.array([fitness(row, self._objectives) for row in seen])
             return int((values[:-1] > values[-1]).sum())
-        left, better = np.arange(len(seen)), 0
-        while True:
-            front = left[non_dominated(seen[left])]
+        better = 0
+        for front in fronts(seen):
             if len(seen) - 1 in front:
                 break
             better += len(front)
-            left = np.setdiff1d(left, front)
         space = crowding(seen[front])
         return better + int((space > space[front == len(seen) - 1][0]).sum())

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, get_args
 
 import networkx as nx
@@ -124,7 +125,7 @@ class Genome:
         """The inner node of that number, from 1."""
         return self.nodes[number - 1]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Sixteen hexadecimal digits, equal for isomorphic genomes and for no others."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
