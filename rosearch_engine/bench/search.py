@@ -50,10 +50,10 @@ ARMS: dict[str, list[str]] = {
 # Small enough for many students: a few thousand sentences read once, few of them attacked.
 COMMON = [
     "attack.recipe=pwws",
-    "data.limit=3000",
+    "data.limit=2000",
     "teacher.epochs=2",
     "distil.epochs=1",
-    "attack.sentences=40",
+    "attack.sentences=30",
     "search.candidates=10000",
 ]
 PARTS = ("distil", "attack", "screen", "validate", "build")
