@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import networkx as nx
 import streamlit as st
@@ -19,6 +19,7 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 200.0, 74.0
 GAP_X, GAP_Y = 28.0, 32.0
+EDGE_INK = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
 MARGIN = 14.0
 
 # Operation families: the theme's colour they borrow, and what they fall back to outside the app.
@@ -142,7 +143,19 @@ def _merge(genome: Genome, number: int) -> str:
     return f"{genome.merge} of {inputs}" if inputs > 1 else ""
 
 
-def layout(genome: Genome) -> Layout:
+class Drawable(Protocol):
+    """A graph from an embedding, node 0, to a head."""
+
+    @property
+    def head(self) -> int: ...
+
+    @property
+    def edges(self) -> Sequence[tuple[int, int]]: ...
+
+    def graph(self) -> nx.DiGraph: ...
+
+
+def layout(genome: Drawable) -> Layout:
     """Place the nodes: with Graphviz, or in plain layers where its system libraries are missing."""
     try:
         import pygraphviz
@@ -151,7 +164,7 @@ def layout(genome: Genome) -> Layout:
     return _graphviz(genome, pygraphviz)
 
 
-def _graphviz(genome: Genome, pygraphviz: Any) -> Layout:
+def _graphviz(genome: Drawable, pygraphviz: Any) -> Layout:
     graph = pygraphviz.AGraph(directed=True, strict=True, rankdir="TB", nodesep=GAP_X / 72, ranksep=GAP_Y / 72)
     graph.node_attr.update(shape="box", fixedsize="true", width=WIDTH / 72, height=HEIGHT / 72, label="")
     graph.add_nodes_from(range(genome.head + 1))
@@ -171,7 +184,7 @@ def _graphviz(genome: Genome, pygraphviz: Any) -> Layout:
     return Layout(centres, curves, width + 2 * MARGIN, height + 2 * MARGIN, "graphviz")
 
 
-def layered(genome: Genome) -> Layout:
+def layered(genome: Drawable) -> Layout:
     """Nodes in rows by their longest way from the embedding, edges as plain curves."""
     graph = genome.graph()
     for depth, numbers in enumerate(nx.topological_generations(graph)):
@@ -202,27 +215,35 @@ def layered(genome: Genome) -> Layout:
 
 def svg(genome: Genome, frame: Frame | None, placed: Layout | None = None) -> str:
     """The picture as SVG. Colours follow the app's theme inside the app and stand by themselves outside."""
-    placed = placed or layout(genome)
-    drawn = boxes(genome, frame)
+    title = f"Architecture with {len(genome.nodes)} operations"
+    return picture(genome, boxes(genome, frame), placed or layout(genome), title)
+
+
+def picture(
+    graph: Drawable, drawn: Sequence[Box], placed: Layout, title: str, inks: Mapping[tuple[int, int], str] | None = None
+) -> str:
+    """SVG of placed boxes; `inks` colours some of the edges."""
     most = max((box.weights or 0 for box in drawn), default=0) or 1
-    skips = _skips(genome)
-    edges = "".join(_edge(a, b, placed.curves[a, b], (a, b) in skips) for a, b in genome.edges)
+    skips, inks = _skips(graph), inks or {}
+    edges = "".join(
+        _edge(a, b, placed.curves[a, b], (a, b) in skips, inks.get((a, b), EDGE_INK)) for a, b in graph.edges
+    )
     nodes = "".join(_node(box, placed.centres[box.number], most) for box in drawn)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {placed.width:.0f} {placed.height:.0f}" '
         f'width="{placed.width:.0f}" height="{placed.height:.0f}" role="group" '
-        f'aria-label="Architecture with {len(genome.nodes)} operations" font-family="system-ui, sans-serif">'
+        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif">'
         f"{edges}{nodes}</svg>"
     )
 
 
-def _skips(genome: Genome) -> set[tuple[int, int]]:
+def _skips(genome: Drawable) -> set[tuple[int, int]]:
     """Edges that bypass something: another way leads from their start to their end."""
     graph = genome.graph()
     return set(graph.edges) - set(nx.transitive_reduction(graph).edges)
 
 
-def _edge(a: int, b: int, points: list[Point], skip: bool) -> str:
+def _edge(a: int, b: int, points: list[Point], skip: bool, ink: str) -> str:
     start, *rest = points[:-1]
     path = f"M{start[0]:.1f},{start[1]:.1f} C" + " ".join(f"{x:.1f},{y:.1f}" for x, y in rest)
     (x0, y0), (x1, y1) = points[-2], points[-1]
@@ -231,7 +252,6 @@ def _edge(a: int, b: int, points: list[Point], skip: bool) -> str:
     corners = ((x1, y1), (x0 - side_x, y0 + side_y), (x0 + side_x, y0 - side_y))
     head = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
     dash = ' stroke-dasharray="6 4"' if skip else ""
-    ink = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
     return (
         f'<g class="edge" data-a="{a}" data-b="{b}" style="stroke:{ink};fill:{ink}">'
         f'<path d="{path}" fill="none" stroke-width="1.6"{dash}/><polygon points="{head}" stroke="none"/></g>'
@@ -410,15 +430,20 @@ _view = st.components.v2.component("architecture", html="<div class='host'></div
 
 
 def show(genome: Genome, frame: Frame | None, key: str) -> int | None:
-    """Draw the picture; returns the node that was clicked last."""
+    """Draw a student; returns the node that was clicked last."""
     placed = layout(genome)
+    return view(svg(genome, frame, placed), placed, genome.head, key)
+
+
+def view(drawn: str, placed: Layout, head: int, key: str) -> int | None:
+    """Put a picture on the page; returns the node that was clicked last."""
     held = st.session_state.get(key) or {}
     picked = held.get("node")
-    result = _view(data={"svg": svg(genome, frame, placed), "picked": picked}, key=key, on_node_change=lambda: None)
+    result = _view(data={"svg": drawn, "picked": picked}, key=key, on_node_change=lambda: None)
     if placed.engine == "layers":
         st.caption(
             "Drawn in plain layers: Graphviz could not be loaded. On Debian or Ubuntu, "
             "`apt-get install graphviz` brings what it needs."
         )
     node = result.node
-    return node if isinstance(node, int) and 0 <= node <= genome.head else None
+    return node if isinstance(node, int) and 0 <= node <= head else None

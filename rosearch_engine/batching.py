@@ -35,6 +35,11 @@ class Encoded:
         """Tokens of each sentence, `(sentences,)`."""
         return np.diff(self.starts)
 
+    def head(self, count: int) -> Encoded:
+        """The first `count` sentences."""
+        starts = self.starts[: count + 1]
+        return Encoded(self.ids[: starts[-1]], self.types[: starts[-1]], starts, self.pad)
+
     def batch(self, rows: Sequence[int] | np.ndarray, where: torch.device) -> dict[str, torch.Tensor]:
         """`input_ids`, `attention_mask`, `token_type_ids`, each `(batch, length)`, padded to the longest row."""
         rows = np.asarray(rows)

@@ -81,12 +81,13 @@ class Bench:
         return self.space.frame
 
     def victim(self, model: PreTrainedModel, logits: np.ndarray, code: str | None = None) -> Victim:
-        """A model as the run's attack sees it, calibrated by its validation logits `(sentences, classes)`.
+        """A model as the run's attack sees it, calibrated by its logits for the first validation sentences.
 
         Args:
+            logits: `(sentences, classes)`.
             code: the student's input code; None for the teacher.
         """
-        temperature = fit_temperature(logits, self.data.validation.labels)
+        temperature = fit_temperature(logits, self.data.validation.labels[: len(logits)])
         tokenizer = self.teacher.tokenizer if code is None else self.tokenizer
         pieces = self.teacher_pieces if code is None else self.readings[code].pieces
         precision = self.config.attack.precision
@@ -193,9 +194,10 @@ def _climb(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_on:
         with clock("distil"):
             training.run(math.ceil(rung.share * training.steps), progress)
         with clock("validate"):
-            logits = predict(model, bench.readings[genome.code].validation)
+            n = math.ceil(rung.share * len(bench.data.validation.labels))
+            logits = predict(model, bench.readings[genome.code].validation.head(n))
             victim = bench.victim(model, logits, genome.code)
-        right, n = accuracy(logits, bench.data.validation.labels), len(logits)
+        right = accuracy(logits, bench.data.validation.labels[:n])
         if rung.top:
             with clock("attack"):
                 results = attack(victim, bench.targets, bench, progress)

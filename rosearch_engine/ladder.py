@@ -29,7 +29,7 @@ class Rung:
 
     Attributes:
         number: from 0.
-        share: of the training steps and of the attacked sentences.
+        share: of the training steps, of the validation sentences and of the attacked ones.
         top: whether the student is attacked in full here; below, exact one-swap robustness stands for the attack.
     """
 

@@ -78,3 +78,12 @@ def test_padding_is_the_tokenizers() -> None:
     batch = coded.batch([0, 1], CPU)
     assert batch["input_ids"].tolist() == [[5, 9], [6, 7]]
     assert batch["attention_mask"].tolist() == [[1, 0], [1, 1]]
+
+
+def test_the_first_sentences_are_those_and_no_more(tokenizer) -> None:
+    coded = encode(["a film", "a warm film", "dull"], None, tokenizer, 8)
+    some = coded.head(2)
+    assert some.lengths.tolist() == coded.lengths[:2].tolist()
+    assert (some.batch([0, 1], CPU)["input_ids"] == coded.batch([0, 1], CPU)["input_ids"]).all()
+    assert len(some.ids) == some.starts[-1]
+    assert coded.head(99).lengths.tolist() == coded.lengths.tolist()
