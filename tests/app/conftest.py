@@ -53,6 +53,7 @@ def fill(name: str, students: int = 40, seed: int = 0, finished: bool = True) ->
     space = Space.of(SpaceConfig(), FRAME)
     run_id = store.create_run(name, RunConfig())
     teacher = {"name": "minilm", "weights": FRAME.weights, "encoder_weights": FRAME.encoder_weights, "accuracy": 0.875}
+    teacher |= {"folder": "nowhere", "max_length": 128, "pad": 0, "codes": {}}
     dataset = {
         "name": "movie-reviews",
         "classes": ["negative", "positive"],

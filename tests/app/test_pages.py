@@ -462,13 +462,13 @@ def test_what_a_person_says_of_a_flip_is_kept_with_the_run(run_id: int, worker: 
     app = attack(open_page("attack", run="demo", student="s0003"), "it is dull")
     finished(worker.jobs[0])
     app.run()
-    question = next(group for group in app.button_group if "still mean" in group.label)
-    question.set_value(["No"]).run()
+    question = next(group for group in app.segmented_control if "still mean" in group.label)
+    question.set_value("No").run()
     assert not app.exception
     (mark,) = Store.read().marks(run_id)
     assert (mark["student"], mark["perturbed"], mark["kept"]) == ("s0003", "it is muted", False)
     assert "0 of 1 flip kept the meaning" in text_of(app)
-    next(group for group in app.button_group if "still mean" in group.label).set_value(["Yes, it does"]).run()
+    next(group for group in app.segmented_control if "still mean" in group.label).set_value("Yes, it does").run()
     assert [mark["kept"] for mark in Store.read().marks(run_id)] == [True]
 
 
