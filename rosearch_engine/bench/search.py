@@ -47,13 +47,11 @@ ARMS: dict[str, list[str]] = {
     "scalar": ["search.strategy=scalar"],
     "scalar, ladder": ["search.strategy=scalar", "search.rungs=3"],
 }
-# Small enough for many students: a few thousand sentences read once, few of them attacked.
+# Small enough for many students: the sentences are read once, few of them attacked.
 COMMON = [
     "attack.recipe=pwws",
-    "data.limit=2000",
-    "teacher.epochs=2",
     "distil.epochs=1",
-    "attack.sentences=30",
+    "attack.sentences=60",
     "search.candidates=10000",
 ]
 PARTS = ("distil", "attack", "screen", "validate", "build")

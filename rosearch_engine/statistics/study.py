@@ -45,7 +45,7 @@ class Statistics:
         correction: how it does.
         level: highest `q` of a finding.
         left_out: features and outcomes that hardly vary (fewer than `RARE` students differ from the commonest value of
-            their run) or were not measured of all.
+            their run), were not measured of all, or are the same as an earlier one of every student.
         associations: each feature against each outcome; none of fewer than `FEWEST` students.
         operations: boxes of robustness, and Cliff's delta where there are enough students.
         model: a small tree for robustness; None of fewer than `FEWEST` students.
@@ -103,7 +103,7 @@ def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = No
 
 def _study(students: Sequence[Mapping[str, Any]], effort: Effort) -> Statistics:
     sample = _Sample.of(students)
-    named = [name for name, values in sample.features.items() if sample.varies(values)]
+    named = sample.telling()
     outcomes = [name for name, values in sample.outcomes.items() if sample.varies(values)]
     effects: dict[Question, Effect] = {}
     model: Tree | None = None
@@ -200,6 +200,14 @@ class _Sample:
         of_runs = [values[self.runs == run] for run in np.unique(self.runs)]
         differing = sum(len(mine) - np.unique(mine, return_counts=True)[1].max() for mine in of_runs)
         return bool(differing >= RARE and np.isfinite(values).all())
+
+    def telling(self) -> list[str]:
+        """Features that vary, each column once: asking the same twice would only make every answer less sure."""
+        seen: dict[bytes, str] = {}
+        for name, values in self.features.items():
+            if self.varies(values):
+                seen.setdefault(values.tobytes(), name)
+        return list(seen.values())
 
     def boxes(self, operation: str) -> tuple[Box | None, Box | None]:
         """Robustness of those with the operation and of those without."""

@@ -537,3 +537,14 @@ def test_report_tells_the_statistics_when_asked(stored: tuple[str, str]) -> None
     missing = rosearch("report", first, "--with", "third")
     assert missing.code == 2
     assert "no run 'third'" in missing.err
+
+
+def test_two_features_that_are_one_are_asked_of_once() -> None:
+    """With the codes plain and both, tying synonyms and mending typos are the same students' doing."""
+    rows = students(30, seed=0)
+    for number, row in enumerate(rows):
+        row["features"] |= dict.fromkeys(("code_synonyms", "code_characters"), float(number % 2))
+    what = statistics(rows, QUICK)
+    assert effect_of(what, "code_synonyms")["n"] == 30
+    assert "code_characters" in what["left_out"]
+    assert "code_synonyms" not in what["left_out"]
