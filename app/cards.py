@@ -132,6 +132,14 @@ def _held_out(student: Row) -> None:
     """What sentences that no search saw said of it, if it was attacked again."""
     run = state.run()
     again = state.rescored(run).get(student["name"]) if run else None
+    if again and again["union"]:
+        union = again["union"]
+        with st.container(gap="xxsmall"):
+            _fact("Held out, all attacks", words.percent(union["robustness"]), words.GLOSSARY["union"])
+            bounds = words.interval(union["interval"])
+            st.caption(
+                f"{bounds} with 95% confidence, n = {union['attacked']}: {', '.join(map(title, union['recipes']))}."
+            )
     for name, found in (again["recipes"] if again else {}).items():
         trainings = words.plural(len(found["by_seed"]), "training")
         with st.container(gap="xxsmall"):
@@ -228,6 +236,30 @@ def student_columns() -> dict[str, Any]:
         "success rate": number(format="%.0f%%", help=known["success rate"]),
         "queries": number(format="%.0f", help=known["mean queries"]),
     }
+
+
+def filtered(rows: Sequence[Row]) -> list[Row]:
+    """The students that pass the filter that the reader sets; those that were not measured stay out of its way."""
+    done = [row for row in rows if row["status"] == "done"]
+    codes = sorted({row["genome"].get("code", "plain") for row in done})
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        known = words.GLOSSARY
+        accurate = st.slider(
+            "Clean accuracy, at least (%)", 0, 100, 0, key="filter.accuracy", help=known["clean accuracy"]
+        )
+        robust = st.slider("After attack, at least (%)", 0, 100, 0, key="filter.robustness", help=known["after attack"])
+        small = st.slider("Times smaller, at least", 1, 50, 1, key="filter.compression", help=known["compression"])
+        read = st.pills("Words read by", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
+
+    def passes(row: Row) -> bool:
+        return (
+            100 * row["accuracy"] >= accurate
+            and 100 * row["robustness"] >= robust
+            and row["compression"] >= small
+            and (not read or row["genome"].get("code", "plain") in read)
+        )
+
+    return [row for row in rows if row["status"] != "done" or passes(row)]
 
 
 def pick_from(table: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ FEW = 12
 GREY = "#8a92a3"
 ACCENT = "#2f7de1"
 STAR = "#e8590c"
+OTHER_INKS = ("#7d52c7", "#21915f", "#b0752a", "#c2418a")
 # Readable on white and on black, by lightness as well as by hue.
 SCALE = ((0.0, "#3f6fd8"), (0.5, "#23a899"), (1.0, "#f0b429"))
 
@@ -65,6 +67,8 @@ def front_figure(
     plane: str,
     *,
     dominated: bool = True,
+    again: Mapping[str, Mapping[str, Any]] | None = None,
+    others: Mapping[str, Sequence[Student]] | None = None,
     ring: str | None = None,
     revision: int = 0,
     height: int = 560,
@@ -77,6 +81,8 @@ def front_figure(
         teacher: the teacher's measurement, drawn as a diamond.
         plane: a key of `PLANES`.
         dominated: whether to draw the students that another one beats.
+        again: held-out figures under the run's own attack by student name: drawn where they lead each student to.
+        others: measured students of further runs by the run's name: drawn as the steps of their fronts.
         ring: a student to mark that was picked outside this figure.
         revision: changes whenever the ring does, so that a stale selection is dropped.
         compact: without legend and colour bar, for an overview.
@@ -91,6 +97,8 @@ def front_figure(
         "front in this plane": [s for s, best in zip(rows, in_plane, strict=True) if best],
     }
     figure = go.Figure()
+    for (name, theirs), ink in zip((others or {}).items(), cycle(OTHER_INKS)):
+        figure.add_trace(_front_of(theirs, name, x.key, y.key, ink))
     if dominated:
         figure.add_trace(_points(groups["dominated"], "dominated", x, y, colour, 7, few))
     figure.add_trace(_steps(groups["front in this plane"], x.key, y.key))
@@ -107,6 +115,8 @@ def front_figure(
     ):
         if name != "dominated" or dominated:
             figure.add_trace(_legend_only(name, len(groups.get(name, [])), size, look))
+    for trace in _again(rows, again or {}, x, y):
+        figure.add_trace(trace)
     if teacher is not None:
         figure.add_trace(_teacher(teacher, x, y))
     _ring(figure, rows, ring, x.key, y.key)
@@ -264,6 +274,58 @@ def _steps(front: Sequence[Student], x: str, y: str) -> go.Scatter:
         line={"shape": "vh", "dash": "dot", "width": 2, "color": ACCENT},
         hoverinfo="skip",
         showlegend=False,
+    )
+
+
+def _front_of(students: Sequence[Student], run: str, x: str, y: str, ink: str) -> go.Scatter:
+    """Another run's front in this plane. Its points carry no name: a click takes only students of the run in hand."""
+    rows = [s for s in students if s["status"] == "done"]
+    corners = sorted((s[x], s[y], s["name"]) for s, best in zip(rows, _in_plane(rows, x, y), strict=True) if best)
+    return go.Scatter(
+        x=[a for a, _, _ in corners],
+        y=[b for _, b, _ in corners],
+        text=[name for _, _, name in corners],
+        name=run,
+        mode="lines+markers",
+        line={"shape": "vh", "width": 1.5, "color": ink},
+        marker={"size": 7, "symbol": "x-thin", "line": {"width": 1.5, "color": ink}},
+        hovertemplate=f"<b>{run}</b> %{{text}}<extra></extra>",
+    )
+
+
+def _again(rows: Sequence[Student], found: Mapping[str, Mapping[str, Any]], x: Axis, y: Axis) -> list[go.Scatter]:
+    """Where re-scoring on held-out sentences led each student: a line from its search-time point to an open square."""
+    pairs = [(s, {**s, **found[s["name"]]}) for s in rows if s["name"] in found]
+    if not pairs:
+        return []
+    ink = {"color": STAR, "width": 1.5}
+    ways: dict[str, list[float | None]] = {"x": [], "y": []}
+    for before, after in pairs:
+        ways["x"] += [before[x.key], after[x.key], None]
+        ways["y"] += [before[y.key], after[y.key], None]
+    after_all = [after for _, after in pairs]
+    return [
+        go.Scatter(**ways, mode="lines", line=ink | {"dash": "dot"}, hoverinfo="skip", showlegend=False),
+        go.Scatter(
+            x=[after[x.key] for after in after_all],
+            y=[after[y.key] for after in after_all],
+            name="held out",
+            mode="markers",
+            customdata=[[after["name"]] for after in after_all],
+            text=[_again_hover(after) for after in after_all],
+            hovertemplate="%{text}<extra></extra>",
+            error_y=_whiskers(after_all, y, wanted=True),
+            marker={"size": 10, "symbol": "square-open", "color": STAR, "line": {"width": 2}},
+            unselected={"marker": {"opacity": 0.5}},
+        ),
+    ]
+
+
+def _again_hover(after: Mapping[str, Any]) -> str:
+    held = f"{percent(after['robustness'])} ({interval(after['robustness_interval'])})"
+    return (
+        f"<b>{after['name']}</b> on held-out sentences<br>clean {percent(after['accuracy'])}<br>"
+        f"after attack {held}, n = {after['attacked']}"
     )
 
 

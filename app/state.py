@@ -96,6 +96,22 @@ def rescored(run: Row) -> dict[str, Row]:
     return _rescored(database(), run["id"], marker(run))
 
 
+def held_out(run: Row) -> dict[str, Row]:
+    """Held-out figures under the run's own attack by student name, named as the search-time ones."""
+    recipe = run["config"]["attack"]["recipe"]
+    found = {}
+    for name, row in rescored(run).items():
+        if recipe in row["recipes"]:
+            figure = row["recipes"][recipe]
+            found[name] = {
+                "robustness": figure["robustness"],
+                "robustness_interval": figure["interval"],
+                "accuracy": figure["accuracy"],
+                "attacked": figure["attacked"],
+            }
+    return found
+
+
 @st.cache_data(max_entries=8, show_spinner="Asking the students…")
 def _statistics(address: str, names: tuple[str, ...], markers: tuple[int, ...]) -> Row:
     return report.statistics_of(store(), names)

@@ -13,6 +13,8 @@ GLOSSARY = {
     "the smaller figure. The interval is Wilson's, at 95%.",
     "held out": "The same share on sentences that no search saw, averaged over several trainings: the figure to quote. "
     "The best of many students looks better at search time than it is.",
+    "union": "Share of held-out sentences that survive every attack that was tried: by words and by characters. One "
+    "attack's figure is not robustness.",
     "calibrated": "What the attack alone leaves, once the student's confidence is set right by one temperature.",
     "raw": "What the attack alone leaves on the student's own logits. Far above the calibrated figure, it shows "
     "confidence that blinds the attack, not robustness.",

@@ -32,20 +32,35 @@ with left:
             help="Which two of the three objectives to draw; the third is the colour. Better is up and right.",
         )
         dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
+        shown = cards.filtered(rows)
+        names = [row["name"] for row in state.runs() if row["name"] != run["name"] and row["students"]]
+        beside = st.multiselect("Beside", names, key="beside", placeholder="other runs", width=260) if names else []
+    if not state.measured(shown):
+        st.info("No student passes the filter. Lower a bound.", icon=":material/filter_alt:")
     teacher = state.store().teacher_measurement(run["id"])
     ring, revision = state.ring()
     figure = charts.front_figure(
-        rows, teacher, plane or next(iter(charts.PLANES)), dominated=dominated, ring=ring, revision=revision
+        shown,
+        teacher,
+        plane or next(iter(charts.PLANES)),
+        dominated=dominated,
+        again=state.held_out(run),
+        others={name: state.students(state.store().run(name)) for name in beside},
+        ring=ring,
+        revision=revision,
     )
     st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
-    st.caption("Click a point to see its student. Whiskers: 95% intervals. Dotted: the front in this plane.")
+    st.caption(
+        "Click a point to see its student. Whiskers: 95% intervals. Dotted: the front in this plane."
+        + (" Open squares: where held-out sentences put a student." if state.held_out(run) else "")
+    )
 with right:
     student = state.student()
     if student is not None:
         cards.student_card(student, teacher)
         cards.ways_on()
 
-table = cards.student_table(state.measured(rows))
+table = cards.student_table(state.measured(shown))
 cards.pick_from(table)
 with st.container(horizontal=True):
     name = run["name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from app import charts
@@ -29,8 +30,6 @@ def group(figure, name: str):
 
 @pytest.mark.parametrize("plane", sorted(charts.PLANES))
 def test_each_measured_student_is_one_point_of_its_group(students: list[dict], teacher: dict, plane: str) -> None:
-    import numpy as np
-
     figure = charts.front_figure(students, teacher, plane)
     x, y, _ = charts.PLANES[plane]
     done = [s for s in students if s["status"] == "done"]
@@ -87,3 +86,32 @@ def test_hypervolume_only_grows(students: list[dict]) -> None:
     assert len(curve) == sum(s["status"] == "done" for s in students)
     assert curve == sorted(curve)
     assert curve[-1] > 0
+
+
+def test_re_scored_students_lead_to_where_held_out_sentences_put_them(students: list[dict], teacher: dict) -> None:
+    first, second = [s for s in students if s["front"]][:2]
+    found = {
+        first["name"]: {"robustness": 0.11, "robustness_interval": (0.08, 0.15), "accuracy": 0.8, "attacked": 500},
+        "s9999": {"robustness": 0.5, "robustness_interval": (0.4, 0.6), "accuracy": 0.8, "attacked": 500},
+    }
+    figure = charts.front_figure(students, teacher, "Robust vs accurate", again=found)
+    (trace,) = [t for t in figure.data if t.name == "held out"]
+    assert names(trace) == {first["name"]}, "a student that is not there is not drawn"
+    assert (list(trace.x), list(trace.y)) == ([0.8], [0.11])
+    assert trace.error_y.array[0] == pytest.approx(0.04)
+    (way,) = [t for t in figure.data if t.mode == "lines" and t.line.color == charts.STAR]
+    assert list(way.y) == [first["robustness"], 0.11, None]
+    assert second["name"] not in names(trace)
+    assert not [t for t in charts.front_figure(students, teacher, "Robust vs accurate").data if t.name == "held out"]
+
+
+def test_another_runs_front_is_steps_that_no_click_takes(students: list[dict], teacher: dict) -> None:
+    figure = charts.front_figure(students[:3], teacher, "Robust vs small", others={"other": students})
+    (trace,) = [t for t in figure.data if t.name == "other"]
+    x, y, _ = charts.PLANES["Robust vs small"]
+    done = [s for s in students if s["status"] == "done"]
+    best = non_dominated(np.array([[s[x], s[y]] for s in done]))
+    assert set(zip(trace.x, trace.y, strict=True)) == {
+        (s[x], s[y]) for s, is_best in zip(done, best, strict=True) if is_best
+    }
+    assert trace.customdata is None

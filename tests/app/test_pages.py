@@ -595,3 +595,23 @@ def test_export_offers_what_the_command_writes(run_id: int) -> None:
     app.button(key="export").click().run()
     assert app.error, "the invented run has no weights: the command's own words are shown"
     assert "teacher" in app.error[0].value
+
+
+def test_the_filter_thins_out_chart_and_table(run_id: int) -> None:
+    app = open_page("front")
+    before = len(app.dataframe[0].value)
+    app.slider(key="filter.robustness").set_value(20).run()
+    assert not app.exception
+    rows = app.dataframe[0].value
+    assert 0 < len(rows) < before
+    assert (rows["after attack"] >= 20).all()
+    app.slider(key="filter.robustness").set_value(100).run()
+    assert not app.exception
+    assert "No student passes" in text_of(app)
+
+
+def test_another_run_is_drawn_beside(run_id: int) -> None:
+    fill("other", students=8, seed=3)
+    app = open_page("front", run="demo")
+    app.multiselect(key="beside").set_value(["other"]).run()
+    assert not app.exception
