@@ -63,8 +63,8 @@ def lay_over(first: Genome, second: Genome) -> Pair:
     Both orders go from the embedding to the head and are kept, so that the edges of both together make no circle.
     """
     nodes: list[tuple[int | None, int | None]] = [(0, 0)]
-    names = [[node.operation for node in genome.nodes] for genome in (first, second)]
-    for kind, a0, a1, b0, b1 in SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+    mine, other = ([node.operation for node in genome.nodes] for genome in (first, second))
+    for kind, a0, a1, b0, b1 in SequenceMatcher(None, mine, other, autojunk=False).get_opcodes():
         if kind == "equal":
             nodes += zip(range(a0 + 1, a1 + 1), range(b0 + 1, b1 + 1), strict=True)
         else:

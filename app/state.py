@@ -5,10 +5,10 @@ The run and the student live in the address (`?run=demo&student=s0007`), so a li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
@@ -18,6 +18,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.store.repo import Store, database
 
 Row = dict[str, Any]
+AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 # Widgets whose selection names a student or a run.
@@ -129,7 +130,7 @@ def student() -> Row | None:
     return next((row for row in students(here) if row["name"] == name), None) if here else None
 
 
-def measured(rows: list[Row]) -> list[Row]:
+def measured(rows: Iterable[AnyRow]) -> list[AnyRow]:
     return [row for row in rows if row["status"] == "done"]
 
 
