@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import state, words
@@ -282,6 +283,16 @@ def pick_from(table: pd.DataFrame) -> None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": rows}},
     )
+
+
+def downloads(table: pd.DataFrame, figure: go.Figure, name: str) -> None:
+    """A table and its chart to take away. The chart's own menu has its picture."""
+    with st.container(horizontal=True):
+        for title, make, file, kind in (
+            ("Table (CSV)", lambda: table.to_csv(index=False), f"{name}.csv", "text/csv"),
+            ("Chart (HTML)", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html"),
+        ):
+            st.download_button(title, make, file, kind, icon=":material/download:", on_click="ignore")
 
 
 def table_height(rows: int, most: int = 320) -> int:

@@ -62,21 +62,4 @@ with right:
 
 table = cards.student_table(state.measured(shown))
 cards.pick_from(table)
-with st.container(horizontal=True):
-    name = run["name"]
-    st.download_button(
-        "Table (CSV)",
-        lambda: table.to_csv(index=False),
-        f"{name}-front.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    st.download_button(
-        "Chart (HTML)",
-        lambda: figure.to_html(include_plotlyjs=True),
-        f"{name}-front.html",
-        "text/html",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+cards.downloads(table, figure, f"{run['name']}-front")

@@ -122,8 +122,8 @@ def test_training_moves_the_loss_and_every_weight(bench, workshop) -> None:
     model = student(bench)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     far = distance(bench, model)
-    training = train(bench, model, CONFIG.model_copy(update={"epochs": 3}))
-    assert training.steps == len(bench.readings["plain"].corpus.plan(CONFIG.tokens, 3, seed=0))
+    training = train(bench, model, CONFIG.model_copy(update={"epochs": 5}))
+    assert training.steps == len(bench.readings["plain"].corpus.plan(CONFIG.tokens, 5, seed=0))
     assert training.curve[-1][0] == training.steps
     steps = [step for step, _ in training.curve]
     assert steps == sorted(set(steps))

@@ -262,8 +262,8 @@ def test_a_run_is_removed_with_its_weights_and_its_log(store: Store, child: subp
     with pytest.raises(UserError, match="came with the program"):
         process.remove("mine")
     store.update_run(run["id"], recorded=False)
-    finish(store, add(store, run["id"], 1), 1, weights_file=("ab" * 32, 1))
-    finish(store, add(store, run["id"], 2), 2, weights_file=("cd" * 32, 1))
+    finish(store, add(store, run["id"], 1), 1, sha256="ab" * 32)
+    finish(store, add(store, run["id"], 2), 2, sha256="cd" * 32)
     old, fresh = weights_path("ab" * 32), weights_path("cd" * 32)
     for path in (old, fresh, process.log_path("mine")):
         path.parent.mkdir(parents=True, exist_ok=True)

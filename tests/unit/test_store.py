@@ -67,11 +67,11 @@ EXAMPLE = {
 }
 
 
-def finish(store: Store, candidate: int, told: int | None, **values: Any) -> None:
+def finish(store: Store, candidate: int, told: int | None, sha256: str = "ab" * 32, **values: Any) -> None:
     store.finish_candidate(
         candidate,
         told,
-        weights_file=("ab" * 32, 1234),
+        weights_file=(sha256, 1234),
         latency_ms=1.5,
         training={"steps": 3, "curve": [[1, 0.5]]},
         seconds={"distil": 2.0},
