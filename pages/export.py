@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, state, takeaway, words
+from app import cards, export, state, words
 
 st.title("Export", anchor=False)
 run, student = state.run(), state.student()
@@ -24,7 +24,7 @@ if st.session_state.get("exported") != key:
         st.rerun()
     st.stop()
 
-parcel = takeaway.parcel(run["name"], student["name"], student["weights_sha256"] or "")
+parcel = export.parcel(run["name"], student["name"], student["weights_sha256"] or "")
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.download_button(

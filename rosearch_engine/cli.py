@@ -220,7 +220,9 @@ def delete(
     """Forget a run for good: its students, their measurements, weights that no other run has."""
     from rosearch_engine import process
 
-    if not (yes or as_json):
+    if as_json and not yes:
+        raise UserError("yes", "a run is deleted only on a second word.", "Add --yes.")
+    if not yes:
         typer.confirm(f"Delete '{run}' and everything measured in it?", abort=True)
     process.remove(run)
     if as_json:

@@ -41,8 +41,9 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
         epochs: passes over the sentences, for each.
         naive: run the slowest one too: float32, padded to the maximum, teacher in the loop.
     """
-    # `Trainer` reads sentences once for both: the student must share its teacher's word pieces.
-    settings = [f"distil.epochs={epochs}", "space.vocabulary=whole", "attack.recipe=pwws", "attack.sentences=5"]
+    # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
+    alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.swaps=off"]
+    settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]
     bench = prepare(build("demo", settings=settings), progress)
     genome = bench.space.chain(LAYERS)
     ours = _ours(genome, bench, progress)

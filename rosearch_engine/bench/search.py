@@ -74,7 +74,7 @@ def bench_search(
     if unknown := sorted(set(names) - ARMS.keys()):
         raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose of: {', '.join(ARMS)}.")
     curves: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    with own_store() as store:
+    with _own_store() as store:
         for seed in range(seeds):
             for name in names:
                 config = build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)])
@@ -275,7 +275,7 @@ def _bill(curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 @contextmanager
-def own_store() -> Iterator[Store]:
+def _own_store() -> Iterator[Store]:
     """A database beside the user's, so that a benchmark's runs are not among his."""
     file = home() / "bench" / "search.db"
     file.parent.mkdir(parents=True, exist_ok=True)

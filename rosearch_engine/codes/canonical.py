@@ -95,7 +95,7 @@ class Canonical:
         """The likeliest word of the lexicon that is one edit away, if any.
 
         A word has few ways to lose a letter and many to be given another, so that of two words equally frequent the
-        one that lost a letter is some 26 times as likely to be meant (the noisy channel, Kernighan et al. 1990).
+        one that lost a letter is the likelier to be meant (the noisy channel, Kernighan et al. 1990).
         Symmetric deletion (Garbe 2012): words one edit apart meet where a letter is left out of one or both.
         """
         if len(word) < _SHORTEST_MISSPELT or any(map(str.isdigit, word)):

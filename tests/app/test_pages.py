@@ -385,39 +385,6 @@ def test_an_attack_goes_to_the_worker_and_shows_its_progress(run_id: int, worker
     assert worker.jobs[0].stopped
 
 
-def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Worker, ready_recipes: None) -> None:
-    app = attack(open_page("attack"), "it is dull")
-    worker.jobs[0].result = {
-        "outcome": "fooled",
-        "label": 0,
-        "recipe": "pwws",
-        "original": "it is dull",
-        "perturbed": "it is muted",
-        "words": [
-            {"op": "same", "before": "it", "after": "it"},
-            {"op": "same", "before": "is", "after": "is"},
-            {"op": "swap", "before": "dull", "after": "muted"},
-        ],
-        "before": {"class": 0, "probabilities": [0.9, 0.1]},
-        "after": {"class": 1, "probabilities": [0.3, 0.7]},
-        "importance": [{"index": 2, "word": "dull", "score": 0.4}],
-        "queries": 31,
-        "seconds": 1.5,
-    }
-    worker.jobs[0].state = "done"
-    app.run()
-    assert not app.exception
-    assert "Fooled" in app.error[0].value
-    assert "negative" in app.error[0].value
-    assert "positive" in app.error[0].value
-    assert "31 queries" in app.error[0].value
-    drawn = "".join(html.proto.body for html in app.get("html"))
-    assert "dull</del>" in drawn
-    assert "muted</ins>" in drawn
-    assert "90.0%" in drawn
-    assert "70.0%" in drawn
-
-
 def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -> None:
     """End a job as the worker does."""
     job.result = {
@@ -432,11 +399,27 @@ def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -
         ],
         "before": {"class": 0, "probabilities": [0.9, 0.1]},
         "after": {"class": 1, "probabilities": [0.3, 0.7]},
-        "importance": [],
+        "importance": [{"index": 2, "word": "dull", "score": 0.4}],
         "queries": queries,
         "seconds": 1.5,
     }
     job.state = "done"
+
+
+def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "it is dull")
+    finished(worker.jobs[0])
+    app.run()
+    assert not app.exception
+    assert "Fooled" in app.error[0].value
+    assert "negative" in app.error[0].value
+    assert "positive" in app.error[0].value
+    assert "31 queries" in app.error[0].value
+    drawn = "".join(html.proto.body for html in app.get("html"))
+    assert "dull</del>" in drawn
+    assert "muted</ins>" in drawn
+    assert "90.0%" in drawn
+    assert "70.0%" in drawn
 
 
 def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_recipes: None) -> None:
@@ -507,12 +490,13 @@ def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worke
 
 
 def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) -> None:
-    fill("many", students=44)
+    fill("many", students=60)
     app = open_page("study")
     assert not app.exception
     said = text_of(app)
     assert "students of 1 run compared" in said
-    assert "It says nothing" in said or "Spearman" in said
+    assert "Students with gated merges held more" in app.success[0].value, "the invented figures say so"
+    assert "It says nothing: with or without an operation" in said, "and have nothing to do with operations"
     assert len(app.get("plotly_chart")) == 4
     app.multiselect(key="columns").set_value(["after attack (%)"]).run()
     assert "Choose two columns" in text_of(app)
@@ -589,7 +573,7 @@ def test_another_like_it_starts_from_its_settings(home: Path, ready_recipes: Non
     assert next(box for box in app.text_input if box.label == "Name of the run").value == "mine-1"
 
 
-def test_export_offers_what_the_command_writes(run_id: int) -> None:
+def test_export_says_what_is_missing_in_the_commands_own_words(run_id: int) -> None:
     app = open_page("export")
     assert not app.exception
     app.button(key="export").click().run()
@@ -615,3 +599,5 @@ def test_another_run_is_drawn_beside(run_id: int) -> None:
     app = open_page("front", run="demo")
     app.multiselect(key="beside").set_value(["other"]).run()
     assert not app.exception
+    drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert "other" in [trace.get("name") for trace in drawn]
