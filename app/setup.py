@@ -16,7 +16,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 
 PRESET_WORDS = {
-    "demo": "A dozen students and two plain chains, 100 attacked sentences each. For a first look.",
+    "demo": "A dozen students and four plain chains, 100 attacked sentences each. For a first look.",
     "standard": "Forty students, longer training. For results you mean to use.",
 }
 STAGES = {
