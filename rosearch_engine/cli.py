@@ -416,6 +416,7 @@ def bench_search(
     students: Annotated[int, typer.Option(min=0, help="Students to measure on every rung of the ladder.")] = 24,
     arm: Annotated[list[str] | None, typer.Option(help="Compare these with random search only.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="stage.field=value, for all.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Searches side by side; then seconds are the processor's.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Strategies beside random search and plain chains at equal seconds; a call that was cut off goes on."""
@@ -424,7 +425,7 @@ def bench_search(
     from rosearch_engine.bench.search import bench_search as measure
 
     with _watched(as_json, "The same command goes on.") as progress:
-        what = measure(seeds, minutes, students, arm or list(ARMS), setting or [], progress)
+        what = measure(seeds, minutes, students, arm or list(ARMS), setting or [], progress, jobs)
     if as_json:
         print(json.dumps(what, indent=2))
         return

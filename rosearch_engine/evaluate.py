@@ -42,6 +42,8 @@ from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 from rosearch_engine.teacher import Teacher, obtain
 
 LATENCY_TOKENS = 32
+# What the bill counts: seconds on the wall. A benchmark that runs several searches side by side counts otherwise.
+CLOCK: Callable[[], float] = time.perf_counter
 
 
 class OutOfMemory(Exception):
@@ -221,9 +223,9 @@ class _Clock:
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        began = time.perf_counter()
+        began = CLOCK()
         yield
-        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+        self.seconds[part] = self.seconds.get(part, 0.0) + CLOCK() - began
 
 
 def student(genome: Genome, seed: int, bench: Bench) -> RoSearchForSequenceClassification:

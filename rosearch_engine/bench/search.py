@@ -8,6 +8,7 @@ an arm's students, the stopped ones too, took to train and attack.
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import statistics
 import tempfile
@@ -18,7 +19,9 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 
+from rosearch_engine import evaluate as evaluation
 from rosearch_engine.attack.compare import rank_correlation
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import RunConfig, build, fingerprint
@@ -58,11 +61,19 @@ PARTS = ("distil", "attack", "screen", "validate", "build")
 
 
 def bench_search(
-    seeds: int, minutes: float, students: int, arms: Sequence[str], settings: Sequence[str], progress: Progress
+    seeds: int,
+    minutes: float,
+    students: int,
+    arms: Sequence[str],
+    settings: Sequence[str],
+    progress: Progress,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Run every arm with every seed for so many minutes of training and attacking, and compare them.
 
     Args:
+        jobs: searches side by side. More than one: each in a process and a thread of its own, and seconds are those of
+            its processor, so that the others take nothing from it.
         students: how many to measure on every rung, so that the ladder is trusted for a reason; 0 leaves that out.
         arms: names of `ARMS`; random search is always among them.
         settings: laid over the common ones, as `stage.field=value`.
@@ -73,16 +84,20 @@ def bench_search(
     names = list(dict.fromkeys((RANDOM, *arms)))
     if unknown := sorted(set(names) - ARMS.keys()):
         raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose of: {', '.join(ARMS)}.")
+    asked = [
+        (name, build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)]))
+        for seed, name in itertools.product(range(seeds), names)
+    ]
     curves: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with _own_store() as store:
-        for seed in range(seeds):
-            for name in names:
-                config = build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)])
-                curves[name].append(_curve(store, _searched(store, config, f"{name}, seed {seed}", progress)))
+        _search_all([config for _, config in asked], jobs, progress)
+        for name, config in asked:
+            curves[name].append(_curve(store, store.run(_name(config))))
     finals = [run["hypervolume"][-1] for run in curves[RANDOM]]
     return {
         "seeds": seeds,
         "minutes": minutes,
+        "clock": "wall" if jobs == 1 else "processor",
         "settings": [*COMMON, *settings],
         "arms": {name: _summary(runs, curves[RANDOM]) for name, runs in curves.items()},
         "random_final": statistics.median(finals),
@@ -211,15 +226,34 @@ def _of(seed: int, minutes: float) -> list[str]:
     return [f"search.seed={seed}", f"search.minutes={minutes}"]
 
 
-def _searched(store: Store, config: RunConfig, what: str, progress: Progress) -> dict[str, Any]:
-    """The run of these settings, searched to its end, now or by an earlier call."""
-    name = f"bench-{fingerprint(config)}"
+def _name(config: RunConfig) -> str:
+    return f"bench-{fingerprint(config)}"
+
+
+def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> None:
+    """Search each of them to its end, now or by an earlier call."""
+    if jobs == 1:
+        for number, config in enumerate(configs, 1):
+            progress.tell(student=f"search {number}/{len(configs)}")
+            _searched(config, progress)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs, _be_one_of_many) as pool:
+        for number, _ in enumerate(pool.imap_unordered(_searched, configs), 1):
+            progress.tell(student=f"{number} of {len(configs)} searches done")
+
+
+def _be_one_of_many() -> None:
+    torch.set_num_threads(1)
+    evaluation.CLOCK = time.process_time
+
+
+def _searched(config: RunConfig, progress: Progress | None = None) -> None:
+    store, name = Store.write(), _name(config)
     if name not in {run["name"] for run in store.runs()}:
         store.create_run(name, config)
     if state(store.run(name)) != "finished":
-        progress.tell(student=what)
         search(name, progress)
-    return store.run(name)
+    store.close()
 
 
 def _curve(store: Store, run: dict[str, Any]) -> dict[str, Any]:

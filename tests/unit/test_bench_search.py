@@ -53,3 +53,13 @@ def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.Mon
     assert not [run for run in Store.read().runs() if run["name"].startswith("bench-")], "they are not among the user's"
     again = module.bench_search(*asked[:2], 0, *asked[3:], Progress())
     assert again["curves"] == what["curves"], "what was searched is not searched again"
+
+
+def test_several_at_once_count_their_own_processors_seconds(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.candidates=2"])
+    monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
+    what = module.bench_search(2, 1, 0, [], ["distil.epochs=1"], Progress(), jobs=2)
+    assert what["clock"] == "processor"
+    for run in what["curves"]["random"]:
+        assert run["students"] == 2
+        assert 0 < run["seconds"][-1] <= run["wall"], "one thread has no more seconds than the wall"
