@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rosearch_engine.errors import UserError
 
-Strategy = Literal["pareto", "scalar", "random"]
+Strategy = Literal["pareto", "nsga2", "scalar", "random"]
 OperationName = Literal["transformer", "attention", "feed_forward", "conv3", "conv5", "identity"]
 MergeName = Literal["mean", "gates"]
 PoolingName = Literal["cls", "mean", "max"]
@@ -231,8 +231,9 @@ class SearchConfig(Stage):
 
     strategy: Strategy = Field(
         "pareto",
-        description="'pareto': NSGA-II over robustness, accuracy and compression. 'scalar': aging evolution of "
-        "one weighted fitness. 'random': the baseline.",
+        description="'pareto': evolution over robustness, accuracy and compression; of equals those live that add most "
+        "hypervolume. 'nsga2': the same, but by crowding distance. 'scalar': aging evolution of one weighted fitness. "
+        "'random': the baseline.",
     )
     candidates: int = Field(40, ge=1, le=100_000, description="Students to train and attack.")
     minutes: float | None = Field(

@@ -61,6 +61,15 @@ def hypervolume(objectives: np.ndarray) -> float:
     return float(HV(ref_point=-REFERENCE[:columns])(-objectives))
 
 
+def contributions(objectives: np.ndarray) -> np.ndarray:
+    """What each row of a front `(rows, objectives)` adds to its hypervolume: `(rows,)`."""
+    from moocore import hv_contributions
+
+    if not len(objectives):
+        return np.zeros(0)
+    return np.asarray(hv_contributions(objectives, ref=REFERENCE[: objectives.shape[1]], maximise=True))
+
+
 def hypervolume_curve(objectives: Sequence[np.ndarray]) -> list[float]:
     """Hypervolume after each student of the list."""
     front, curve = Front(), [0.0]

@@ -20,9 +20,12 @@ from pymoo.core.mutation import Mutation
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
+from pymoo.core.survival import Survival
 from pymoo.core.termination import NoTermination
+from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
 from rosearch_engine.config import ObjectivesConfig, SearchConfig
+from rosearch_engine.front import contributions, fronts
 from rosearch_engine.genome import Genome, Space
 from rosearch_engine.genome.operators import crossover, mutate, sample
 from rosearch_engine.objectives import NAMES, fitness
@@ -58,7 +61,9 @@ def make_strategy(
     """The strategy of a run. It proposes the founders, which must differ, before any of its own."""
     rng = np.random.default_rng(search.seed)
     if search.strategy == "pareto":
-        return Pareto(space, search, founders)
+        return Pareto(space, search, founders, _MostVolume())
+    if search.strategy == "nsga2":
+        return Pareto(space, search, founders, RankAndCrowding())
     if search.strategy == "scalar":
         return AgingEvolution(space, search, objectives, rng, founders)
     return RandomSearch(space, rng, founders)
@@ -122,9 +127,14 @@ class AgingEvolution(RandomSearch):
 
 
 class Pareto:
-    """NSGA-II (Deb et al. 2002) in steady state: one child at a time, from the front's own population."""
+    """NSGA-II (Deb et al. 2002) in steady state: one child at a time, from the front's own population.
 
-    def __init__(self, space: Space, search: SearchConfig, founders: Sequence[Proposal] = ()) -> None:
+    Who lives and who breeds is decided by front, and within a front by what the survival puts down as `crowding`.
+    """
+
+    def __init__(
+        self, space: Space, search: SearchConfig, founders: Sequence[Proposal] = (), survival: Survival | None = None
+    ) -> None:
         self._space, self._seen = space, set[str]()
         self._rng = np.random.default_rng([search.seed, 1])
         self._algorithm = NSGA2(
@@ -133,6 +143,7 @@ class Pareto:
             sampling=_Samples(space, founders),
             crossover=_Pairs(),
             mutation=_Children(space, search),
+            survival=survival or _MostVolume(),
             eliminate_duplicates=_Unseen(self._seen),
         )
         problem = Problem(n_var=1, n_obj=len(NAMES), vtype=object)
@@ -176,6 +187,32 @@ class Pareto:
         children = self._algorithm.ask()
         self._algorithm.termination.force_termination = False
         return children[0] if children is not None and len(children) else None
+
+
+class _MostVolume(Survival):
+    """Within a front, those live that it would lose the most hypervolume without (SMS-EMOA, Beume et al. 2007).
+
+    With three objectives nearly all of a small population are on its first front, and crowding distance keeps the
+    extreme ones: a student that is tiny and guesses. This measures from `REFERENCE`, as the search is judged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(filter_infeasible=False)
+
+    def _do(self, problem: Problem, pop: Population, *_: Any, n_survive: int, **__: Any) -> Population:
+        worth = -pop.get("F").astype(float)
+        living: list[int] = []
+        for rank, front in enumerate(fronts(worth)):
+            rows = list(front)
+            while len(living) + len(rows) > n_survive:
+                del rows[int(np.argmin(contributions(worth[rows])))]
+            for row, share in zip(rows, contributions(worth[rows]), strict=True):
+                pop[row].set("rank", rank)
+                pop[row].set("crowding", share)
+            living += rows
+            if len(living) == n_survive:
+                break
+        return pop[living]
 
 
 class _Samples(Sampling):

@@ -46,6 +46,7 @@ ARMS: dict[str, list[str]] = {
     RANDOM: ["search.strategy=random", "search.chains=0"],
     "chains": ["search.strategy=random", 'space.operations=["transformer"]', "space.max_inputs=1"],
     "pareto": ["search.strategy=pareto"],
+    "nsga2": ["search.strategy=nsga2"],
     "pareto, ladder": ["search.strategy=pareto", "search.rungs=3"],
     "scalar": ["search.strategy=scalar"],
     "scalar, ladder": ["search.strategy=scalar", "search.rungs=3"],

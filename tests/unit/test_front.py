@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosearch_engine.front import Front, hypervolume, hypervolume_curve, knee, non_dominated
+from rosearch_engine.front import Front, contributions, hypervolume, hypervolume_curve, knee, non_dominated
 
 # Few different values, so that ties and equal students are common.
 students: st.SearchStrategy[np.ndarray] = st.lists(
@@ -75,3 +75,12 @@ def test_the_knee_is_the_best_compromise() -> None:
     objectives = np.array([[1.0, 0.0, 0.5], [0.8, 0.8, 0.5], [0.0, 1.0, 0.5], [0.7, 0.7, 0.4]])
     assert knee(objectives) == 1
     assert knee(np.zeros((0, 3))) is None
+
+
+def test_contributions_are_what_is_lost_without_a_row() -> None:
+    front = np.array([[0.5, 0.5, 0.5], [0.6, 0.4, 0.5], [0.2, 0.3, 0.9]])
+    whole = hypervolume(front)
+    lost = [whole - hypervolume(np.delete(front, row, axis=0)) for row in range(3)]
+    np.testing.assert_allclose(contributions(front), lost)
+    assert contributions(np.empty((0, 3))).shape == (0,)
+    assert contributions(np.array([[0.5, 0.5, 0.5]] * 2)).tolist() == [0.0, 0.0], "an equal one stands in for it"

@@ -33,7 +33,7 @@ def lean(genome) -> np.ndarray:
 
 
 def test_founders_are_drawn_and_then_children_are_bred() -> None:
-    for name in ("pareto", "scalar"):
+    for name in ("pareto", "nsga2", "scalar"):
         origins = [proposal.origin for proposal in searched(name, 18, lean).values()]
         assert origins[:6] == ["sample"] * 6
         assert "sample" not in origins[6:]
@@ -42,7 +42,7 @@ def test_founders_are_drawn_and_then_children_are_bred() -> None:
 
 def test_children_are_bred_from_founders_that_are_given() -> None:
     founders = [Proposal(proposal.genome, "chain") for proposal in searched("random", 3, lean).values()]
-    for name in ("pareto", "scalar"):
+    for name in ("pareto", "nsga2", "scalar"):
         one, parents = (
             make_strategy(SearchConfig(strategy=name, population=6), ObjectivesConfig(), SPACE, founders),
             set(),
@@ -61,6 +61,7 @@ def test_evolution_beats_chance_on_a_plain_goal() -> None:
 
     assert mean("scalar") > mean("random") + 0.1
     assert mean("pareto") > mean("random") + 0.1
+    assert mean("nsga2") > mean("random") + 0.1
 
 
 def test_aging_lets_the_oldest_die() -> None:
@@ -82,3 +83,17 @@ def test_pareto_breeds_from_the_front() -> None:
         parents += [parent for parent in proposal.parents if number > 12]
     assert parents
     assert not worthless & set(parents)
+
+
+def test_pareto_lets_go_of_the_extreme_that_adds_no_hypervolume_and_nsga2_keeps_it() -> None:
+    """A tiny student that guesses is on the front, at its end: best in size, worth nothing."""
+    extreme = np.array([0.0, 0.5, 1.0])
+    alive = {}
+    for name in ("pareto", "nsga2"):
+        one = make_strategy(SearchConfig(strategy=name, population=4), ObjectivesConfig(), SPACE)
+        for number in range(1, 6):
+            asked(one, number)
+            one.tell(number, extreme if number == 1 else np.array([0.1 * number, 0.9 - 0.05 * number, 0.8]))
+        alive[name] = {individual.X[0].number for individual in one._algorithm.pop}
+    assert 1 in alive["nsga2"]
+    assert 1 not in alive["pareto"]
