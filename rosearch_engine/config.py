@@ -241,7 +241,7 @@ class SearchConfig(Stage):
         gt=0,
         description="Ask for no more students after so many minutes of training and attacking them. Empty: no limit.",
     )
-    population: int = Field(12, ge=2, le=1000, description="Parents kept by the evolution.")
+    population: int = Field(8, ge=2, le=1000, description="Parents kept by the evolution.")
     crossover: float = Field(0.5, ge=0, le=1, description="Share of the children that come from two parents.")
     mutations: int = Field(1, ge=1, le=20, description="Random changes that every child gets.")
     chains: int = Field(

@@ -236,42 +236,46 @@ def rosearch(*arguments: str) -> Answer:
 
 
 def make_encoder(folder: Path, sentences: list[str], labels: list[int]) -> None:
-    """Write a BERT of two layers x 32 without a classifier, and its own vocabulary.
+    """Write a BERT of two layers x 32 without a classifier, and its own vocabulary."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir(parents=True)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    (folder / "vocab.txt").write_text("\n".join([*special, *word_pieces(sentences)]), encoding="utf-8")
+    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=512)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    write_encoder(folder, tokenizer, lambda: BertModel(BertConfig(len(tokenizer), **sizes)), sentences, labels)
+
+
+def word_pieces(sentences: list[str]) -> list[str]:
+    """Letters and the most frequent words. By hand: a trained vocabulary breaks ties anew in every process."""
+    counts = Counter(re.findall(r"\w+|[^\w\s]", " ".join(sentences).lower()))
+    letters = sorted(set("".join(counts)))
+    words = sorted((word for word in counts if len(word) > 1), key=lambda word: (-counts[word], word))[:1800]
+    return [*letters, *(f"##{one}" for one in letters), *words]
+
+
+def write_encoder(folder: Path, tokenizer: Any, make: Any, sentences: list[str], labels: list[int]) -> None:
+    """Write tokenizer and encoder of width 32.
 
     Its word vectors are those of a bag-of-words classifier, so that a few passes of fine-tuning suffice.
     """
     import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    # By hand: a trained vocabulary breaks ties anew in every process.
-    counts = Counter(re.findall(r"\w+|[^\w\s]", " ".join(sentences).lower()))
-    letters = sorted(set("".join(counts)))
-    words = sorted((word for word in counts if len(word) > 1), key=lambda word: (-counts[word], word))[:1800]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{one}" for one in letters), *words]
-    folder.mkdir(parents=True)
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=512)
     tokenizer.save_pretrained(folder)
     coded = tokenizer(sentences, padding=True, return_tensors="pt")["input_ids"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        bag, classifier = torch.nn.EmbeddingBag(len(tokenizer), 32, padding_idx=0), torch.nn.Linear(32, 2)
+        bag = torch.nn.EmbeddingBag(len(tokenizer), 32, padding_idx=tokenizer.pad_token_id)
+        classifier = torch.nn.Linear(32, 2)
         optimiser = torch.optim.Adam([*bag.parameters(), *classifier.parameters()], lr=0.05)
         for _ in range(30):
             loss = torch.nn.functional.cross_entropy(classifier(bag(coded)), torch.tensor(labels))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        model = BertModel(
-            BertConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                intermediate_size=64,
-            )
-        )
-        model.embeddings.word_embeddings.weight.data.copy_(bag.weight)
+        model = make()
+        model.get_input_embeddings().weight.data.copy_(bag.weight)
     model.save_pretrained(folder)
 
 
