@@ -6,7 +6,7 @@ import numpy as np
 
 from rosearch_engine.config import ObjectivesConfig, SearchConfig, SpaceConfig
 from rosearch_engine.genome import Space
-from rosearch_engine.strategies import Proposal, Strategy, make_strategy
+from rosearch_engine.strategies import Pareto, Proposal, Strategy, make_strategy
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)
@@ -91,6 +91,7 @@ def test_pareto_lets_go_of_the_extreme_that_adds_no_hypervolume_and_nsga2_keeps_
     alive = {}
     for name in ("pareto", "nsga2"):
         one = make_strategy(SearchConfig(strategy=name, population=4), ObjectivesConfig(), SPACE)
+        assert isinstance(one, Pareto)
         for number in range(1, 6):
             asked(one, number)
             one.tell(number, extreme if number == 1 else np.array([0.1 * number, 0.9 - 0.05 * number, 0.8]))
