@@ -12,6 +12,7 @@ import streamlit as st
 from app import state, words
 from rosearch_engine import process
 from rosearch_engine.attack.catalogue import RECIPES
+from rosearch_engine.objectives import counts
 from rosearch_engine.store.models import CHAIN
 
 Row = Mapping[str, Any]
@@ -104,6 +105,8 @@ def student_card(student: Row, teacher: Row | None) -> None:
             st.badge("front", color="blue", help=known["front"])
         if student["knee"]:
             st.badge("knee", color="orange", help=known["knee"])
+        if not counts(student):
+            st.badge("too weak to count", color="red", help=known["floor"])
         if student["origin"] == CHAIN:
             st.badge("plain chain", color="gray", help=known["chain"])
     with st.container(horizontal=True):

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from app.words import interval, percent, times
 from rosearch_engine.front import hypervolume_curve, non_dominated
-from rosearch_engine.objectives import vector
+from rosearch_engine.objectives import counts, vector
 from rosearch_engine.store.models import CHAIN
 
 Student = Mapping[str, Any]
@@ -193,7 +193,8 @@ def _told(students: Sequence[Student]) -> list[Student]:
 
 
 def _in_plane(rows: Sequence[Student], x: str, y: str) -> np.ndarray:
-    return non_dominated(np.array([[s[x], s[y]] for s in rows], dtype=float).reshape(len(rows), 2))
+    values = [(s[x], s[y]) if counts(s) else (0.0, 0.0) for s in rows]
+    return non_dominated(np.array(values, dtype=float).reshape(len(rows), 2))
 
 
 def _points(
@@ -238,6 +239,8 @@ def _points(
 def _symbol(student: Student) -> str:
     if student["knee"]:
         return "star"
+    if not counts(student):
+        return "x-thin-open"
     return "square" if student["origin"] == CHAIN else "circle"
 
 
@@ -258,7 +261,8 @@ def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str
 
 def _hover(student: Student) -> str:
     return (
-        f"<b>{student['name']}</b> {'knee, ' if student['knee'] else ''}{student['origin']}<br>"
+        f"<b>{student['name']}</b> {'knee, ' if student['knee'] else ''}{student['origin']}"
+        f"{'' if counts(student) else ', too weak to count'}<br>"
         f"clean {percent(student['accuracy'])}<br>"
         f"after attack {percent(student['robustness'])} ({interval(student['robustness_interval'])})<br>"
         f"{times(student['compression'])} smaller, {student['latency_ms']:.1f} ms"

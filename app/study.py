@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from app.charts import ACCENT, GREY, SCALE
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
+from rosearch_engine.objectives import counts
 from rosearch_engine.statistics import words_of
 
 Row = Mapping[str, Any]
@@ -25,7 +26,7 @@ MOST_PAIRS = 6
 
 def measured_table(students: Sequence[Row]) -> pd.DataFrame:
     """A row a measured student: its figures and the features of its architecture that are not all alike."""
-    rows = [student for student in students if student["status"] == "done"]
+    rows = [student for student in students if student["status"] == "done" and counts(student)]
     table = pd.DataFrame([_figures(row) | _features(row) for row in rows], index=[row["name"] for row in rows])
     return table.loc[:, [name for name in table if table[name].nunique() > 1]]
 
@@ -108,7 +109,7 @@ def _effect(effect: Row) -> str:
 
 def operations_figure(students: Sequence[Row]) -> go.Figure:
     """After-attack accuracy of the students with each operation beside those without it; every student is a point."""
-    rows = [student for student in students if student["status"] == "done"]
+    rows = [student for student in students if student["status"] == "done" and counts(student)]
     held = [{node.operation for node in Genome.from_dict(row["genome"]).nodes} for row in rows]
     figure = go.Figure()
     for has, colour, name in ((True, ACCENT, "with it"), (False, GREY, "without it")):

@@ -29,6 +29,9 @@ GLOSSARY = {
     "knee": "The best compromise: the student on the front that is nearest to the best of everything.",
     "hypervolume": "How much of the space of robustness x accuracy x saved weights the front covers. "
     "Measured from a fixed point (0, 0, 0), so runs compare; it can only grow.",
+    "floor": "Clean accuracy that a student must exceed to count: half of the teacher's edge over always giving the "
+    "most frequent answer, unless the run's settings say otherwise. A student that answers every sentence alike cannot "
+    "be fooled, and would look robust.",
     "teacher": "The large pre-trained model that every student learns from.",
     "chain": "A plain chain of transformer layers, scored first as a baseline for the search.",
     "query budget": "Most model queries one sentence may cost. The attack gives up when it is used.",

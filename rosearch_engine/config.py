@@ -224,6 +224,13 @@ class ObjectivesConfig(Stage):
         ge=0,
         description="Weight of the share of the teacher's weights that is saved, in the scalar fitness.",
     )
+    edge: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the teacher's edge over always giving the most frequent answer, in clean accuracy, that "
+        "a student must keep to count. One that answers every sentence alike cannot be fooled: it is not robust.",
+    )
 
 
 class SearchConfig(Stage):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.ladder import rungs
+from rosearch_engine.objectives import floor
 from rosearch_engine.progress import Progress
 from rosearch_engine.reading import Reading, read
 from rosearch_engine.resources import home
@@ -76,6 +78,11 @@ class Bench:
     def pad(self) -> int:
         """The students' padding number."""
         return self.readings["plain"].validation.pad
+
+    @cached_property
+    def floor(self) -> float:
+        """Clean accuracy that a student must exceed to count."""
+        return floor(self.data.validation.labels, self.teacher.accuracy, self.config.objectives.edge)
 
     @property
     def frame(self) -> Frame:
@@ -351,7 +358,7 @@ def measurement(what: Score, seed: int, bench: Bench, rung: int | None = None) -
     """A score as the store keeps it: that of the full attack, or of a rung below."""
     top = bench.config.search.rungs - 1
     place = {"purpose": SEARCH, "rung": top} if rung in (None, top) else {"purpose": RUNG, "rung": rung}
-    return asdict(what) | place | {"seed": seed, "protocol": bench.protocol}
+    return asdict(what) | place | {"seed": seed, "protocol": bench.protocol, "floor": bench.floor}
 
 
 @contextmanager

@@ -26,7 +26,12 @@ class Front:
         return list(self._ids)
 
     def add(self, identity: int, objectives: np.ndarray) -> bool:
-        """Offer a student `(objectives,)`; returns whether it is on the front now. Equal vectors all stay."""
+        """Offer a student `(objectives,)`; returns whether it is on the front now. Equal vectors all stay.
+
+        One that is worth nothing is on no front, be it alone.
+        """
+        if not np.any(objectives > 0):
+            return False
         if self._rows:
             front = np.stack(self._rows)
             if np.any(np.all(front >= objectives, axis=1) & np.any(front > objectives, axis=1)):
@@ -94,9 +99,9 @@ def crowding(front: np.ndarray) -> np.ndarray:
 
 def knee(objectives: np.ndarray) -> int | None:
     """Row of the front's best compromise: nearest to the ideal point once each column spans [0, 1]."""
-    if not len(objectives):
-        return None
     rows = np.flatnonzero(non_dominated(objectives))
+    if not len(rows):
+        return None
     front = objectives[rows]
     span = np.ptp(front, axis=0)
     scaled = (front.max(axis=0) - front) / np.where(span > 0, span, 1.0)

@@ -81,10 +81,9 @@ class Journal:
 
     def judge(self, candidate: Candidate) -> GoesOn:
         """Who decides on each rung whether a candidate goes on. Baselines always do."""
-        compression = self._compression(candidate)
 
         def goes_on(rung: int, score: Score) -> bool:
-            is_among_the_best = self._ladder.goes_on(rung, vector(asdict(score) | {"compression": compression}))
+            is_among_the_best = self._ladder.goes_on(rung, self._worth(candidate, score))
             return candidate.is_baseline or is_among_the_best
 
         return goes_on
@@ -109,7 +108,7 @@ class Journal:
         self._spent += sum(evaluation.seconds.values())
         objectives = FAILED
         if not evaluation.pruned:
-            objectives = vector(asdict(evaluation.scores[-1]) | {"compression": self._compression(candidate)})
+            objectives = self._worth(candidate, evaluation.scores[-1])
             self._front.add(candidate.number, objectives)
         self._tell(candidate, objectives)
 
@@ -128,8 +127,9 @@ class Journal:
         self._done += 1
         self._report()
 
-    def _compression(self, candidate: Candidate) -> float:
-        return cost(candidate.genome, self._bench.frame).compression
+    def _worth(self, candidate: Candidate, score: Score) -> np.ndarray:
+        compression = cost(candidate.genome, self._bench.frame).compression
+        return vector(asdict(score) | {"compression": compression, "floor": self._bench.floor})
 
     def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""

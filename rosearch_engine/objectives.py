@@ -26,8 +26,33 @@ def saved(compression: float) -> float:
     return max(0.0, 1.0 - 1.0 / compression) if compression > 0 else 0.0
 
 
+def floor(labels: np.ndarray, teacher: float, edge: float) -> float:
+    """Clean accuracy that a student must exceed to count.
+
+    A student that gives every sentence the same answer holds on half of two even classes, whatever is swapped. So it
+    must keep some of what the teacher knows beyond that.
+
+    Args:
+        labels: `(sentences,)` of the validation sentences.
+        teacher: its accuracy on them.
+        edge: the share of the teacher's edge over always giving the most frequent answer.
+    """
+    alike = float(np.bincount(labels).max() / len(labels))
+    return alike + edge * max(0.0, teacher - alike)
+
+
+def counts(student: Mapping[str, Any]) -> bool:
+    """Whether a measured student is above its run's floor; older runs have none."""
+    return bool(student["accuracy"] > (student.get("floor") or 0.0))
+
+
 def vector(student: Mapping[str, Any]) -> np.ndarray:
-    """Objectives `(3,)` of a measured student, as `Store.students` or an `Evaluation` names its numbers."""
+    """Objectives `(3,)` of a measured student, as `Store.students` or an `Evaluation` names its numbers.
+
+    One that does not count is worth nothing.
+    """
+    if not counts(student):
+        return FAILED
     return np.array([student["robustness"], student["accuracy"], saved(student["compression"])], dtype=float)
 
 

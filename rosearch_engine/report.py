@@ -7,6 +7,7 @@ from typing import Any
 
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
+from rosearch_engine.objectives import counts
 from rosearch_engine.statistics import OUTCOMES, statistics, words_of
 from rosearch_engine.store.repo import Store
 
@@ -28,6 +29,7 @@ _STUDENT = (
     "accuracy",
     "accuracy_n",
     "accuracy_interval",
+    "floor",
     "robustness",
     "robustness_interval",
     "held",
@@ -156,7 +158,7 @@ def _row(student: dict[str, Any]) -> list[str]:
     return [
         student["name"],
         student["origin"],
-        "knee" if student["knee"] else "yes" if student["front"] else "",
+        "knee" if student["knee"] else "yes" if student["front"] else "" if counts(student) else "too weak",
         f"{student['accuracy']:.1%}",
         f"{student['robustness']:.0%} ({low:.0f}-{high:.0f})",
         *[_share(student, held) for held in ("calibrated_held", "raw_held", "one_swap_held")],

@@ -12,6 +12,7 @@ import numpy as np
 from rosearch_engine.config import OperationName
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
+from rosearch_engine.objectives import counts
 from rosearch_engine.statistics.effect import CORRECTION, LEVEL, Effect, corrected
 from rosearch_engine.statistics.groups import Box, cliffs_delta
 from rosearch_engine.statistics.ranks import Effort, Ranks
@@ -84,9 +85,9 @@ class Question(NamedTuple):
 def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = None) -> dict[str, Any]:
     """A `Statistics` as plain values.
 
-    Left out are students that were not measured in full (whose status is not "done"), an architecture that another run
-    has tried before, and runs that keep fewer than `FOLDS` students. Of several runs, students are compared with those
-    of their own run only.
+    Left out are students that were not measured in full (whose status is not "done") or are too weak to count, an
+    architecture that another run has tried before, and runs that keep fewer than `FOLDS` students. Of several runs,
+    students are compared with those of their own run only.
 
     Students of one evolving search are no independent sample: children resemble their parents, and parents were chosen
     for the very outcomes that are looked at. Intervals are then too narrow, and a feature may ride along with its
@@ -173,7 +174,7 @@ class _Sample:
 
     @classmethod
     def of(cls, students: Sequence[Mapping[str, Any]]) -> _Sample:
-        done = _once([student for student in students if student["status"] == "done"])
+        done = _once([student for student in students if student["status"] == "done" and counts(student)])
         sizes = Counter(student.get("run_id", 0) for student in done)
         done = [student for student in done if sizes[student.get("run_id", 0)] >= FOLDS]
         rows = [_features(student) for student in done]

@@ -79,7 +79,7 @@ class Measurement(Base):
     """What one attack said of one student (or, with no candidate, of the run's teacher).
 
     `purpose` is SEARCH, HELD_OUT, or RUNG for what was seen below the top of the fidelity ladder; `rung` counts its
-    rungs from 0.
+    rungs from 0. `floor` is the clean accuracy that a student must exceed to count.
     """
 
     __tablename__ = "measurement"
@@ -93,6 +93,7 @@ class Measurement(Base):
     protocol: Mapped[dict[str, Any]]
     accuracy: Mapped[float]
     accuracy_n: Mapped[int]
+    floor: Mapped[float | None]
     robustness: Mapped[float]
     held: Mapped[int]
     attacked: Mapped[int]

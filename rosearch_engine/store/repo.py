@@ -398,6 +398,7 @@ _MEASURED = (
     "accuracy",
     "accuracy_n",
     "accuracy_interval",
+    "floor",
     "robustness",
     "robustness_interval",
     "held",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from rosearch_engine.config import ObjectivesConfig
-from rosearch_engine.objectives import FAILED, fitness, saved, vector, wilson
+from rosearch_engine.objectives import FAILED, counts, fitness, floor, saved, vector, wilson
 
 shares = st.floats(0, 1)
 
@@ -39,6 +39,27 @@ def test_fitness_is_a_weighted_mean(values: tuple[float, float, float], scale: f
 def test_all_weights_may_be_zero() -> None:
     nothing = ObjectivesConfig(robustness=0, accuracy=0, compression=0)
     assert fitness(np.ones(3), nothing) == 0.0
+
+
+def test_a_student_that_answers_all_alike_is_worth_nothing() -> None:
+    labels = np.array([0] * 6 + [1] * 4)
+    least = floor(labels, teacher=0.9, edge=0.5)
+    assert least == pytest.approx(0.6 + 0.5 * 0.3)
+    alike = {"robustness": 0.6, "accuracy": 0.6, "compression": 9.0, "floor": least}
+    assert not counts(alike)
+    assert (vector(alike) == FAILED).all()
+    assert not counts(alike | {"accuracy": least}), "to reach the floor is not to exceed it"
+    good = alike | {"accuracy": 0.8}
+    assert counts(good)
+    assert vector(good)[0] == 0.6
+    assert counts(alike | {"floor": None}), "a run of before there was a floor"
+
+
+def test_the_floor_is_never_below_answering_all_alike() -> None:
+    labels = np.array([0] * 6 + [1] * 4)
+    assert floor(labels, teacher=0.5, edge=1.0) == 0.6
+    assert floor(labels, teacher=0.9, edge=0.0) == 0.6
+    assert floor(labels, teacher=0.9, edge=1.0) == pytest.approx(0.9)
 
 
 def test_a_failed_student_is_worse_than_any_measured_one() -> None:
