@@ -14,7 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -239,8 +239,14 @@ def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> 
             _searched(config, progress)
         return
     with multiprocessing.get_context("spawn").Pool(jobs, _be_one_of_many) as pool:
-        for number, _ in enumerate(pool.imap_unordered(_searched, configs), 1):
-            progress.tell(student=f"{number} of {len(configs)} searches done")
+        done, results = 0, pool.imap_unordered(_searched, configs)
+        while done < len(configs):
+            # Leaving the pool on a wish to stop ends its processes too; the same command goes on where they were.
+            progress.check()
+            with suppress(multiprocessing.TimeoutError):
+                results.next(timeout=1)
+                done += 1
+            progress.tell(student=f"{done} of {len(configs)} searches done")
 
 
 def _be_one_of_many() -> None:
