@@ -43,7 +43,7 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
     ticker.start()
     ending: dict[str, Any] = {"reason": "crashed", "message": ""}
     try:
-        with _stop_on_signals(progress):
+        with stop_on_signals(progress):
             if run["stop_requested"]:
                 # Asked while this process was still loading its modules.
                 progress.stop()
@@ -92,7 +92,7 @@ def _beat(store: Store, run_id: int, progress: Progress, done: threading.Event) 
 
 
 @contextmanager
-def _stop_on_signals(progress: Progress) -> Iterator[None]:
+def stop_on_signals(progress: Progress) -> Iterator[None]:
     """Turn SIGTERM and Ctrl-C into a stop after what is in hand can be laid down; a second Ctrl-C ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield

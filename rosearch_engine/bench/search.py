@@ -25,6 +25,7 @@ from rosearch_engine import evaluate as evaluation
 from rosearch_engine.attack.compare import rank_correlation
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import RunConfig, build, fingerprint
+from rosearch_engine.custody import stop_on_signals
 from rosearch_engine.errors import UserError
 from rosearch_engine.evaluate import candidate_seed, evaluate, prepare
 from rosearch_engine.front import Front, hypervolume_curve
@@ -238,7 +239,7 @@ def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> 
             progress.tell(student=f"search {number}/{len(configs)}")
             _searched(config, progress)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs, _be_one_of_many) as pool:
+    with stop_on_signals(progress), multiprocessing.get_context("spawn").Pool(jobs, _be_one_of_many) as pool:
         done, results = 0, pool.imap_unordered(_searched, configs)
         while done < len(configs):
             # Leaving the pool on a wish to stop ends its processes too; the same command goes on where they were.
