@@ -25,7 +25,8 @@ def sidebar() -> None:
     if not names:
         st.caption("No run yet. Start one on the Search page.")
         return
-    worth_seeing = (row["name"] for row in runs if row["students"] or process.state(row) in process.ALIVE)
+    own_first = sorted(runs, key=lambda row: row["recorded"])
+    worth_seeing = (row["name"] for row in own_first if row["students"] or process.state(row) in process.ALIVE)
     _default("run", names, next(worth_seeing, names[0]), f"There is no run called '{st.query_params.get('run')}' here.")
     st.selectbox("Run", names, index=None, key="run", bind="query-params", on_change=_forget_student)
     run = state.run()
@@ -69,7 +70,7 @@ def _forget_student() -> None:
 def _live_badge(name: str) -> None:
     run = state.store().run(name)
     now = process.state(run)
-    badge(now)
+    badge(now, run)
     # The page was drawn for what held then: draw it anew once the search has ended or has its first student.
     seen = (name, now in process.ALIVE, bool(state.measured(state.students(run))))
     before, st.session_state["badge"] = st.session_state.get("badge", seen), seen
@@ -77,8 +78,10 @@ def _live_badge(name: str) -> None:
         st.rerun()
 
 
-def badge(now: str) -> None:
+def badge(now: str, run: Row) -> None:
     colour, icon, help_text = words.STATES[now]
+    if now == "recorded" and run["provenance"]:
+        help_text = f"{help_text} {words.recorded(run['provenance'])}"
     st.badge(now, icon=icon, color=colour, help=help_text)  # type: ignore[arg-type]
 
 

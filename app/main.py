@@ -12,7 +12,7 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cards, state  # noqa: E402
+from app import cards, recorded, state  # noqa: E402
 
 SCREENS = {
     "overview": ("Overview", ":material/home:"),
@@ -33,6 +33,7 @@ page = st.navigation(
 )
 st.html("<style>[data-testid=stMainBlockContainer] { padding-left: 2.5rem; padding-right: 2.5rem; }</style>")
 with state.guarded():
+    recorded.bring()
     state.take_picks()
     with st.sidebar:
         cards.sidebar()

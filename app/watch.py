@@ -55,10 +55,12 @@ def _live(name: str) -> None:
 
 def _status(run: dict[str, Any], now: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        cards.badge(now)
+        cards.badge(now, run)
         step = run["progress"] if now in process.ALIVE else None
         if step:
             st.caption(f"{state.plain(step.get('device', ''))} · {step.get('memory_mb', 0) / 1000:.1f} GB of memory")
+        elif now == "recorded" and run["provenance"]:
+            st.caption(words.recorded(run["provenance"]))
         elif run["heartbeat"]:
             st.caption(f"last heard of {words.ago(run['heartbeat'])}")
     if now == "crashed":
@@ -101,7 +103,7 @@ def _buttons(run: dict[str, Any], now: str, rows: list[dict[str, Any]]) -> None:
             state.choose(panel="New search", preset=state.like(run["name"]))
             st.rerun()
         if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
-            _confirm_delete(run["name"], len(rows))
+            _confirm_delete(run["name"], len(rows), run["recorded"])
         if state.measured(rows) and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
             state.go("front", run=run["name"], student=None)
 
@@ -120,10 +122,11 @@ def _confirm_stop(name: str) -> None:
 
 
 @st.dialog("Delete this run?", icon=":material/delete:")
-def _confirm_delete(name: str, students: int) -> None:
+def _confirm_delete(name: str, students: int, recorded: bool) -> None:
+    back = " `python -m rosearch_engine unpack` brings back the run that came with the program." if recorded else ""
     st.write(
         f"**{state.plain(name)}** and the measurements of its {words.plural(students, 'student')} are gone for good. "
-        "Weights that no other run has go with them."
+        f"Weights that no other run has go with them.{back}"
     )
     yes, no = st.columns(2)
     if yes.button("Delete it", type="primary", width="stretch", key="delete.yes", on_click=_delete, args=(name,)):

@@ -38,7 +38,7 @@ GLOSSARY = {
 }
 
 STATES: dict[str, tuple[str, str, str]] = {
-    "recorded": ("gray", ":material/inventory_2:", "Recorded: this run came with the program; its numbers are real."),
+    "recorded": ("gray", ":material/inventory_2:", "Recorded: it was searched elsewhere and can't be resumed."),
     "queued": ("blue", ":material/hourglass_empty:", "Queued: the search process is starting."),
     "running": ("green", ":material/play_circle:", "Running: the search process reported within the last seconds."),
     "stalled": ("orange", ":material/pending:", "Stalled: the process is there but has not reported for a while."),
@@ -110,6 +110,14 @@ def ago(moment: float | None) -> str:
             number = int(seconds // size)
             return f"{number} {unit}{'s' if number > 1 else ''} ago"
     return "just now"
+
+
+def recorded(made: Mapping[str, Any]) -> str:
+    """Who made a recorded run, when, how and where, from its provenance."""
+    day = time.strftime("%d %B %Y", time.gmtime(made["began"])).lstrip("0")
+    settings = f"{made['preset']} preset" if made["preset"] else "maker's own settings"
+    place = ", ".join(filter(None, (made["machine"], made["device"]))) or "another machine"
+    return f"Made by this program on {day} in {duration(made['seconds'])}, with the {settings}, on {place}."
 
 
 def plural(number: int, noun: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import attack_view, cards, state, words
+from app import attack_view, cards, recorded, state, words
 
 st.title("Attack", anchor=False)
 run, student = state.run(), state.student()
@@ -12,6 +12,7 @@ if run is None or student is None:
     cards.empty("No student to attack", "A student can be attacked as soon as a search has measured it.")
     st.stop()
 
+recorded.stop_without_weights(run, student, "attacked")
 attack_view.warm_worker()
 classes = (run["dataset"] or {}).get("classes", [])
 pairs = bool((run["dataset"] or {}).get("pair"))
@@ -27,14 +28,16 @@ with st.form("attack_form", border=True):
     )
     pair = st.text_area("Second sentence", key="pair", max_chars=attack_view.LONGEST, height=68) if pairs else None
     a, b, c = st.columns([3, 3, 2])
-    names = [row["name"] for row in state.measured(state.students(run))]
+    names = [row["name"] for row in recorded.with_weights(state.students(run))]
+    teacher = [] if run["recorded"] else ["teacher"]
     models = a.multiselect(
         "Models",
-        [student["name"], "teacher", *(name for name in names if name != student["name"])],
+        [student["name"], *teacher, *(name for name in names if name != student["name"])],
         default=[student["name"]],
         key=f"models.{run['name']}.{student['name']}",
         max_selections=attack_view.MOST_MODELS,
-        help="The student in hand; more of them, or the teacher, to see the same sentence side by side.",
+        help="The student in hand; more of them, or the teacher, to see the same sentence side by side. Of a recorded "
+        "run: those whose weights were shipped.",
     )
     known = attack_view.recipes()
     recipe = b.selectbox("Attack", known, format_func=attack_view.recipe_name, help="How words are changed.")

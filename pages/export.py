@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, export, state, words
+from app import cards, export, recorded, state, words
 
 st.title("Export", anchor=False)
 run, student = state.run(), state.student()
@@ -13,6 +13,7 @@ if run is None or student is None:
     st.stop()
 
 st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
+recorded.stop_without_weights(run, student, "exported")
 key = (run["name"], student["name"])
 if st.session_state.get("exported") != key:
     st.write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, charts, state
+from app import cards, charts, recorded, state
 from rosearch_engine import process
 
 st.title("RoSearch Explorer", anchor=False)
@@ -31,6 +31,9 @@ steps = [
     ("architecture", "See an architecture", ":material/account_tree:"),
     ("attack", "Attack a student", ":material/bolt:"),
 ]
+if run["recorded"]:
+    own = ("search", "Start a search of your own", ":material/travel_explore:")
+    steps = [steps[1], steps[3], own]
 left, right = st.columns([5, 3], gap="large")
 with left:
     st.caption(cards.about(run, rows))
@@ -52,6 +55,8 @@ with right:
     student = state.student()
     if student is not None:
         st.caption(f"In hand: **{student['name']}**. Click a point to take another.")
+    if run["recorded"]:
+        recorded.card(run, rows)
 
 st.subheader("All runs", anchor=False)
 cards.pick_run(state.runs())

@@ -232,6 +232,46 @@ def delete(
 
 
 @app.command()
+def pack(
+    run: RunName,
+    to: Annotated[Path, typer.Option(help="The file to write; .zip by custom.")],
+    students: Annotated[
+        str, typer.Option(help="Whose weights go with it, as s0003,s0007. Empty: four of the front.")
+    ] = "",
+    name: Annotated[str, typer.Option("--as", help="The run's name in the file. Empty: its own.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write a finished run to one file: all measurements, some students' weights in half precision."""
+    from rosearch_engine.recorded.pack import pack as write
+
+    manifest = write(run, to, _listed(students), name or None)
+    size = to.expanduser().stat().st_size
+    if as_json:
+        facts = {"file": str(to), "bytes": size} | manifest.model_dump(include={"run", "made"})
+        print(json.dumps(facts, indent=2))
+    else:
+        say(f"{to}: {size / 1e6:.1f} MB, with the weights of {', '.join(manifest.made.students)}")
+
+
+@app.command()
+def unpack(
+    file: Annotated[Path | None, typer.Argument(help="A file of `pack`. None: the run that comes along.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring in a packed run, as a recorded one; the same file twice gives one run."""
+    from rosearch_engine.recorded import unpack as recorded
+
+    file = file or recorded.shipped()
+    if file is None:
+        raise UserError("file", "no recorded run came with this program.", "Name a file that `pack` wrote.")
+    name = recorded.unpack(file)
+    if as_json:
+        print(json.dumps({"run": name}))
+    else:
+        say(f"'{name}' is here. See it: python -m rosearch_engine report {name}")
+
+
+@app.command()
 def report(
     run: RunName,
     statistics: Annotated[

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import platform
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import psutil
 import torch
@@ -62,3 +64,11 @@ def release_memory() -> None:
 def memory_mb() -> float:
     """Resident memory of this process in MB."""
     return psutil.Process().memory_info().rss / 1e6
+
+
+def cpu_name() -> str:
+    """The processor's own name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

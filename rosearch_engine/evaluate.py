@@ -34,11 +34,11 @@ from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.ladder import rungs
 from rosearch_engine.objectives import floor
+from rosearch_engine.paths import weights_path
 from rosearch_engine.progress import Progress
 from rosearch_engine.reading import Reading, read
 from rosearch_engine.resources import home
 from rosearch_engine.store.models import RUNG, SEARCH
-from rosearch_engine.store.repo import weights_path
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 from rosearch_engine.teacher import Teacher, obtain

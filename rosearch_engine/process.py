@@ -23,8 +23,9 @@ from rosearch_engine.attack.catalogue import settle
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data import load
 from rosearch_engine.errors import UserError
+from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
-from rosearch_engine.store.repo import Store, check_name, name_taken, weights_path
+from rosearch_engine.store.repo import Store, check_name, name_taken
 
 State = Literal["recorded", "queued", "running", "stalled", "stopping", "stopped", "finished", "crashed", "lost"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"})
@@ -142,15 +143,13 @@ def remove(name: str) -> None:
     """Forget a run for good: its students, their measurements, its log, and weights that no other run has.
 
     Raises:
-        UserError: if there is no such run, or it is alive or recorded.
+        UserError: if there is no such run, or it is alive.
     """
     store = Store.write()
     run = store.run(name)
     now = state(run)
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
-    if now == "recorded":
-        raise UserError("run", f"'{name}' came with the program.", "It stays: delete runs of your own.")
     for sha256 in store.delete_run(name):
         path = weights_path(sha256)
         # Another search may just be writing the very same student, whose row is yet to come.

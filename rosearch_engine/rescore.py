@@ -70,6 +70,9 @@ def rescore(
     _refuse_numbers(n, seeds, top)
     store = Store.write()
     run = store.run(run_name)
+    if run["recorded"]:
+        remedy = "Search with its settings: a run of your own can be."
+        raise UserError("run", f"'{run_name}' is a recorded run: it cannot be attacked again as a whole.", remedy)
     with _alone(store, run_name) as still_alone:
         config = validate(run["config"])
         chosen = _choose(store, run, students, top)

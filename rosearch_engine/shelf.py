@@ -22,8 +22,9 @@ from rosearch_engine.codes import PLAIN, Code, read_code, read_tokenizer
 from rosearch_engine.device import device
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.paths import weights_path
 from rosearch_engine.store.models import TEACHER
-from rosearch_engine.store.repo import Store, weights_path
+from rosearch_engine.store.repo import Store
 from rosearch_engine.student.build import student_config
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
@@ -72,6 +73,10 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
     if not run["teacher"]:
         raise UserError("run", f"'{run_name}' has no teacher yet.", "Wait until its first student is measured.")
     folder, own = Path(run["teacher"]["folder"]), run["teacher"].get("tokenizer")
+    if student_name == TEACHER and run["recorded"]:
+        raise UserError(
+            "teacher", f"'{run_name}' is a recorded run: its teacher's weights did not come with it.", "Take a student."
+        )
     # Students have a tokenizer of their own: a run can be looked at where its teacher is not.
     if (student_name == TEACHER or not own) and not (folder / "config.json").exists():
         raise UserError("teacher", f"its folder {folder.name} is gone.", "`resume` the run to make it again.")
@@ -83,6 +88,7 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
         tokenizer = _read(folder, AutoTokenizer)
     else:
         facts = store.student(run["id"], student_name)
+        _refuse_without_weights(store, run, facts)
         model = _student(run, facts)
         tokenizer = read_tokenizer(own) if own else _read(folder, AutoTokenizer)
     return Loaded(
@@ -114,10 +120,18 @@ def _read(folder: Path, kind: Any) -> Any:
         ) from None
 
 
-def _student(run: dict[str, Any], facts: dict[str, Any]) -> RoSearchForSequenceClassification:
+def _refuse_without_weights(store: Store, run: dict[str, Any], facts: dict[str, Any]) -> None:
     if facts["status"] != "done":
         why = f" ({facts['error']})" if facts["error"] else ""
         raise UserError("student", f"{facts['name']} is {facts['status']}{why}.", "Choose a measured one.")
+    if facts["weights_sha256"] is None:
+        others = ", ".join(row["name"] for row in store.students(run["id"]) if row["weights_sha256"])
+        raise UserError(
+            "student", f"the weights of {facts['name']} did not come with this recorded run.", f"Those of {others} did."
+        )
+
+
+def _student(run: dict[str, Any], facts: dict[str, Any]) -> RoSearchForSequenceClassification:
     path = weights_path(facts["weights_sha256"])
     genome = Genome.from_dict(facts["genome"])
     config = student_config(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from rosearch_engine.device import describe, device
+from rosearch_engine.device import cpu_name, describe, device
 
 
 def machine() -> dict[str, Any]:
     """CPU, its number of cores and load, the device and torch's version."""
     return {
-        "cpu": f"{_cpu_name()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} "
+        "cpu": f"{cpu_name()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} "
         f"cores, load {os.getloadavg()[0]:.1f}",
         "device": describe(device()),
         "torch": torch.__version__,
@@ -63,10 +61,3 @@ def _seconds(product: Callable[[], torch.Tensor]) -> float:
     if on_gpu:
         torch.cuda.synchronize()
     return (time.perf_counter() - began) / calls
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -10,7 +10,6 @@ import tempfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
@@ -20,7 +19,7 @@ from rosearch_engine.codes.tokenizer import wrap
 from rosearch_engine.config import CodeName
 from rosearch_engine.data import Split
 from rosearch_engine.errors import UserError
-from rosearch_engine.resources import home
+from rosearch_engine.paths import code_path
 
 # Words that a misspelt one may become; the index of as many takes some 50 MB in every process.
 _MOST_WORDS = 50_000
@@ -93,7 +92,7 @@ def read_code(digest: str) -> Code:
     Raises:
         UserError: if it is not there, or damaged.
     """
-    path = _path(digest)
+    path = code_path(digest)
     try:
         content = gzip.decompress(path.read_bytes())
         if hashlib.sha256(content).hexdigest()[:16] != digest:
@@ -122,12 +121,8 @@ def whole_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     return list(dict.fromkeys(text for text in texts if len(text) > 2 and text.isalpha() and WORD.fullmatch(text)))
 
 
-def _path(digest: str) -> Path:
-    return home() / "codes" / f"{digest}.json.gz"
-
-
 def _keep(code: Code) -> None:
-    path = _path(code.digest)
+    path = code_path(code.digest)
     path.parent.mkdir(exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
     try:

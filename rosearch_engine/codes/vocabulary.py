@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from rosearch_engine.codes.tokenizer import settings_of
 from rosearch_engine.errors import UserError
-from rosearch_engine.resources import home
+from rosearch_engine.paths import tokenizer_folder
 
 
 def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[PreTrainedTokenizerBase, np.ndarray]:
@@ -54,7 +54,7 @@ def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[Pre
 def keep_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
     """Save a tokenizer under the digest of its content; returns that."""
     digest = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
-    folder = _folder(digest)
+    folder = tokenizer_folder(digest)
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=folder.parent))
@@ -76,7 +76,7 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
     Raises:
         UserError: if it is not there, or damaged.
     """
-    folder, remedy = _folder(digest), "`resume` the run: it is made again."
+    folder, remedy = tokenizer_folder(digest), "`resume` the run: it is made again."
     if not folder.is_dir():
         raise UserError("tokenizer", f"the folder {folder} of the students' tokenizer is gone.", remedy)
     try:
@@ -85,10 +85,6 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         problem = f"the students' tokenizer in {folder} is damaged ({reason})."
         raise UserError("tokenizer", problem, f"Delete it and {remedy}") from None
-
-
-def _folder(digest: str) -> Path:
-    return home() / "tokenizers" / digest
 
 
 def _renumber(part: Any, new: dict[int, int]) -> None:

@@ -18,7 +18,10 @@ class Base(DeclarativeBase):
 
 
 class Run(Base):
-    """One search: its settings, its teacher, and what its process last said of itself."""
+    """One search: its settings, its teacher, and what its process last said of itself.
+
+    `recorded` is true of one that came in a file; `provenance` then tells what the file said of its making.
+    """
 
     __tablename__ = "run"
 
@@ -28,6 +31,7 @@ class Run(Base):
     version: Mapped[str]
     created: Mapped[float] = mapped_column(default=time.time)
     recorded: Mapped[bool] = mapped_column(default=False)
+    provenance: Mapped[dict[str, Any] | None]
     dataset: Mapped[dict[str, Any] | None]
     teacher: Mapped[dict[str, Any] | None]
     frame: Mapped[dict[str, Any] | None]
@@ -163,4 +167,13 @@ class Artifact(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
     bytes: Mapped[int]
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class Shipped(Base):
+    """The recorded run that comes with the program, once it was brought in: deleted, it stays deleted."""
+
+    __tablename__ = "shipped"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
     created: Mapped[float] = mapped_column(default=time.time)

@@ -105,6 +105,12 @@ class Store:
         with Session(self._engine) as session, session.begin():
             yield session
 
+    @contextmanager
+    def looking(self) -> Iterator[Session]:
+        """A session for queries that have no method here."""
+        with Session(self._engine) as session:
+            yield session
+
     # Runs
 
     def create_run(self, name: str, config: RunConfig) -> int:
@@ -236,7 +242,7 @@ class Store:
         last one. A pruned student was stopped below the top of the ladder; its weights need not be kept."""
         with self.transaction() as session:
             candidate = session.get_one(Candidate, candidate_id)
-            candidate.artifact_id = None if weights_file is None else _artifact(session, *weights_file)
+            candidate.artifact_id = None if weights_file is None else artifact_id(session, *weights_file)
             candidate.status, candidate.told = "pruned" if pruned else "done", told
             candidate.finished = time.time()
             candidate.latency_ms, candidate.training, candidate.seconds = latency_ms, dict(training), dict(seconds)
@@ -359,12 +365,8 @@ def name_taken(name: str) -> UserError:
     return UserError("run", f"the name '{name}' is taken.", "Choose another name, or `resume` the run that has it.")
 
 
-def weights_path(sha256: str) -> Path:
-    """Where the weights of that content lie."""
-    return home() / "weights" / f"{sha256}.safetensors"
-
-
-def _artifact(session: Session, sha256: str, size: int) -> int:
+def artifact_id(session: Session, sha256: str, size: int) -> int:
+    """The row of a file of weights, added if it is new."""
     known = session.scalar(select(Artifact.id).where(Artifact.sha256 == sha256))
     if known is not None:
         return known

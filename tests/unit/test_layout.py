@@ -26,7 +26,7 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path: Path) -> Path:
     """The project's code, to be broken."""
     for package in ("app", "pages", "rosearch_engine"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.zip"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

@@ -19,9 +19,9 @@ from rosearch_engine import process
 from rosearch_engine.config import RunConfig, build, validate
 from rosearch_engine.custody import in_charge
 from rosearch_engine.errors import UserError
+from rosearch_engine.paths import weights_path
 from rosearch_engine.progress import Progress, Stopped
 from rosearch_engine.store import Store
-from rosearch_engine.store.repo import weights_path
 from tests.conftest import Workshop
 from tests.unit.test_store import add, finish
 
@@ -258,10 +258,7 @@ def test_a_run_is_removed_with_its_weights_and_its_log(store: Store, child: subp
     run = run_with(store, **alive(child.pid))
     with pytest.raises(UserError, match="running"):
         process.remove("mine")
-    store.update_run(run["id"], exit={"reason": "stopped", "message": "", "time": 0.0}, recorded=True)
-    with pytest.raises(UserError, match="came with the program"):
-        process.remove("mine")
-    store.update_run(run["id"], recorded=False)
+    store.update_run(run["id"], exit={"reason": "stopped", "message": "", "time": 0.0})
     finish(store, add(store, run["id"], 1), 1, sha256="ab" * 32)
     finish(store, add(store, run["id"], 2), 2, sha256="cd" * 32)
     old, fresh = weights_path("ab" * 32), weights_path("cd" * 32)

@@ -15,9 +15,9 @@ from rosearch_engine.batching import encode_split
 from rosearch_engine.errors import UserError
 from rosearch_engine.export import export
 from rosearch_engine.inference import accuracy, predict
+from rosearch_engine.paths import weights_path
 from rosearch_engine.shelf import load
 from rosearch_engine.store import Store
-from rosearch_engine.store.repo import weights_path
 from tests.conftest import elsewhere
 
 SENTENCES = ["a quietly moving film", "dull , noisy and far too long , with nothing to say", "fine"]

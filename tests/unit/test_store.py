@@ -21,8 +21,9 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome, Space, cost
 from rosearch_engine.genome.operators import sample
 from rosearch_engine.objectives import wilson
+from rosearch_engine.paths import weights_path
 from rosearch_engine.store import Store
-from rosearch_engine.store.repo import check_name, database, weights_path
+from rosearch_engine.store.repo import check_name, database
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)

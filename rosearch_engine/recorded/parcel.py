@@ -1,0 +1,159 @@
+"""Reading a run's file: every part is checked before a word of it is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, StringConstraints, ValidationError
+
+from rosearch_engine.config import validate
+from rosearch_engine.errors import UserError
+from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.recorded.layout import FORMAT, MANIFEST, MOST_BYTES, PARTS, ROWS, VERSION, Manifest
+from rosearch_engine.store.repo import check_name, label
+from rosearch_engine.store.whole import Whole
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError)
+_REMEDY = "Get it again: nothing of it was kept."
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A file whose every part has been checked.
+
+    Attributes:
+        sha256: of the file itself.
+        files: what is to be kept below the home folder, by its name in the zip.
+        weights: bytes of each file of weights by its SHA-256.
+    """
+
+    sha256: str
+    manifest: Manifest
+    whole: Whole
+    files: dict[str, bytes]
+    weights: dict[str, int]
+
+
+def read(path: Path) -> Parcel:
+    """A run's file.
+
+    Raises:
+        UserError: if it cannot be read, is no such file, is damaged, or was made by a later version of this program.
+    """
+    try:
+        content = _content(path)
+        manifest = _manifest(content[MANIFEST])
+        _compare(content, manifest)
+        whole = Whole.model_validate_json(content[ROWS])
+        _check_run(whole.run, manifest)
+        _check_students(whole, manifest, content)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except UserError as error:
+        remedy = error.remedy if error.field == "version" else _REMEDY
+        raise UserError("file", f"{path.name}: its {error.field}: {error.problem}", remedy) from None
+    except OSError as error:
+        raise UserError("file", f"{path} cannot be read ({error.strerror}).", "Check the path.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError("file", f"{path.name} is no recorded run ({place}: {first['msg']}).", _REMEDY) from None
+    except _BROKEN as error:
+        raise UserError("file", f"{path.name} is damaged or no recorded run ({error}).", _REMEDY) from None
+    kept = {part: data for part, data in content.items() if part.startswith(("weights/", "codes/", "tokenizers/"))}
+    weights = {Path(part).stem: len(data) for part, data in kept.items() if part.startswith("weights/")}
+    return Parcel(sha256, manifest, whole, kept, weights)
+
+
+def _content(path: Path) -> dict[str, bytes]:
+    """Every part of the zip by its name.
+
+    Raises:
+        ValueError: if one is not of this format, or all are too large.
+    """
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        for part in parts:
+            if part.filename != MANIFEST and not PARTS.fullmatch(part.filename):
+                raise ValueError(f"'{part.filename[:80]}' does not belong there")
+        if sum(part.file_size for part in parts) > MOST_BYTES or len({part.filename for part in parts}) < len(parts):
+            raise ValueError("it is too large, or holds a name twice")
+        return {part.filename: archive.read(part) for part in parts}
+
+
+def _manifest(content: bytes) -> Manifest:
+    found = json.loads(content)
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError("its manifest is of another kind")
+    if found.get("version") != VERSION:
+        raise UserError(
+            "version",
+            f"it is {found.get('version')}; this program reads {VERSION}.",
+            "Use the version of this program that wrote it, or a later one.",
+        )
+    return Manifest.model_validate(found)
+
+
+def _compare(content: Mapping[str, bytes], manifest: Manifest) -> None:
+    if set(content) - {MANIFEST} != set(manifest.files):
+        raise ValueError("what it holds is not what its manifest names")
+    for part, sha256 in manifest.files.items():
+        if hashlib.sha256(content[part]).hexdigest() != sha256:
+            raise ValueError(f"the content of {part} is not what its manifest says")
+
+
+_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+
+
+class _Reads(BaseModel):
+    """What of a teacher's facts leads to files: digests only, so that no path can be smuggled in."""
+
+    tokenizer: _Digest
+    codes: dict[str, _Digest]
+    folder: Annotated[str, StringConstraints(max_length=0)]
+    pad: int
+    max_length: int
+
+
+class _Data(BaseModel):
+    """What of a data set's facts the screens need."""
+
+    name: str
+    classes: list[str]
+    pair: bool
+
+
+def _check_run(run: Any, manifest: Manifest) -> None:
+    check_name(manifest.run)
+    validate(run.config)
+    Frame(**run.frame or {})
+    _Data.model_validate(run.dataset)
+    _Reads.model_validate(run.teacher)
+
+
+def _check_students(whole: Whole, manifest: Manifest, content: Mapping[str, bytes]) -> None:
+    """Each architecture is one, and the weights that are there are whole and can be used."""
+    run: Any = whole.run
+    students: list[Any] = whole.candidates
+    reads = _Reads.model_validate(run.teacher)
+    for student in students:
+        if Genome.from_dict(student.genome).digest != student.digest:
+            raise ValueError(f"the architecture of {label(student.number)} is another one")
+        if student.weights_sha256 is None:
+            continue
+        code, weights = student.genome["code"], f"weights/{student.weights_sha256}.safetensors"
+        # Named by their content, so the manifest's word on it must be the same.
+        if manifest.files.get(weights) != student.weights_sha256:
+            raise ValueError(f"the weights of {label(student.number)} are missing, or not its own")
+        if code != "plain" and f"codes/{reads.codes[code]}.json.gz" not in content:
+            raise ValueError(f"the input code of {label(student.number)} is missing")
+    if f"tokenizers/{reads.tokenizer}/tokenizer.json" not in content:
+        raise ValueError("the students' tokenizer is missing")
+    if {label(student.number) for student in students if student.weights_sha256} != set(manifest.made.students):
+        raise ValueError("its manifest names other students")

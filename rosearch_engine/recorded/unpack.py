@@ -1,0 +1,133 @@
+"""Bringing a run's file into the store: everything is checked before anything is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from filelock import FileLock
+from sqlalchemy import select
+
+from rosearch_engine.errors import UserError
+from rosearch_engine.paths import code_path, tokenizer_folder, weights_path
+from rosearch_engine.recorded.layout import PARTS
+from rosearch_engine.recorded.parcel import read
+from rosearch_engine.resources import home
+from rosearch_engine.store.models import Shipped
+from rosearch_engine.store.repo import Store
+from rosearch_engine.store.whole import put_in
+
+
+def shipped() -> Path | None:
+    """The file that comes with the program, or that ROSEARCH_RECORDED names; None where there is none."""
+    named = os.environ.get("ROSEARCH_RECORDED")
+    path = Path(__file__).with_name("demo.zip") if named is None else Path(named)
+    return path if path.is_file() else None
+
+
+def bring_shipped() -> str | None:
+    """Bring the program's own recorded run into a store that never had it; returns its name if it was brought.
+
+    Raises:
+        UserError: if the file is damaged, or the store cannot be written.
+    """
+    path = shipped()
+    if path is None:
+        return None
+    store = Store.read()
+    with store.looking() as session:
+        known = session.scalar(select(Shipped).limit(1))
+    store.close()
+    return unpack(path) if known is None else None
+
+
+def unpack(path: Path) -> str:
+    """Bring in a file's run, as a recorded one, with the weights that it holds; returns its name here.
+
+    A name that is taken gets a number. The same file twice gives one run.
+
+    Raises:
+        UserError: if it is no such file, is damaged, or was made by a later version of this program.
+    """
+    parcel = read(path)
+    with FileLock(home() / "unpack.lock"):
+        store = Store.write()
+        try:
+            files = {run["name"]: (run["provenance"] or {}).get("file") for run in store.runs()}
+            with _laid(parcel.files), store.transaction() as session:
+                if path == shipped():
+                    session.merge(Shipped(sha256=parcel.sha256))
+                for name, file in files.items():
+                    if file == parcel.sha256:
+                        return name
+                name = next(name for name in _names(parcel.manifest.run) if name not in files)
+                made = parcel.manifest.made.model_dump() | {"file": parcel.sha256}
+                put_in(session, parcel.whole, name, made, parcel.weights)
+                return name
+        finally:
+            store.close()
+
+
+def _names(wanted: str) -> Iterator[str]:
+    yield wanted
+    yield from (f"{wanted[:50]}-{number}" for number in count(2))
+
+
+@contextmanager
+def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
+    """Lay files below the home folder; those that were not there before go again if what follows fails."""
+    new: list[Path] = []
+    try:
+        folders: dict[Path, dict[str, bytes]] = {}
+        for part, content in files.items():
+            match = PARTS.fullmatch(part)
+            assert match is not None
+            if match["weights"] or match["code"]:
+                path = weights_path(match["weights"]) if match["weights"] else code_path(match["code"])
+                new += [] if path.exists() else [path]
+                _write(path, content)
+            else:
+                folders.setdefault(tokenizer_folder(match["tokenizer"]), {})[match["file"]] = content
+        for folder, named in folders.items():
+            if not folder.exists():
+                new.append(folder)
+                _write_folder(folder, named)
+        yield
+    except BaseException as error:
+        for path in new:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UserError(
+                "file", f"it cannot be unpacked ({error.strerror}).", "Free some space, then again."
+            ) from None
+        raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Not forced to the disk, which may take seconds: what a power cut damages, `unpack` lays again.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        draft.chmod(0o755)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
