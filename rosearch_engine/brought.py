@@ -40,6 +40,7 @@ class Brought:
             "outcome": result.outcome,
             "reason": result.reason,
             "label": self.loaded.classes[result.target.label],
+            "label_class": result.target.label,
             "queries": result.queries,
             "original": flat(result.before.text),
             "perturbed": flat(result.after.text),
