@@ -375,7 +375,7 @@ def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
     if swaps["asked"]:
         notes.append(f"Of all {swaps['asked']} single swaps {swaps['flips'] or 'none'} flip it.")
     if notes:
-        st.caption(" ".join(notes), help=f"{words.GLOSSARY['raw']}\n\n{words.GLOSSARY['one swap']}")
+        st.caption(" ".join(notes), help=words.of("raw", "one swap"))
 
 
 def _class(number: int, classes: Sequence[str]) -> str:

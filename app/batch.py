@@ -77,9 +77,7 @@ def _chosen(rows: Table, about: Mapping[str, Any]) -> list[Sentence]:
         labels = [NO_LABELS, *(name for name in names if name not in (text, pair))]
         first = labels.index(guess.label) if guess.label in labels else 0
         label = st.selectbox("Label", labels, first, key=f"{key}.label", help=words.GLOSSARY["labels of a batch"])
-    # Counted as the messages count.
-    look = rows.train.head(MOST).astype(str).rename(lambda row: row + 1)
-    st.dataframe(look, height=160, key=f"{key}.rows")
+    st.dataframe(own.look(rows, MOST), height=160, key=f"{key}.rows")
     if about["pair"] and pair is None:
         raise UserError("second sentence", "this model reads two sentences.", "Pick the column of the second one.")
     picked = Picked(text, pair, None if label == NO_LABELS else label)
@@ -179,7 +177,7 @@ def _summary(found: Mapping[str, Any]) -> None:
     for name, key in (("calibrated", "calibrated_held"), ("raw", "raw_held"), ("no single swap", "one_swap_held")):
         if found[key] is not None:
             parts.append(f"{name} {found[key]} of {n}")
-    st.caption(" · ".join(parts) + ".", help=f"{known['calibrated']}\n\n{known['raw']}\n\n{known['one swap']}")
+    st.caption(" · ".join(parts) + ".", help=words.of("calibrated", "raw", "one swap"))
     if accuracy is None:
         st.info(OWN_ANSWER, icon=":material/label_off:")
 

@@ -35,7 +35,7 @@ def panel(run: Row, student: Row) -> None:
     st.caption(
         "The attack alone, on calibrated answers: a sentence that only a single swap or the raw attack takes is not "
         f"counted as lost here. Left standing at the end: {left_standing(row)}.",
-        help=f"{words.GLOSSARY['calibrated']}\n\n{words.GLOSSARY['interval']}",
+        help=words.of("calibrated", "interval"),
     )
 
 

@@ -49,7 +49,7 @@ def button() -> None:
 @st.dialog("What the words mean", width="large", icon=":material/dictionary:")
 def _all() -> None:
     asked = (st.text_input("Find", key="glossary.find", placeholder="a word") or "").lower()
-    entries = {words.TITLES.get(term, term.capitalize()): text for term, text in words.GLOSSARY.items()}
+    entries = {words.title(term): text for term, text in words.GLOSSARY.items()}
     found = {name: text for name, text in entries.items() if asked in f"{name} {text}".lower()}
     if not found:
         st.info("No term has this word.", icon=":material/search_off:")

@@ -30,6 +30,7 @@ GLOSSARY = {
     "knee": "The best compromise: the student on the front that is nearest to the best of everything.",
     "hypervolume": "How much of the space of robustness x accuracy x saved weights the front covers. "
     "Measured from a fixed point (0, 0, 0), so runs compare; it can only grow.",
+    "student": "A small model of one architecture, trained on the teacher's answers and then attacked.",
     "teacher": "The large pre-trained model that every student learns from.",
     "chain": "A plain chain of transformer layers, scored first as a baseline for the search.",
     "query budget": "Most model queries one sentence may cost. The attack gives up when it is used.",
@@ -122,6 +123,16 @@ ORIGINS = {
     "crossover": "crossed from two parents",
     "mutation": "mutated from its parent",
 }
+
+
+def title(term: str) -> str:
+    """A term as it is written at the head of its meaning."""
+    return TITLES.get(term, term.capitalize())
+
+
+def of(*terms: str) -> str:
+    """The meanings of some terms, one a paragraph, for help on hover."""
+    return "\n\n".join(f"**{title(term)}**: {GLOSSARY[term]}" for term in terms)
 
 
 def percent(share: float | None, digits: int = 1) -> str:

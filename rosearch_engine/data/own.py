@@ -12,6 +12,7 @@ import pandas as pd
 
 from rosearch_engine.config import DataConfig
 from rosearch_engine.data import columns, files
+from rosearch_engine.data.rows import plain
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
@@ -68,13 +69,13 @@ def lines(text: str, pair: bool, field: str = "sentences") -> Table:
     if not rows:
         raise UserError(field, "it holds no sentence.", "Write one a line.")
     if not pair:
-        return Table(field, pd.DataFrame({"text": [line for _, line in rows]}))
+        return Table(field, pd.DataFrame({"text": [line for _, line in rows]}, dtype=object))
     halves = [line.split(BETWEEN, 1) for _, line in rows]
     lone = next((number for (number, _), half in zip(rows, halves, strict=True) if len(half) == 1), None)
     if lone is not None:
         problem = f"line {lone} has no {BETWEEN}, and this model reads two sentences."
         raise UserError(field, problem, f"Write: first sentence {BETWEEN} second sentence.")
-    return Table(field, pd.DataFrame(halves, columns=["sentence1", "sentence2"]))
+    return Table(field, pd.DataFrame(halves, columns=["sentence1", "sentence2"], dtype=object))
 
 
 def guess(rows: Table) -> Picked:
@@ -93,6 +94,11 @@ def guess(rows: Table) -> Picked:
     return Picked(found.text, found.pair, found.label)
 
 
+def look(rows: Table, most: int) -> pd.DataFrame:
+    """The first rows as text, numbered from 1, as messages number them."""
+    return rows.train.head(most).map(plain).rename(lambda row: row + 1)
+
+
 def take(
     rows: Table, picked: Picked, classes: Sequence[str], longest: int | None = None
 ) -> tuple[list[Sentence], Counter[str]]:
@@ -106,8 +112,8 @@ def take(
         UserError: if a label is none of the classes, or the column of labels holds measurements.
     """
     left_out: Counter[str] = Counter()
-    first = _texts(rows.train[picked.text])
-    second = _texts(rows.train[picked.pair]) if picked.pair else [None] * len(first)
+    first = [plain(cell) for cell in rows.train[picked.text]]
+    second = [plain(cell) for cell in rows.train[picked.pair]] if picked.pair else [None] * len(first)
     with _as_own():
         words = columns.labels(rows, rows.train, picked.label) if picked.label else [None] * len(first)
     sentences = []
@@ -137,12 +143,6 @@ def class_of(label: str, classes: Sequence[str], where: str = "") -> int:
         return int(label)
     problem = f"{where}'{label[:60]}' is none of the classes."
     raise UserError("label", problem, f"Use {', '.join(classes)}, or their numbers from 0.")
-
-
-def _texts(cells: pd.Series) -> list[str]:
-    """Cells without blanks around them; half a character, as broken JSON may hold, becomes "?"."""
-    known = cells.astype(object).where(cells.notna(), "")
-    return [str(cell).encode("utf-8", "replace").decode("utf-8").strip() for cell in known]
 
 
 @contextmanager
