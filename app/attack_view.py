@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import state, words
+from app import glossary, recorded, state, words
+from rosearch_engine.data.own import LONGEST
 from rosearch_engine.errors import UserError
-from rosearch_engine.live import AttackWorker, Job
+from rosearch_engine.live import SECONDS, AttackWorker, Job
 from rosearch_engine.store.repo import Store
 
-LONGEST = 1000
 MOST_MODELS = 5
 WORKING = ("waiting", "attacking")
 MEANINGS = ("Yes, it does", "No")
@@ -30,8 +30,16 @@ VERDICTS: dict[str, tuple[str, str, str]] = {
         "**Held.** The query budget was used up before it gave way.",
     ),
     "already wrong": ("warning", ":material/error:", "**Already wrong.** There is nothing left to attack."),
+    "a swap flips it": (
+        "warning",
+        ":material/gpp_maybe:",
+        "**Does not hold.** The attack found nothing, but {flips} of all {asked} single swaps change its mind.",
+    ),
+    "failed": ("warning", ":material/error:", "**Not attacked.** {reason} It counts as lost."),
+    "out of time": ("warning", ":material/timer_off:", "**Time is up.** What was found so far is below."),
     "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** What was found so far is below."),
 }
+FACES = {"Calibrated": "probabilities", "Raw": "raw"}
 
 _REMOVED = "background:rgba(220,64,52,.16);text-decoration:line-through;text-decoration-color:rgba(220,64,52,.9)"
 _ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid rgba(34,160,96,.9)"
@@ -102,10 +110,61 @@ def shortened(text: str, most: int = 44) -> str:
     return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
 
 
-def start(run: str, models: Sequence[str], recipe: str, text: str, pair: str | None, budget: int) -> None:
+def form(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
+    """The sentence, who is attacked with it and how; a press hands it to the worker."""
+    is_pair = bool((run["dataset"] or {}).get("pair"))
+    with st.form("attack_form", border=True):
+        text = st.text_area(
+            "Your sentence",
+            key="sentence",
+            max_chars=LONGEST,
+            height=92,
+            placeholder="Write a sentence, or pick an example above.",
+            persist_state="session",
+        )
+        pair = st.text_area("Second sentence", key="pair", max_chars=LONGEST, height=68) if is_pair else None
+        a, b, c, d = st.columns([6, 5, 3, 3])
+        models = a.multiselect(
+            "Models",
+            models_of(run, student),
+            default=[student["name"]],
+            key=f"models.{run['name']}.{student['name']}",
+            max_selections=MOST_MODELS,
+            help="The student in hand; more of them, or the teacher, to see the same sentence side by side. Of a "
+            "recorded run: those whose weights were shipped.",
+        )
+        recipe = b.selectbox("Attack", recipes(), format_func=recipe_name, help="How words are changed.")
+        budget = c.number_input("Query budget", 10, 20_000, 500, step=100, help=words.GLOSSARY["query budget"])
+        seconds = d.number_input("Seconds, at most", 5, 600, SECONDS, step=5, help=words.GLOSSARY["time limit"])
+        pressed = st.form_submit_button("Attack  (Ctrl+Enter)", type="primary", icon=":material/bolt:")
+    if recipe:
+        recipe_note(recipe)
+    if not pressed or not recipe or not recipe["ready"]:
+        return
+    first, second = (text or "").strip(), (pair or "").strip()
+    if not models:
+        st.warning("**models**: none is chosen. Choose one or more.", icon=":material/edit:")
+    elif not first or (is_pair and not second):
+        field = "second sentence" if first else "sentence"
+        st.warning(f"**{field}**: it is empty. Write one, or pick an example.", icon=":material/edit:")
+    else:
+        start(run["name"], models, recipe["name"], first, second or None, int(budget), int(seconds))
+
+
+def models_of(run: Mapping[str, Any], student: Mapping[str, Any]) -> list[str]:
+    """Who can be attacked: the student in hand, the teacher, every other student whose weights are here.
+
+    A recorded run has the weights of some, and no teacher.
+    """
+    names = [row["name"] for row in recorded.with_weights(state.students(dict(run)))]
+    teacher = [] if run["recorded"] else ["teacher"]
+    return [student["name"], *teacher, *(name for name in names if name != student["name"])]
+
+
+def start(run: str, models: Sequence[str], recipe: str, text: str, pair: str | None, budget: int, seconds: int) -> None:
     """Hand a sentence to the worker, once for each model, and keep the jobs in this visitor's session."""
     stop()
-    jobs = {model: warm_worker().submit(run, model, recipe, text, pair, budget) for model in models}
+    jobs = {model: warm_worker().submit(run, model, recipe, text, pair, budget, seconds) for model in models}
     st.session_state["attack"] = {"jobs": jobs, "run": run, "recipe": recipe, "budget": budget}
 
 
@@ -133,7 +192,8 @@ def outcome(classes: Sequence[str]) -> None:
         return
     jobs: Mapping[str, Job] = held["jobs"]
     if len(jobs) > 1:
-        st.dataframe(_side_by_side(jobs, classes), hide_index=True, key="side_by_side")
+        table = _side_by_side(jobs, classes)
+        st.dataframe(table, hide_index=True, key="side_by_side", column_config=glossary.columns(table))
     places = st.tabs(list(jobs)) if len(jobs) > 1 else [st.container()]
     for place, (model, job) in zip(places, jobs.items(), strict=True):
         with place:
@@ -156,10 +216,11 @@ def _side_by_side(jobs: Mapping[str, Job], classes: Sequence[str]) -> pd.DataFra
         rows.append(
             {
                 "model": model,
-                "verdict": found["outcome"],
+                "verdict": standing(found),
                 "said": classes[said] if said < len(classes) else str(said),
-                "sure before": f"{found['before']['probabilities'][said]:.0%}",
-                "sure after": f"{found['after']['probabilities'][said]:.0%}",
+                "sure before": 100 * found["before"]["probabilities"][said],
+                "sure after": 100 * found["after"]["probabilities"][said],
+                "raw logits": found["raw_outcome"] or "–",
                 "words changed": sum(word["op"] != "same" for word in found["words"]),
                 "queries": found["queries"],
             }
@@ -188,31 +249,93 @@ def _progress() -> None:
 
 
 def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str) -> None:
-    """A finished attack: verdict, diff, probabilities, importance, download."""
+    """A finished attack: verdict, diff, probabilities, importance, downloads."""
     verdict(result, classes)
+    if result["outcome"] == "failed":
+        return
     if result["outcome"] == "fooled":
         _ask_meaning(result, run, model)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown("**What the attack changed**")
+        st.markdown("**What the attack changed**" if result["outcome"] == "fooled" else "**The nearest it came**")
         st.html(diff_html(result["words"]))
         if result["importance"]:
             st.markdown("**How much each word matters**", help="How far the confidence falls without the word.")
             st.html(importance_html(result["original"], result["importance"]))
     with right:
         st.markdown("**What the model thinks**", help="Probability of each class; the line marks one half.")
-        st.html(bars_html(result["before"]["probabilities"], result["after"]["probabilities"], classes))
+        face = st.segmented_control(
+            "Probabilities",
+            list(FACES),
+            default="Calibrated",
+            key=f"face.{model}",
+            required=True,
+            label_visibility="collapsed",
+            help=words.GLOSSARY["raw probabilities"],
+        )
+        which = FACES[face or "Calibrated"]
+        st.html(bars_html(result["before"][which], result["after"][which], classes))
     with st.container(horizontal=True, vertical_alignment="center"):
+        downloads({"run": run, "student": model, **result}, [result], f"attack-{model}")
+        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s.")
+
+
+def downloads(whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Results to take away: all that is known as JSON, a row a sentence as CSV."""
+    for title, make, kind in (
+        ("JSON", lambda: json.dumps(whole, indent=2, ensure_ascii=False), "application/json"),
+        ("CSV", lambda: result_table(rows).to_csv(index=False), "text/csv"),
+    ):
         st.download_button(
-            "JSON",
-            json.dumps({"run": run, "student": model, **result}, indent=2, ensure_ascii=False),
-            file_name=f"attack-{model}.json",
-            mime="application/json",
+            title,
+            make,
+            file_name=f"{name}.{title.lower()}",
+            mime=kind,
             icon=":material/download:",
             on_click="ignore",
-            key=f"json.{model}",
+            key=f"{title}.{name}",
         )
-        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s.")
+
+
+def result_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row a sentence: what an attack did to it. Probabilities are those of the class that it is labelled."""
+    return pd.DataFrame(
+        {
+            "verdict": [standing(row) for row in rows],
+            "sentence": [row["original"] for row in rows],
+            "queries": [row["queries"] for row in rows],
+            "sure before": [_sure(row, "before", "probabilities") for row in rows],
+            "sure after": [_sure(row, "after", "probabilities") for row in rows],
+            "changes": [changes(row["words"]) for row in rows],
+            "label": [row["label"] for row in rows],
+            "said before": [row["before"]["name"] for row in rows],
+            "said after": [row["after"]["name"] for row in rows],
+            "raw before": [_sure(row, "before", "raw") for row in rows],
+            "raw after": [_sure(row, "after", "raw") for row in rows],
+            "raw logits": [row["raw_outcome"] for row in rows],
+            "single swaps": [row["one_swap"] and row["one_swap"]["asked"] for row in rows],
+            "flipping": [row["one_swap"] and row["one_swap"]["flips"] for row in rows],
+            "changed sentence": [row["perturbed"] for row in rows],
+            "reason": [row["reason"] for row in rows],
+        }
+    )
+
+
+def _sure(row: Mapping[str, Any], when: str, key: str) -> float | None:
+    """The probability of the sentence's label; None for a sentence that could not be attacked."""
+    return row[when][key][row["label_class"]] if row[when][key] else None
+
+
+def changes(steps: Sequence[Mapping[str, str]]) -> str:
+    """What was changed in a sentence, in one line."""
+    pairs = [(step["before"] or "–", step["after"] or "–") for step in steps if step["op"] != "same"]
+    return "; ".join(f"{before} → {after}" for before, after in pairs)
+
+
+def standing(result: Mapping[str, Any]) -> str:
+    """The verdict on a sentence: one that the attack leaves, but a single swap flips, does not hold."""
+    swaps, stands = result["one_swap"], result["outcome"] in ("held", "budget used")
+    return "a swap flips it" if stands and swaps and swaps["flips"] else result["outcome"]
 
 
 def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
@@ -239,13 +362,25 @@ def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
 
 
 def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
-    kind, icon, text = VERDICTS[result["outcome"]]
+    kind, icon, text = VERDICTS[standing(result)]
+    swaps = result["one_swap"] or {"asked": 0, "flips": 0}
     changed = sum(word["op"] != "same" for word in result["words"])
-    said = text.format(changes=words.plural(changed, "changed word"))
+    said = text.format(changes=words.plural(changed, "changed word"), reason=state.plain(result["reason"]), **swaps)
+    banner = {"error": st.error, "success": st.success, "warning": st.warning}[kind]
+    if result["outcome"] == "failed":
+        banner(said, icon=icon)
+        return
     before, after = (_class(result[when]["class"], classes) for when in ("before", "after"))
     turn = f"It said **{before}**" + (f" and now says **{after}**." if before != after else ".")
-    banner = {"error": st.error, "success": st.success, "warning": st.warning}[kind]
-    banner(f"{said} {turn} {result['queries']} queries.", icon=icon)
+    right = f" The label is **{state.plain(result['label'])}**." if result["outcome"] == "already wrong" else ""
+    banner(f"{said} {turn}{right} {result['queries']} queries.", icon=icon)
+    notes = []
+    if result["raw_outcome"]:
+        notes.append(f"On its raw logits: {result['raw_outcome']}.")
+    if swaps["asked"]:
+        notes.append(f"Of all {swaps['asked']} single swaps {swaps['flips'] or 'none'} flip it.")
+    if notes:
+        st.caption(" ".join(notes), help=words.of("raw", "one swap"))
 
 
 def _class(number: int, classes: Sequence[str]) -> str:

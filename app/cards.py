@@ -122,7 +122,7 @@ def student_card(student: Row, teacher: Row | None) -> None:
     facts = {
         "Smaller than the teacher": (words.times(student["compression"]), known["compression"]),
         "Encoder alone": (words.times(student["encoder_compression"]), known["encoder compression"]),
-        "Weights": (words.count(student["weights"]), "Trainable numbers, everything counted."),
+        "Weights": (words.count(student["weights"]), known["weights"]),
         "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
         "After the attack alone": (_share(student, "calibrated_held"), known["calibrated"]),
         "The same on raw logits": (_share(student, "raw_held"), known["raw"]),
@@ -224,7 +224,7 @@ def student_columns() -> dict[str, Any]:
     """How the columns of `student_table` are shown."""
     known, number = words.GLOSSARY, st.column_config.NumberColumn
     return {
-        "student": st.column_config.TextColumn(pinned=True),
+        "student": st.column_config.TextColumn(pinned=True, help=known["student"]),
         "front": st.column_config.CheckboxColumn(help=known["front"]),
         "clean accuracy": number(format="%.1f%%", help=known["clean accuracy"]),
         "after attack": st.column_config.ProgressColumn(
@@ -238,10 +238,12 @@ def student_columns() -> dict[str, Any]:
         "no single swap": number(format="%.0f%%", help=known["one swap"]),
         "times smaller": number(format="%.1f×", help=known["compression"]),
         "encoder times smaller": number("encoder", format="%.1f×", help=known["encoder compression"]),
-        "weights": number(format="compact"),
+        "weights": number(format="compact", help=known["weights"]),
         "latency ms": number("latency", format="%.1f ms", help=known["latency"]),
         "success rate": number(format="%.0f%%", help=known["success rate"]),
         "queries": number(format="%.0f", help=known["mean queries"]),
+        "origin": st.column_config.TextColumn(help=known["origin"]),
+        "digest": st.column_config.TextColumn(help=known["digest"]),
     }
 
 
@@ -315,8 +317,27 @@ def pick_run(runs: Sequence[Row]) -> None:
         key=state.RUNS,
         on_select="rerun",
         selection_mode="single-row",
-        column_config={"of": st.column_config.NumberColumn(help="Students the run is to measure.")},
+        column_config=run_columns(),
     )
+
+
+def run_columns() -> dict[str, Any]:
+    """Help for the columns of `run_table`."""
+    known = words.GLOSSARY
+    return {
+        name: st.column_config.Column(help=text)
+        for name, text in {
+            "run": "The run's name, as the command line knows it too.",
+            "state": "What its search process does, as it was last heard of.",
+            "students": "Students measured.",
+            "of": "Students the run is to measure.",
+            "data": "The sentences it learns and is attacked on.",
+            "teacher": known["teacher"],
+            "attack": "The attack that every student must withstand.",
+            "started": "When it was started.",
+            "worked": "How long its search process was at work, all starts together.",
+        }.items()
+    }
 
 
 def run_table(runs: Sequence[Row]) -> pd.DataFrame:

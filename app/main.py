@@ -12,7 +12,7 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cards, recorded, state  # noqa: E402
+from app import cards, glossary, recorded, state  # noqa: E402
 
 SCREENS = {
     "overview": ("Overview", ":material/home:"),
@@ -37,4 +37,5 @@ with state.guarded():
     state.take_picks()
     with st.sidebar:
         cards.sidebar()
+        glossary.button()
     page.run()

@@ -140,12 +140,16 @@ def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
 
 def keep(name: str, content: bytes) -> str:
     """Lay an uploaded file in the home folder, by its content; returns its path."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
-    path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe
+    path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         path.write_bytes(content)
     return str(path)
+
+
+def safe_name(name: str) -> str:
+    """A file's name without anything that a folder could take amiss."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
 
 
 def _recipe(wanted: str | None, preset: str) -> str:

@@ -97,6 +97,16 @@ def rescored(run: Row) -> dict[str, Row]:
     return _rescored(database(), run["id"], marker(run))
 
 
+@st.cache_data(max_entries=32, show_spinner=False)
+def _curves(address: str, run_id: int, marker: int, name: str) -> list[Row]:
+    return elite.curves(store(), run_id, name)
+
+
+def curves(run: Mapping[str, Any], name: str) -> list[Row]:
+    """How soon each attack got through to a student, its plain chain and the teacher."""
+    return _curves(database(), run["id"], marker(dict(run)), name)
+
+
 def held_out(run: Row) -> dict[str, Row]:
     """Held-out figures under the run's own attack by student name, named as the search-time ones."""
     recipe = run["config"]["attack"]["recipe"]

@@ -80,7 +80,8 @@ def _numbers(run: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     curve = charts.hypervolumes(rows)
     hypervolume = f"{curve[-1]:.3f}" if curve else "–"
     with st.container(horizontal=True):
-        st.metric("Students measured", f"{len(done)} / {words.planned(run['config'])}", border=True)
+        measured = f"{len(done)} / {words.planned(run['config'])}"
+        st.metric("Students measured", measured, border=True, help=words.GLOSSARY["student"])
         st.metric("On the front", sum(row["front"] for row in done), border=True, help=words.GLOSSARY["front"])
         st.metric("Best after attack", words.percent(best), border=True, help=words.GLOSSARY["after attack"])
         st.metric("Hypervolume", hypervolume, border=True, help=words.GLOSSARY["hypervolume"])

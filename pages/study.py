@@ -34,10 +34,11 @@ if not what["findings"]:
 for note in what["notes"]:
     st.caption(note)
 
-st.subheader("Feature by feature", anchor=False)
+st.subheader("Feature by feature", anchor=False, help=words.GLOSSARY["spearman"])
 outcome = st.segmented_control(
-    "Against", list(study.OUTCOMES), default="After attack", key="outcome", required=True, persist_state="session"
-)
+    "Against", list(study.OUTCOMES), default="After attack", key="outcome", required=True, persist_state="session",
+    help=words.of("after attack", "clean accuracy", "gap"),
+)  # fmt: skip
 st.caption(study.effects_sentence(what, study.OUTCOMES[outcome or "After attack"]))
 if what["associations"]:
     st.plotly_chart(study.effects_figure(what, study.OUTCOMES[outcome or "After attack"]), key="effects")

@@ -305,7 +305,9 @@ def attack(
     student: StudentName,
     text: Annotated[str | None, typer.Option(help="A sentence of your own.")] = None,
     pair: Annotated[str | None, typer.Option(help="Its second sentence, for tasks on pairs.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Sentences: one a line (.txt), or a table with labels.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Sentences: one a line (.txt), or a table, best with labels.")
+    ] = None,
     n: Annotated[int, typer.Option(min=1, help="How many sentences of the file.")] = 100,
     recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "auto",
     level: Annotated[Level, typer.Option(help="Constraints: as published, or stricter.")] = "standard",
@@ -323,7 +325,7 @@ def attack(
     from rosearch_engine.try_attack import attack_sentences, sentences_of
 
     run, name = _split(student)
-    sentences = sentences_of(text, pair, file, n)
+    sentences = sentences_of(run, text, pair, file, n)
     recipe = settle(recipe)
     with bars(enabled=not as_json) as show:
         answer = attack_sentences(run, name, recipe, sentences, query_budget, show, level, two_swaps)
@@ -350,6 +352,7 @@ def attack(
             f"The attack alone leaves {total['calibrated_held']} of the calibrated student, {total['raw_held']} on "
             f"its raw logits{swaps}"
         )
+        say(f"Labels: {total['labels']}.")
     if answer["stopped"]:
         say(f"Stopped after {len(answer['sentences'])} of {len(sentences)} sentences.", error=True)
 

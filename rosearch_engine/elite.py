@@ -85,6 +85,56 @@ def summary(
     }
 
 
+def curves(store: Store, run_id: int, name: str) -> list[dict[str, Any]]:
+    """How soon an attack gets through to a student, the chain that is nearest in weights, and the teacher.
+
+    A row an attack, the search's own first: `recipe`, `held_out`, `n` sentences, and `lines`: for each name its `role`
+    and its `curve`, (queries, share of all sentences lost by then). Only those that were asked the same sentences.
+    """
+    done = {row["name"]: row for row in store.students(run_id) if row["status"] == "done"}
+    if name not in done:
+        return []
+    teacher = store.teacher_measurement(run_id)
+    measured = done | ({TEACHER: teacher} if teacher else {})
+    searched = {one: _who(one, row) | {"of": row} for one, row in measured.items()}
+    shown = _beside(name, searched)
+    budget, outcomes = done[name]["protocol"]["query_budget"], dict[str, list[tuple[str, int]]]()
+    for one in shown:
+        examples = store.examples(searched[one]["of"]["measurement_id"])
+        outcomes[one] = [(row["outcome"], row["queries"]) for row in examples]
+    n = len(outcomes[name])
+    lines = {one: success_curve(outcomes[one], budget) for one in shown if len(outcomes[one]) == n}
+    found = [_curves(done[name]["protocol"]["recipe"], False, n, lines, searched)]
+    again = rescored(store, run_id)
+    for recipe, figure in again[name]["recipes"].items() if name in again else ():
+        those = {one: row["recipes"].get(recipe) for one, row in again.items()}
+        alike = {one: row for one, row in those.items() if row and row["attacked"] == figure["attacked"]}
+        beside = _beside(name, {one: again[one] for one in alike})
+        lines = {one: alike[one]["curve"] for one in beside}
+        found.append(_curves(recipe, True, figure["attacked"], lines, again))
+    return [row for row in found if row["n"]]
+
+
+def _curves(
+    recipe: str, held_out: bool, n: int, lines: Mapping[str, Any], who: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    drawn = {one: {"role": who[one]["role"], "curve": curve} for one, curve in lines.items()}
+    return {"recipe": recipe, "held_out": held_out, "n": n, "lines": drawn}
+
+
+def _beside(name: str, known: Mapping[str, dict[str, Any]]) -> list[str]:
+    """A student, its baseline and the teacher, as far as they are there."""
+    nearest = None if known[name]["role"] == "baseline" else _nearest_chain(known[name], known)
+    return [name, *([nearest] if nearest else []), *([TEACHER] if TEACHER in known else [])]
+
+
+def _nearest_chain(student: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> str | None:
+    """The chain nearest in weights, of those that read words by the same code if there are any."""
+    baselines = {name: row for name, row in known.items() if row["role"] == "baseline"}
+    alike = [name for name, row in baselines.items() if row["code"] == student["code"]] or list(baselines)
+    return min(alike, key=lambda name: abs(baselines[name]["weights"] - student["weights"]), default=None)
+
+
 def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     students = {student["name"]: student for student in store.students(run_id)}
     searched = {row["name"]: row for row in store.measurements(run_id, SEARCH)}
@@ -121,7 +171,7 @@ def _union(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any
 
 
 def _who(name: str, student: dict[str, Any] | None) -> dict[str, Any]:
-    if student is None:
+    if student is None or name == TEACHER:
         return {"role": TEACHER, "weights": None, "compression": 1.0, "code": "plain", "recipes": {}}
     role, code = "baseline" if student["origin"] == CHAIN else "elite", student["genome"].get("code", "plain")
     facts = {"weights": student["weights"], "compression": student["compression"], "code": code}
@@ -182,14 +232,12 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def _comparisons(store: Store, students: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Each elite student against the chain nearest in weights, of those that read words by the same code if there are
     any: McNemar's test on the same sentences, first seeds."""
-    baselines = {name: student for name, student in students.items() if student["role"] == "baseline"}
     rows = []
     for name, student in students.items():
-        if student["role"] != "elite" or not baselines:
+        nearest = _nearest_chain(student, students) if student["role"] == "elite" else None
+        if nearest is None:
             continue
-        alike = [chain for chain in baselines if baselines[chain]["code"] == student["code"]] or list(baselines)
-        nearest = min(alike, key=lambda chain: abs(baselines[chain]["weights"] - student["weights"]))
-        theirs = baselines[nearest]["recipes"]
+        theirs = students[nearest]["recipes"]
         for recipe in [recipe for recipe in student["recipes"] if recipe in theirs]:
             facts = {"student": name, "baseline": nearest, "recipe": recipe}
             rows.append(facts | _compare(store, student["recipes"][recipe], theirs[recipe]))

@@ -1,4 +1,4 @@
-"""Attacks on one sentence at a time, in a warm process of their own.
+"""Attacks on a sentence, or on a few, in a warm process of their own.
 
 The app's process never imports torch or TextAttack (13 s, 700 MB): it talks to a worker, one JSON object a
 line. This module is the client's side; `live_worker` is the other.
@@ -10,16 +10,29 @@ import itertools
 import json
 import subprocess
 import threading
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from rosearch_engine import child
+from rosearch_engine.data.own import Sentence
 
 WorkerState = Literal["idle", "starting", "ready", "dead"]
 JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
 
 
+# Seconds that a job may take before it is stopped, with what it has found.
+SECONDS = 60
+BATCH_SECONDS = 600
+
+
 class Job:
-    """One attack, as far as it has come. A reader thread keeps it up to date."""
+    """One attack, as far as it has come. A reader thread keeps it up to date.
+
+    Attributes:
+        rows: of a batch, what came of each sentence so far, each with its place in the batch as `sentence`.
+        summary: of a batch, the numbers over these rows, once it has ended.
+        late: whether it was stopped because its seconds were over.
+    """
 
     def __init__(self, worker: AttackWorker, identity: int) -> None:
         self._worker = worker
@@ -29,6 +42,9 @@ class Job:
         self.note = ""
         self.error: dict[str, str] | None = None
         self.result: dict[str, Any] | None = None
+        self.rows: list[dict[str, Any]] = []
+        self.summary: dict[str, Any] | None = None
+        self.late = False
         self.finished = threading.Event()
 
     def stop(self) -> None:
@@ -41,6 +57,9 @@ class Job:
         self.note = message.get("note", self.note)
         self.error = message.get("error", self.error)
         self.result = message.get("result", self.result)
+        self.rows += [message["row"]] if "row" in message else []
+        self.summary = message.get("summary", self.summary)
+        self.late = message.get("late", self.late)
         self.state = message.get("state", self.state)
         if self.state in ("done", "stopped", "failed"):
             self.finished.set()
@@ -84,14 +103,37 @@ class AttackWorker:
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
     def submit(
-        self, run: str, student: str, recipe: str, text: str, pair: str | None = None, query_budget: int = 500
+        self,
+        run: str,
+        student: str,
+        recipe: str,
+        text: str,
+        pair: str | None = None,
+        query_budget: int = 500,
+        seconds: float = SECONDS,
     ) -> Job:
         """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once."""
+        request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
+        return self._hand_over(request | {"text": text, "pair": pair})
+
+    def submit_batch(
+        self,
+        run: str,
+        student: str,
+        recipe: str,
+        sentences: Sequence[Sentence],
+        query_budget: int = 500,
+        seconds: float = BATCH_SECONDS,
+    ) -> Job:
+        """Attack some sentences, a few at a time, single ones of others going first; returns at once."""
+        request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
+        return self._hand_over(request | {"batch": [vars(sentence) for sentence in sentences]})
+
+    def _hand_over(self, request: dict[str, Any]) -> Job:
         self.start()
         number = next(self._numbers)
         job = self._jobs[number] = Job(self, number)
-        request = {"run": run, "student": student, "recipe": recipe, "text": text, "pair": pair}
-        self.send({"attack": number, "query_budget": query_budget, **request})
+        self.send({"attack": number, **request})
         return job
 
     def send(self, message: dict[str, Any]) -> None:

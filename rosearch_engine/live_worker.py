@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TextIO
@@ -15,83 +17,172 @@ from typing import Any, TextIO
 import numpy as np
 
 from rosearch_engine.attack.catalogue import settle
-from rosearch_engine.attack.diff import flat, words
+from rosearch_engine.attack.diff import flat
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.run import Attacker, Result, Said, Target
 from rosearch_engine.attack.setup import textattack
+from rosearch_engine.brought import Brought, bring
+from rosearch_engine.data.own import LONGEST, Sentence
 from rosearch_engine.errors import UserError
 from rosearch_engine.shelf import Loaded, load
 from rosearch_engine.store.repo import Store
 
-LONGEST = 1000
 MASK = "[UNK]"
+# Sentences of a batch under attack at one time: between two handfuls, others have their turn.
+HANDFUL = 4
+# Who goes first: the end, then a sentence that somebody waits for, then the next handful of a batch.
+END, SINGLE, BATCH = range(3)
+# Seconds between two words about a batch.
+PAUSE = 0.2
 
 
 class _Stop(Exception):
-    """The person pressed Stop."""
+    """The person pressed Stop, or the seconds are over."""
+
+
+class _Out:
+    """Standard output for our lines alone: what libraries print goes to standard error."""
+
+    def __init__(self) -> None:
+        self._lines: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+        os.dup2(2, 1)
+
+    def say(self, **message: Any) -> None:
+        self._lines.write(json.dumps(message) + "\n")
+        self._lines.flush()
 
 
 def serve() -> None:
     """Read requests from standard input until it ends; write what happens to standard output."""
-    out = _own_output()
-    requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
-    stops: set[int] = set()
-    threading.Thread(target=_listen, args=(requests, stops), daemon=True).start()
-    _say(out, worker="starting", note="loading TextAttack")
+    out, turns = _Out(), itertools.count()
+    requests: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
+    threading.Thread(target=_listen, args=(requests, turns, out), daemon=True).start()
+    out.say(worker="starting", note="loading TextAttack")
     try:
         textattack()
     except UserError as error:
-        _say(out, worker="starting", note=str(error))
-    _say(out, worker="ready")
-    while (request := requests.get()) is not None:
-        job = request["attack"]
+        out.say(worker="starting", note=str(error))
+    out.say(worker="ready")
+    while (job := requests.get()[-1]) is not None:
         try:
-            _attack(request, out, stops)
+            if job.go_on():
+                requests.put((BATCH, next(turns), job))
         except UserError as error:
-            _say(out, job=job, state="failed", error=error.as_dict())
+            job.say(state="failed", error=error.as_dict())
         except Exception as error:
             problem = {
                 "field": "attack",
                 "problem": f"it broke ({type(error).__name__}: {error}).",
                 "remedy": "Try again.",
             }
-            _say(out, job=job, state="failed", error=problem)
+            job.say(state="failed", error=problem)
 
 
-def _attack(request: dict[str, Any], out: TextIO, stops: set[int]) -> None:
-    job, text, pair = request["attack"], request["text"].strip(), (request["pair"] or "").strip()
-    loaded = _loaded(request["run"], request["student"])
-    if not text or (loaded.pair and not pair):
-        raise UserError("text", "it is empty.", "Write a sentence.")
-    if len(text) + len(pair) > LONGEST:
-        raise UserError("text", f"it has {len(text) + len(pair):,} characters.", f"Use at most {LONGEST:,}.")
-    whole: Text = (text, pair) if loaded.pair else text
-    victim = loaded.victim
-    first = victim.probabilities([whole])[0]
-    target = Target(0, whole, int(first.argmax()), loaded.columns)
-    _say(out, job=job, state="attacking", queries=0, note="asking the student")
-    began = time.perf_counter()
-    best = _Best(target, first)
+class _Job:
+    """One request: a sentence, or a batch of them that is attacked a handful at a time.
 
-    def watch(_: int, texts: Sequence[Text], probabilities: np.ndarray) -> None:
-        best.see(texts, probabilities)
-        _say(out, job=job, state="attacking", queries=best.queries, note=flat(texts[-1])[:200])
-        if job in stops:
+    Attributes:
+        stopped: set by the listening thread when the person presses Stop.
+    """
+
+    def __init__(self, request: dict[str, Any], out: _Out) -> None:
+        self.is_batch = "batch" in request
+        self.stopped = False
+        self._request = request
+        self._out = out
+        self._brought: Brought | None = None
+        self._left: list[Target] = []
+        self._near: dict[int, _Nearest] = {}
+        self._results: list[Result] = []
+        self._began = self._told = 0.0
+
+    def say(self, **message: Any) -> None:
+        self._out.say(job=self._request["attack"], **message)
+
+    def go_on(self) -> bool:
+        """Attack the next handful; whether more are left."""
+        if self.is_batch and self.stopped:
+            self._end("stopped")
+            return False
+        if self._brought is None:
+            self._prepare()
+        assert self._brought is not None
+        now, self._left = self._left[:HANDFUL], self._left[HANDFUL:]
+        attacker = _attacker(settle(self._request["recipe"]), self._request["query_budget"])
+        try:
+            attacker.attack(self._brought.loaded.victim, now, self._keep, self._watch)
+        except _Stop:
+            self._end("stopped")
+            return False
+        if not self._left:
+            self._end("done")
+        return bool(self._left)
+
+    def _prepare(self) -> None:
+        loaded = _loaded(self._request["run"], self._request["student"])
+        sentences = self._sentences(loaded)
+        for sentence in sentences:
+            _check(sentence)
+        self._brought = bring(loaded, sentences)
+        self._left = list(self._brought.targets)
+        self._near = {t.sentence: _Nearest(t, self._brought.first[t.sentence]) for t in self._left}
+        self._began = time.perf_counter()
+        self.say(state="attacking", queries=0, note="asking the student")
+
+    def _sentences(self, loaded: Loaded) -> list[Sentence]:
+        if self.is_batch:
+            rows = self._request["batch"]
+            return [Sentence(_text(row["text"]), row["label"]) for row in rows]
+        text, pair = self._request["text"].strip(), (self._request["pair"] or "").strip()
+        return [Sentence((text, pair) if loaded.pair else text)]
+
+    def _watch(self, sentence: int, texts: Sequence[Text], probabilities: np.ndarray) -> None:
+        self._near[sentence].see(texts, probabilities)
+        queries = sum(near.queries for near in self._near.values())
+        if not self.is_batch or time.perf_counter() - self._told > PAUSE:
+            self._told = time.perf_counter()
+            self.say(state="attacking", queries=queries, note=flat(texts[-1])[:200])
+        if self.stopped or self._is_late():
             raise _Stop
 
-    attacker = _attacker(settle(request["recipe"]), request["query_budget"])
-    try:
-        found = attacker.attack(victim, [target], watch=watch)[0]
-        state = "done"
-    except _Stop:
-        found, state = best.result(), "stopped"
-    if found.outcome == "failed":
-        raise UserError("text", f"this sentence cannot be attacked ({found.reason}).", "Try another one.")
-    _say(out, job=job, state=state, queries=found.queries, result=_plain(found, best, request, state, began))
+    def _is_late(self) -> bool:
+        return time.perf_counter() - self._began > self._request["seconds"]
+
+    def _keep(self, result: Result) -> None:
+        if not self.is_batch and result.outcome == "failed":
+            raise UserError("text", f"this sentence cannot be attacked ({result.reason}).", "Try another one.")
+        self._results.append(result)
+        if self.is_batch:
+            self.say(row=self._row(result, result.outcome) | {"sentence": result.target.sentence})
+
+    def _end(self, state: str) -> None:
+        late = {"late": state == "stopped" and not self.stopped}
+        if self.is_batch:
+            summed = {"summary": self._brought.summary(self._results)} if self._brought and self._results else {}
+            self.say(state=state, **late, **summed)
+            return
+        if state == "stopped":
+            outcome = "out of time" if late["late"] else "stopped"
+            found = self._near[0].result()
+        else:
+            found = self._results[0]
+            outcome = found.outcome
+        self.say(state=state, **late, queries=found.queries, result=self._row(found, outcome))
+
+    def _row(self, result: Result, outcome: str) -> dict[str, Any]:
+        assert self._brought is not None
+        importance = sorted(self._near[result.target.sentence].importance.items())
+        split = flat(result.before.text).split()
+        row = self._brought.row(result) | {name: self._request[name] for name in ("run", "student", "recipe")}
+        return row | {
+            "outcome": outcome,
+            "importance": [{"index": index, "word": split[index], "score": score} for index, score in importance],
+            "seconds": time.perf_counter() - self._began,
+        }
 
 
-class _Best:
-    """The nearest to a flip so far, for an attack that is stopped."""
+class _Nearest:
+    """The nearest to a flip so far, for an attack that is stopped, and how much each word was seen to matter."""
 
     def __init__(self, target: Target, first: np.ndarray) -> None:
         self.queries = 0
@@ -99,7 +190,7 @@ class _Best:
         self._words = flat(target.text).split()
         self._first = float(first[target.label])
         self.importance: dict[int, float] = {}
-        self._before = self._after = Said(target.text, target.label, first.tolist())
+        self._before = self._after = Said(target.text, int(first.argmax()), first.tolist())
 
     def see(self, texts: Sequence[Text], probabilities: np.ndarray) -> None:
         self.queries += len(texts)
@@ -121,25 +212,16 @@ class _Best:
         return Result(self._target, "held", self._before, self._after, self.queries)
 
 
-def _plain(found: Result, best: _Best, request: dict[str, Any], state: str, began: float) -> dict[str, Any]:
-    return {
-        "outcome": "stopped" if state == "stopped" else found.outcome,
-        "label": found.target.label,
-        "recipe": request["recipe"],
-        "run": request["run"],
-        "student": request["student"],
-        "original": flat(found.before.text),
-        "perturbed": flat(found.after.text),
-        "words": words(found.before.text, found.after.text),
-        "before": {"class": found.before.label, "probabilities": found.before.probabilities},
-        "after": {"class": found.after.label, "probabilities": found.after.probabilities},
-        "importance": [
-            {"index": index, "word": flat(found.before.text).split()[index], "score": score}
-            for index, score in sorted(best.importance.items())
-        ],
-        "queries": found.queries,
-        "seconds": time.perf_counter() - began,
-    }
+def _text(text: str | list[str]) -> Text:
+    return text if isinstance(text, str) else tuple(text)
+
+
+def _check(sentence: Sentence) -> None:
+    parts = (sentence.text,) if isinstance(sentence.text, str) else sentence.text
+    if not all(part.strip() for part in parts):
+        raise UserError("text", "it is empty.", "Write a sentence.")
+    if (characters := sum(map(len, parts))) > LONGEST:
+        raise UserError("text", f"it has {characters:,} characters.", f"Use at most {LONGEST:,}.")
 
 
 @lru_cache(maxsize=3)
@@ -149,26 +231,19 @@ def _loaded(run: str, student: str) -> Loaded:
 
 @lru_cache(maxsize=4)
 def _attacker(recipe: str, query_budget: int) -> Attacker:
-    return Attacker(recipe, query_budget)
+    return Attacker(recipe, query_budget, faces=("calibrated", "raw"), one_swap=True)
 
 
-def _listen(requests: queue.Queue[dict[str, Any] | None], stops: set[int]) -> None:
+def _listen(
+    requests: queue.PriorityQueue[tuple[int, int, _Job | None]], turns: itertools.count[int], out: _Out
+) -> None:
+    jobs: weakref.WeakValueDictionary[int, _Job] = weakref.WeakValueDictionary()
     for line in sys.stdin:
         message = json.loads(line)
         if "stop" in message:
-            stops.add(message["stop"])
+            if message["stop"] in jobs:
+                jobs[message["stop"]].stopped = True
         else:
-            requests.put(message)
-    requests.put(None)
-
-
-def _own_output() -> TextIO:
-    """Standard output for our lines alone: what libraries print goes to standard error."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    return out
-
-
-def _say(out: TextIO, **message: Any) -> None:
-    out.write(json.dumps(message) + "\n")
-    out.flush()
+            job = jobs[message["attack"]] = _Job(message, out)
+            requests.put((BATCH if job.is_batch else SINGLE, next(turns), job))
+    requests.put((END, next(turns), None))

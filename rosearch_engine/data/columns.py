@@ -71,6 +71,16 @@ def choose(frame: pd.DataFrame, config: DataConfig) -> Columns:
     return Columns(text=text, pair=pair, label=label)
 
 
+def texts(frame: pd.DataFrame) -> tuple[str, str | None]:
+    """The columns of the sentence and of the second one, of a table that need not be labelled.
+
+    Raises:
+        UserError: no column holds text.
+    """
+    first, second = _known_pair(frame)
+    return first or _text(frame, taken=[]), second
+
+
 def labels(table: Table, frame: pd.DataFrame, column: str) -> pd.Series:
     """A column's labels as words: integers without a point, ClassLabel integers by name, None where missing.
 

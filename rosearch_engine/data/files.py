@@ -129,7 +129,7 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
         table = pyarrow.parquet.read_table(path)
         return table.to_pandas(), _class_names((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     except (pyarrow.ArrowException, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].replace(str(path), path.name)
         raise _error(f"{path.name} cannot be read as Parquet ({reason}).", "Write the file again.") from None
 
 

@@ -100,8 +100,8 @@ def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> p
 
 def _clean(table: Table, frame: pd.DataFrame, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame:
     """Columns id, text, pair, label (words), key (what makes two rows the same), words; one row a key."""
-    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": frame[chosen.text].map(_plain).to_numpy()})
-    clean["pair"] = frame[chosen.pair].map(_plain).to_numpy() if chosen.pair else ""
+    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": frame[chosen.text].map(plain).to_numpy()})
+    clean["pair"] = frame[chosen.pair].map(plain).to_numpy() if chosen.pair else ""
     clean["label"] = columns.labels(table, frame, chosen.label).to_numpy()
     clean = _drop(clean, clean["label"].isna(), "without a label", dropped)
     if clean.empty:
@@ -126,7 +126,7 @@ def _drop(frame: pd.DataFrame, rows: pd.Series, reason: str, dropped: dict[str, 
     return frame[~rows]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A text with every run of white space made one blank; empty for a missing value.
 
     Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.

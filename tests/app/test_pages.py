@@ -379,7 +379,7 @@ def attack(app: AppTest, text: str) -> AppTest:
 def test_an_attack_goes_to_the_worker_and_shows_its_progress(run_id: int, worker: Worker, ready_recipes: None) -> None:
     app = attack(open_page("attack", run="demo", student="s0003"), " it is dull ")
     assert not app.exception
-    assert worker.jobs[0].request == ("demo", "s0003", "pwws", "it is dull", None, 500)
+    assert worker.jobs[0].request == ("demo", "s0003", "pwws", "it is dull", None, 500, 60)
     assert "8 / 500 queries" in app.progress[0].text.replace("\\", "")
     app.button(key="attack.stop").click().run()
     assert worker.jobs[0].stopped
@@ -389,7 +389,9 @@ def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -
     """End a job as the worker does."""
     job.result = {
         "outcome": outcome,
-        "label": 0,
+        "reason": "",
+        "label": "negative",
+        "label_class": 0,
         "recipe": "pwws",
         "original": "it is dull",
         "perturbed": "it is muted",
@@ -397,8 +399,10 @@ def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -
             {"op": "same", "before": "it is", "after": "it is"},
             {"op": "swap", "before": "dull", "after": "muted"},
         ],
-        "before": {"class": 0, "probabilities": [0.9, 0.1]},
-        "after": {"class": 1, "probabilities": [0.3, 0.7]},
+        "before": {"class": 0, "name": "negative", "probabilities": [0.9, 0.1], "raw": [0.8, 0.2]},
+        "after": {"class": 1, "name": "positive", "probabilities": [0.3, 0.7], "raw": [0.4, 0.6]},
+        "raw_outcome": "held",
+        "one_swap": {"asked": 40, "flips": 3},
         "importance": [{"index": 2, "word": "dull", "score": 0.4}],
         "queries": queries,
         "seconds": 1.5,
@@ -420,6 +424,21 @@ def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Work
     assert "muted</ins>" in drawn
     assert "90.0%" in drawn
     assert "70.0%" in drawn
+    assert "On its raw logits: held. Of all 40 single swaps 3 flip it." in text_of(app)
+    next(group for group in app.segmented_control if group.label == "Probabilities").set_value("Raw").run()
+    drawn = "".join(html.proto.body for html in app.get("html"))
+    assert "80.0%" in drawn
+    assert "90.0%" not in drawn
+
+
+def test_a_sentence_that_a_single_swap_flips_does_not_hold(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "it is dull")
+    finished(worker.jobs[0], "held")
+    app.run()
+    assert not app.exception
+    assert "Does not hold" in app.warning[0].value
+    assert "3 of all 40 single swaps" in app.warning[0].value
+    assert not app.success
 
 
 def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_recipes: None) -> None:
@@ -435,7 +454,7 @@ def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_re
     app.run()
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "verdict" in frame.value)
-    assert list(table["verdict"]) == ["fooled", "held", "failed"]
+    assert list(table["verdict"]) == ["fooled", "a swap flips it", "failed"]
     assert table["queries"].tolist()[:2] == [31, 90]
     assert [tab.label for tab in app.tabs] == ["s0003", "teacher", "s0004"]
     assert "Train it again" in " ".join(error.value for error in app.error)

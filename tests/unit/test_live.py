@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rosearch_engine.data.own import Sentence
 from rosearch_engine.live import AttackWorker, Job
 from rosearch_engine.store import Store
 
@@ -64,7 +65,10 @@ def test_an_attack_is_told_in_full(worker: AttackWorker, calm: str) -> None:
     assert result["original"] == text
     assert " ".join(word["before"] for word in result["words"]) == text
     assert (result["outcome"] == "fooled") == (result["after"]["class"] != result["before"]["class"])
-    assert result["label"] == result["before"]["class"]
+    assert result["label"] == result["before"]["name"]
+    assert result["raw_outcome"] in ("fooled", "held")
+    assert result["one_swap"]["asked"] > 0
+    assert sum(result["before"]["raw"]) == pytest.approx(1.0)
     assert sum(result["after"]["probabilities"]) == pytest.approx(1.0)
     assert result["queries"] == job.queries > 1
     assert (result["run"], result["student"], result["recipe"]) == (calm, "s0001", "pwws")
@@ -94,6 +98,57 @@ def test_an_attack_can_be_stopped(worker: AttackWorker, calm: str) -> None:
     assert job.result["outcome"] == "stopped"
     assert job.queries < 100_000
     assert ended(attack(worker, calm, "a fine film")).state == "done"
+
+
+def test_an_attack_ends_when_its_seconds_are_over(worker: AttackWorker, calm: str) -> None:
+    job = ended(attack(worker, calm, "a truly dreadful film about people who talk " * 20, seconds=0.0))
+    assert (job.state, job.late) == ("stopped", True)
+    assert job.result is not None
+    assert job.result["outcome"] == "out of time"
+
+
+def labelled(run: str, n: int) -> list[Sentence]:
+    """Sentences that the run itself attacked, with their labels."""
+    store = Store.read()
+    row = store.run(run)
+    student = store.student(row["id"], "s0001")
+    examples = store.examples(student["measurement_id"])[:n]
+    return [Sentence(e["before"]["text"], row["dataset"]["classes"][e["label"]]) for e in examples]
+
+
+def test_a_batch_says_what_the_search_measured(worker: AttackWorker, calm: str) -> None:
+    """The same sentences, labels and budget: the same four numbers."""
+    store = Store.read()
+    student = store.student(store.run(calm)["id"], "s0001")
+    job = ended(worker.submit_batch(calm, "s0001", "pwws", labelled(calm, 12), query_budget=2000))
+    assert job.state == "done", job.error
+    assert sorted(row["sentence"] for row in job.rows) == list(range(12))
+    assert job.summary is not None
+    assert job.summary["labels"] == "given"
+    for number in ("held", "attacked", "calibrated_held", "raw_held", "one_swap_held", "success_rate", "mean_queries"):
+        assert job.summary[number] == student[number], number
+    assert list(job.summary["robustness_interval"]) == pytest.approx(student["robustness_interval"])
+
+
+def test_without_labels_a_batch_has_no_accuracy(worker: AttackWorker, calm: str) -> None:
+    job = ended(worker.submit_batch(calm, "s0001", "pwws", [Sentence("a fine film"), Sentence("a dull film")]))
+    assert job.summary is not None, job.error
+    assert job.summary["accuracy"] is None
+    assert "own answer" in job.summary["labels"]
+    assert all(row["label"] == row["before"]["name"] for row in job.rows)
+
+
+def test_a_batch_lets_others_go_first_and_keeps_what_is_done_when_stopped(worker: AttackWorker, calm: str) -> None:
+    batch = worker.submit_batch(calm, "s0001", "pwws", labelled(calm, 12) * 4)
+    behind = attack(worker, calm, "a fine film")
+    assert ended(behind).state == "done", behind.error
+    assert not batch.finished.is_set(), "the single sentence went between two handfuls"
+    batch.stop()
+    assert ended(batch).state == "stopped"
+    assert 0 < len(batch.rows) < 48
+    assert batch.summary is not None
+    assert batch.summary["attacked"] == len(batch.rows)
+    assert not batch.late
 
 
 MISTAKES = {

@@ -1,0 +1,155 @@
+"""Sentences that somebody brings to be attacked: from a file or line by line, with labels or without."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from rosearch_engine.config import DataConfig
+from rosearch_engine.data import columns, files
+from rosearch_engine.data.rows import plain
+from rosearch_engine.data.table import Table
+from rosearch_engine.errors import UserError
+
+# Most characters of a sentence where somebody waits for the answer.
+LONGEST = 1000
+BETWEEN = "|"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text, and its class if it is known: by name or number; else the model's own answer is taken as right."""
+
+    text: str | tuple[str, ...]
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Columns of a table: those of the text, of its second sentence, and of the classes where there is one."""
+
+    text: str
+    pair: str | None
+    label: str | None
+
+
+def table(path: Path, pair: bool) -> Table:
+    """The rows of a file; a text file holds one sentence a line, and two with a | between them for a task on pairs.
+
+    Raises:
+        UserError: naming the file and what to do.
+    """
+    with _as_own():
+        if path.suffix.lower() != ".txt":
+            return files.read(path)
+        try:
+            return lines(path.read_text(encoding="utf-8-sig"), pair, "file")
+        except UnicodeDecodeError as error:
+            raise UserError("file", f"{path.name} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from None
+        except OSError as error:
+            problem = f"{path.name} cannot be read ({error.strerror or error})."
+            raise UserError("file", problem, "Check the file.") from None
+
+
+def lines(text: str, pair: bool, field: str = "sentences") -> Table:
+    """One sentence a line; with `pair`, two with a | between them.
+
+    Args:
+        field: what a message calls the source.
+
+    Raises:
+        UserError: if there is none, or a line has no |.
+    """
+    rows = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not rows:
+        raise UserError(field, "it holds no sentence.", "Write one a line.")
+    if not pair:
+        return Table(field, pd.DataFrame({"text": [line for _, line in rows]}, dtype=object))
+    halves = [line.split(BETWEEN, 1) for _, line in rows]
+    lone = next((number for (number, _), half in zip(rows, halves, strict=True) if len(half) == 1), None)
+    if lone is not None:
+        problem = f"line {lone} has no {BETWEEN}, and this model reads two sentences."
+        raise UserError(field, problem, f"Write: first sentence {BETWEEN} second sentence.")
+    return Table(field, pd.DataFrame(halves, columns=["sentence1", "sentence2"], dtype=object))
+
+
+def guess(rows: Table) -> Picked:
+    """The columns as their names and content have it; no label where none looks like a class.
+
+    Raises:
+        UserError: if no column holds text.
+    """
+    with _as_own():
+        try:
+            found = columns.choose(rows.train, DataConfig())
+        except UserError as error:
+            if error.field != "data.label":
+                raise
+            return Picked(*columns.texts(rows.train), None)
+    return Picked(found.text, found.pair, found.label)
+
+
+def look(rows: Table, most: int) -> pd.DataFrame:
+    """The first rows as text, numbered from 1, as messages number them."""
+    return rows.train.head(most).map(plain).rename(lambda row: row + 1)
+
+
+def take(
+    rows: Table, picked: Picked, classes: Sequence[str], longest: int | None = None
+) -> tuple[list[Sentence], Counter[str]]:
+    """The sentences of a table, and how many rows were left out, by reason.
+
+    Args:
+        classes: the model's.
+        longest: most characters of a text; None for any length.
+
+    Raises:
+        UserError: if a label is none of the classes, or the column of labels holds measurements.
+    """
+    left_out: Counter[str] = Counter()
+    first = [plain(cell) for cell in rows.train[picked.text]]
+    second = [plain(cell) for cell in rows.train[picked.pair]] if picked.pair else [None] * len(first)
+    with _as_own():
+        words = columns.labels(rows, rows.train, picked.label) if picked.label else [None] * len(first)
+    sentences = []
+    for number, (a, b, label) in enumerate(zip(first, second, words, strict=True), start=1):
+        if not a or b == "":
+            left_out["without text"] += 1
+        elif picked.label and label is None:
+            left_out["without a label"] += 1
+        elif longest and len(a) + len(b or "") > longest:
+            left_out[f"longer than {longest:,} characters"] += 1
+        else:
+            if label is not None:
+                class_of(label, classes, f"row {number}: ")
+            sentences.append(Sentence(a if b is None else (a, b), label))
+    return sentences, left_out
+
+
+def class_of(label: str, classes: Sequence[str], where: str = "") -> int:
+    """The number of a class that is written by name or number.
+
+    Raises:
+        UserError: if there is no such class.
+    """
+    if label in classes:
+        return list(classes).index(label)
+    if label.isdigit() and int(label) < len(classes):
+        return int(label)
+    problem = f"{where}'{label[:60]}' is none of the classes."
+    raise UserError("label", problem, f"Use {', '.join(classes)}, or their numbers from 0.")
+
+
+@contextmanager
+def _as_own() -> Iterator[None]:
+    """What is wrong with a file, under the names that it has here."""
+    try:
+        yield
+    except UserError as error:
+        name = error.field.removeprefix("data.")
+        raise UserError("file" if name == "name" else name, error.problem, error.remedy) from None

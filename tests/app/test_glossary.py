@@ -1,0 +1,55 @@
+"""The app's words: one list, found on every page, and behind every figure."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from app import attack_view, cards, glossary, words
+from rosearch_engine.store import Store
+from tests.app.conftest import open_page
+
+
+@pytest.fixture(autouse=True)
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attack_view, "warm_worker", lambda: None)
+
+
+def test_every_name_of_a_term_has_a_meaning() -> None:
+    assert set(words.TITLES) <= set(words.GLOSSARY)
+    assert set(glossary.COLUMNS.values()) <= set(words.GLOSSARY)
+    titles = [words.title(term) for term in words.GLOSSARY]
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_table_says_what_its_columns_mean() -> None:
+    found = glossary.columns(pd.DataFrame(columns=["verdict", "sure before", "no such term"]))
+    assert set(found) == {"verdict", "sure before"}
+    assert all(column["help"] for column in found.values())
+
+
+def test_every_column_of_students_and_of_runs_has_help(run_id: int) -> None:
+    store = Store.read()
+    students = cards.student_table([row for row in store.students(run_id) if row["status"] == "done"])
+    for table, config in ((students, cards.student_columns()), (cards.run_table(store.runs()), cards.run_columns())):
+        without = [name for name in table if not config.get(str(name), {}).get("help")]
+        assert without == []
+
+
+def test_the_glossary_opens_and_finds_a_word(run_id: int) -> None:
+    app = open_page("front")
+    app.button(key="glossary").click().run()
+    assert not app.exception
+    assert any(text.value.startswith("**After-attack accuracy**") for text in app.markdown)
+    app.text_input(key="glossary.find").set_value("hypervolume").run()
+    terms = [text.value for text in app.markdown if text.value.startswith("**")]
+    assert any(term.startswith("**Hypervolume**") for term in terms)
+    assert not any(term.startswith("**Knee**") for term in terms)
+
+
+def test_every_figure_has_its_meaning_on_hover(run_id: int) -> None:
+    front, search = open_page("front"), open_page("search")
+    search.segmented_control(key="panel").set_value("Watch").run()
+    for app in (front, search):
+        assert app.metric
+        assert [metric.label for metric in app.metric if not metric.help] == []
