@@ -2,7 +2,7 @@
 # Paths are relative, so that a folder's name may hold spaces.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app test venv setup setup-dev fetch lint format clean
+.PHONY: help app test test-browser venv setup setup-dev setup-browser fetch lint format clean
 
 ADDRESS ?= localhost
 PORT ?=
@@ -20,6 +20,13 @@ define install
 	rm -f .venv/installing && echo "$$sum" > .venv/$(1); }
 endef
 
+# $(call apt,package): bring it where root may, or say what is missing.
+define apt
+{ echo "Installing $(1)"; [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq </dev/null && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) </dev/null >/dev/null; } || \
+	{ echo "The browser tests need $(1). On Debian or Ubuntu: apt-get install $(1)" >&2; exit 1; }
+endef
+
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
@@ -30,6 +37,9 @@ app: setup fetch ## Install, fetch the default resources and open the app (PORT=
 test: setup-dev fetch lint ## Install, fetch, lint and run all tests
 	@$(PYTHON) -m pytest
 
+test-browser: setup-browser fetch ## Drive the app in a real browser, and look for what hinders disabled people
+	@$(PYTHON) -m pytest -rs tests/browser
+
 setup: venv ## Install what the app and the command line need into .venv
 	$(call install,installed-app,requirements.txt)
 	@$(PYTHON) -c 'import pygraphviz' 2>/dev/null || echo "Architectures will be drawn with a simpler layout:" \
@@ -37,6 +47,12 @@ setup: venv ## Install what the app and the command line need into .venv
 
 setup-dev: setup ## The same, and what the tests need
 	$(call install,installed-dev,requirements.txt requirements-dev.txt)
+
+setup-browser: setup-dev ## The same, and what the browser tests need: playwright, chromium, axe-core
+	$(call install,installed-browser,requirements.txt requirements-dev.txt requirements-browser.txt)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call apt,chromium)
+	@command -v npm >/dev/null || $(call apt,npm)
+	@npm ci --prefix tests/browser --loglevel=error --no-audit --no-fund
 
 # A .venv that is half made, was moved with its folder, or holds an install that was killed is made anew.
 venv:
@@ -66,5 +82,6 @@ format: setup-dev ## Put the code in order
 	@$(PYTHON) -m ruff format .
 
 clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info \
+		tests/browser/node_modules
 	find app pages rosearch_engine tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -285,7 +285,7 @@ def _node(box: Box, centre: Point, most: int) -> str:
         paper = "var(--st-background-color, #ffffff)"
         parts.append(pill + _text(x + WIDTH - 21, y + 20, f"T{box.teacher_layer}", paper, 10.5, "middle", 650))
     return (
-        f'<g class="node" data-id="{box.number}" tabindex="0" role="button" aria-label="{escape(about)}">'
+        f'<g class="node" data-id="{box.number}" tabindex="0" role="button">'
         f"<title>{escape(about)}</title>{''.join(parts)}</g>"
     )
 

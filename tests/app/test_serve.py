@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+from tests.serving import MAIN, get, serving
 
 
 @pytest.fixture
 def address(home: Path, tmp_path: Path) -> Iterator[str]:
-    """The app, started by the real command from another folder with no PYTHONPATH."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
-    with (tmp_path / "served.txt").open("wb") as log:
-        server = psutil.Popen(
-            [*command, "--server.port", str(port)], cwd=tmp_path, env=environment, stdout=log, stderr=log
-        )
-        try:
-            yield _wait(f"http://127.0.0.1:{port}", server)
-        finally:
-            server.kill()
-            server.wait(10)
-
-
-def _wait(address: str, server: psutil.Popen) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if _get(f"{address}/_stcore/health")[1] == b"ok":
-                return address
-        except (urllib.error.URLError, ConnectionError):
-            with contextlib.suppress(psutil.TimeoutExpired):
-                server.wait(0.2)
-    raise AssertionError(f"the app did not come up (exit code {server.poll()})")
-
-
-def _get(address: str) -> tuple[int, bytes]:
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return answer.status, answer.read()
+    with serving(tmp_path) as (address, _):
+        yield address
 
 
 def test_the_real_command_serves_every_page(address: str) -> None:
     for page in ("", "search", "front", "study", "architecture", "attack", "export"):
-        status, body = _get(f"{address}/{page}")
+        status, body = get(f"{address}/{page}")
         assert status == 200
         assert b"<title>" in body
 

@@ -1,0 +1,110 @@
+"""A server, a browser and a real run that was searched through the form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.screen import Screen, chromium
+from tests.conftest import Workshop
+from tests.serving import serving
+
+RUN = "first"
+Opener = Callable[..., Screen]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    try:
+        with chromium() as started:
+            yield started
+    except RuntimeError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def address(made_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app over the workshop's home folder, which starts without a run."""
+    with serving(tmp_path_factory.mktemp("typed_here"), **made_workshop.environment) as (address, _):
+        yield address
+    _end_searches(made_workshop)
+
+
+def _end_searches(workshop: Workshop) -> None:
+    from rosearch_engine import process
+    from rosearch_engine.store import Store
+
+    with workshop.entered():
+        for run in Store.read().runs():
+            if process.state(run) in process.ALIVE:
+                process.stop(run["name"], force=True)
+
+
+@pytest.fixture
+def opener(browser: Browser) -> Iterator[Opener]:
+    """Opens tabs; at the end none of them may have done what a page must not do."""
+    opened: list[Screen] = []
+
+    def tab(address: str, **look: Any) -> Screen:
+        context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, "color_scheme": "light"} | look)
+        opened.append(Screen(context.new_page(), address))
+        return opened[-1]
+
+    yield tab
+    for screen in opened:
+        screen.page.context.close()
+        assert screen.faults == []
+
+
+@pytest.fixture
+def screen(opener: Opener, address: str, first: str) -> Screen:
+    """A tab at the app that has a finished run."""
+    return opener(address)
+
+
+@pytest.fixture(scope="session")
+def first(browser: Browser, address: str, made_workshop: Workshop) -> str:
+    """Name of a small real run: set up in the form with one's own file, started, and watched to its end."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    screen = Screen(context.new_page(), address)
+    screen.open("search")
+    fill_form(screen, made_workshop.data, made_workshop.encoder)
+    screen.write("Name of the run", RUN)
+    screen.press("Start the search")
+    screen.now("finished")
+    context.close()
+    assert screen.faults == []
+    return RUN
+
+
+def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
+    """Ask for a search that takes seconds and leaves nothing out."""
+    page = screen.page
+    page.get_by_role("radio", name="standard").click()
+    page.get_by_role("radio", name="My own file").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(data)
+    expect(page.get_by_role("button", name="Look at the data")).to_be_visible()
+    screen.settled()
+    screen.write("Candidates", "3")
+    numbers = {
+        "Data:": {"Limit": "700", "Validation": "100", "Search attack": "40", "Held out": "40"},
+        "Teacher:": {"Name": str(teacher), "Epochs": "6", "Learning rate": "0.003"},
+        "Search space:": {"Max nodes": "3", "Ranks": "8, 16"},
+        "Distillation:": {"Epochs": "1", "Learning rate": "0.003", "Tokens": "640"},
+        "Attack:": {"Sentences": "12"},
+        "Search:": {"Population": "2", "Chains": "1"},
+    }
+    for title, fields in numbers.items():
+        part = screen.folded(title)
+        for label, value in fields.items():
+            screen.write(label, value, part)
+    swaps = screen.folded("Distillation:").get_by_label("Swaps", exact=True)
+    swaps.click()
+    page.get_by_role("option", name="off", exact=True).click()
+    expect(swaps).to_have_value("off")
+    screen.folded("Search space:").get_by_role("button", name="Remove both").click()
+    screen.settled()

@@ -1,0 +1,149 @@
+"""The app as a person meets it: a browser, a page of it, and what one does there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+BROWSERS = ("chromium", "google-chrome")
+# Without these it asks the net for updates, and as root, or without a GPU, it does not start.
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+# Two shared cores may be busy: a screen of charts can take its time, and the attack's first import much of it.
+expect.set_options(timeout=60_000)
+LONG = 300_000
+
+# Clicks, as the page is told of them by a person's mouse.
+COUNT = "addEventListener('pointerdown', event => event.isTrusted && counted(), true)"
+# Where the chart draws its points: student, and pixels from the window's corner.
+POINTS = """chart => {
+  const box = chart.getBoundingClientRect(), {xaxis, yaxis} = chart._fullLayout;
+  return chart._fullData.filter(trace => trace.customdata && trace.visible === true).flatMap(trace =>
+    Array.from(trace.x, (x, i) => [
+      trace.customdata[i][0],
+      box.x + xaxis._offset + xaxis.d2p(x),
+      box.y + yaxis._offset + yaxis.d2p(trace.y[i]),
+    ]));
+}"""
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window.
+
+    Raises:
+        RuntimeError: if none is installed.
+    """
+    place = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if place is None:
+        raise RuntimeError(f"no browser here ({', '.join(BROWSERS)}). On Debian or Ubuntu: apt-get install chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=place, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Screen:
+    """One tab at the app.
+
+    Attributes:
+        clicks: presses of the mouse so far.
+        faults: what a page must never do: uncaught errors, dialogs of the browser, requests to other machines.
+    """
+
+    page: Page
+    address: str
+    clicks: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.expose_function("counted", self._count)
+        self.page.add_init_script(COUNT)
+        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        self.page.on("request", lambda request: self._foreign(request.url))
+
+        def refuse(dialog) -> None:  # type: ignore[no-untyped-def]
+            self.faults.append(f"dialog: {dialog.message}")
+            dialog.dismiss()
+
+        self.page.on("dialog", refuse)
+
+    def _count(self) -> None:
+        self.clicks += 1
+
+    def _foreign(self, url: str) -> None:
+        if not url.startswith((self.address, "data:", "blob:")):
+            self.faults.append(f"request: {url}")
+
+    def open(self, name: str = "", **query: str) -> None:
+        """Type an address."""
+        self.page.goto(f"{self.address}/{name}?{urlencode(query)}")
+        self.drawn()
+
+    def drawn(self) -> None:
+        """Wait until the page has its heading and the script has come to its end."""
+        expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+        self.settled()
+
+    def settled(self) -> None:
+        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        expect(self.page.get_by_test_id("stException")).to_have_count(0)
+
+    def heading(self, text: str) -> None:
+        """Wait for a page by its heading."""
+        expect(self.page.get_by_role("heading", level=1, name=text)).to_be_visible()
+        self.settled()
+
+    def press(self, name: str | re.Pattern[str], place: Page | Locator | None = None) -> None:
+        """Press a button."""
+        (place or self.page).get_by_role("button", name=name, exact=isinstance(name, str)).click()
+
+    def folded(self, title: str) -> Locator:
+        """A part of the form that is folded away, unfolded."""
+        part = self.page.get_by_test_id("stExpander").filter(has_text=title)
+        if not part.locator("details").evaluate("details => details.open"):
+            part.locator("summary").click()
+        return part
+
+    def write(self, label: str, value: str, place: Locator | None = None) -> None:
+        """Write into a field, and leave it."""
+        box = (place or self.page.get_by_test_id("stMain")).get_by_label(label, exact=True)
+        box.fill(value)
+        box.press("Enter")
+        self.settled()
+        expect(box).to_have_value(value)
+
+    def points(self) -> list[tuple[str, float, float]]:
+        """The chart's students and where they are drawn, those in front last."""
+        chart = self.page.locator(".js-plotly-plot").first
+        expect(chart.locator(".scatterlayer")).to_be_attached()
+        chart.scroll_into_view_if_needed()
+        return [(name, x, y) for name, x, y in chart.evaluate(POINTS)]
+
+    def click_another_point(self) -> str:
+        """Click a point of the chart that is not the student in hand; returns its student."""
+        points = self.points()
+        name, x, y = next(point for point in reversed(points) if point[0] != self.student())
+        self.page.mouse.click(x, y)
+        return name
+
+    def now(self, state: str, timeout: float = LONG) -> None:
+        """Wait until the run in hand is in a state, as the sidebar says."""
+        expect(self.sidebar.get_by_text(state)).to_be_visible(timeout=timeout)
+
+    @property
+    def sidebar(self) -> Locator:
+        return self.page.get_by_test_id("stSidebar")
+
+    def student(self) -> str:
+        """The student in hand, as the sidebar says."""
+        return self.sidebar.get_by_label("Student", exact=True).input_value()

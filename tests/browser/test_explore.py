@@ -1,0 +1,64 @@
+"""Choosing a student in the browser: a point, its architecture, links, the dark theme."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Opener
+from tests.browser.screen import Screen
+
+DARK = "rgb(18, 21, 28)"  # backgroundColor of theme.dark in app/.streamlit/config.toml
+LIGHT = re.compile(r"rgb\((1[3-9]\d|2\d\d), (1[3-9]\d|2\d\d), (1[3-9]\d|2\d\d)\)")
+
+
+def test_a_click_on_a_point_takes_its_student_in_hand_and_into_the_link(screen: Screen, first: str) -> None:
+    screen.open("front", run=first)
+    name = screen.click_another_point()
+    expect(screen.page.get_by_role("heading", level=3, name=name)).to_be_visible()
+    expect(screen.sidebar.get_by_label("Student", exact=True)).to_have_value(name)
+    expect(screen.page).to_have_url(re.compile(rf"student={name}"))
+    screen.page.reload()
+    screen.drawn()
+    assert screen.student() == name
+
+
+def test_an_architecture_is_drawn_and_its_nodes_tell_their_genes(screen: Screen, first: str) -> None:
+    screen.open("architecture", run=first, student="s0001")
+    page = screen.page
+    nodes = page.locator("svg .node")
+    expect(nodes).to_have_count(3)
+    expect(page.get_by_text("Click a node to see its genes.")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Transformer layer,")).click()
+    expect(page.get_by_role("heading", level=3, name="Transformer layer")).to_be_visible()
+    expect(page.get_by_text("1, which starts and supervises it")).to_be_visible()
+    nodes.last.press("Enter")
+    expect(page.get_by_role("heading", level=3, name="Classifier head")).to_be_visible()
+    expect(nodes.last).to_have_class(re.compile("picked"))
+
+
+def test_two_students_lie_in_one_picture(screen: Screen, first: str) -> None:
+    screen.open("architecture", run=first, student="s0001")
+    screen.page.get_by_label("Lay another over it", exact=True).click()
+    screen.page.get_by_role("option", name="s0002").click()
+    expect(screen.page.get_by_text("Only in s0002")).to_be_visible()
+
+
+def test_a_link_to_a_run_that_is_gone_says_so_and_shows_another(screen: Screen, first: str) -> None:
+    screen.open("front", run="nobody", student="s0099")
+    expect(screen.page.get_by_text("There is no run called 'nobody' here. Showing")).to_be_visible()
+    screen.open("architecture", run=first, student="s0099")
+    expect(screen.page.get_by_text("has no measured student of that name. Showing")).to_be_visible()
+    expect(screen.page.locator("svg .node").first).to_be_visible()
+
+
+def test_the_app_follows_a_dark_system(opener: Opener, address: str, first: str) -> None:
+    screen = opener(address, color_scheme="dark")
+    screen.open("architecture", run=first, student="s0001")
+    expect(screen.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
+    paper = screen.page.locator("svg .node rect").first
+    expect(paper).to_have_css("fill", DARK)
+    screen.open("front", run=first)
+    ticks = screen.page.locator(".js-plotly-plot .xtick text").first
+    expect(ticks).to_have_css("fill", LIGHT)

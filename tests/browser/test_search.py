@@ -1,0 +1,72 @@
+"""A search in the browser: the first visit, the way from the form to the front, stop, resume, reload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Opener
+from tests.browser.screen import LONG, Screen
+from tests.serving import serving
+
+
+def test_a_first_visit_says_what_this_is_and_how_to_begin(opener: Opener, tmp_path: Path) -> None:
+    with serving(tmp_path, ROSEARCH_HOME=str(tmp_path / "home")) as (address, _):
+        screen = opener(address)
+        screen.open()
+        screen.heading("RoSearch Explorer")
+        screen.press("Start a search")
+        screen.heading("Search")
+        expect(screen.page.get_by_role("button", name="Start the search")).to_be_visible()
+        for name, title in (("front", "Front"), ("architecture", "Architecture"), ("attack", "Attack")):
+            screen.open(name)
+            screen.heading(title)
+
+
+def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) -> None:
+    screen.open("search", run=first)
+    screen.page.get_by_role("radio", name="Watch").click()
+    expect(screen.page.get_by_test_id("stMetricValue").first).to_have_text("4 / 4")
+    screen.press("Explore the front")
+    screen.heading("Front")
+    expect(screen.page.get_by_text(f"Run {first} · 4 students measured")).to_be_visible()
+    assert {name for name, _, _ in screen.points()} == {"s0001", "s0002", "s0003", "s0004"}
+
+
+def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opener: Opener) -> None:
+    page = screen.page
+    screen.open("search", run=first)
+    page.get_by_role("radio", name="New search").click()
+    page.get_by_role("radio", name=f"as in {first}").click()
+    screen.settled()
+    screen.write("Candidates", "200")
+    screen.write("Name of the run", "second")
+    screen.press("Start the search")
+    assert measured(screen, after=0) < 201
+
+    page.reload()
+    screen.drawn()
+    screen.now("running")
+    other = opener(screen.address)
+    other.open("front", run="second")
+    other.now("running")
+    seen = measured(screen, after=0)
+
+    screen.press("Stop")
+    screen.press("Stop the search", page.get_by_role("dialog"))
+    screen.now("stopped")
+    screen.press("Resume")
+    screen.now("running")
+    assert seen < measured(screen, after=seen) < 201
+    screen.press("Stop")
+    screen.press("Stop the search", page.get_by_role("dialog"))
+    screen.now("stopped")
+
+
+def measured(screen: Screen, after: int) -> int:
+    """Students that the watched run says it has measured, once they are more than so many."""
+    metric = screen.page.get_by_test_id("stMetricValue").first
+    for number in range(after + 1):
+        expect(metric).not_to_have_text(f"{number} / 201", timeout=LONG)
+    return int(metric.inner_text().split("/")[0])

@@ -1,0 +1,58 @@
+"""The app as a person starts it: the real command, from a folder of their own, with no PYTHONPATH."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
+    """The app's address and its process, which ends with the block.
+
+    Args:
+        folder: where the command is typed, and where `served.txt` takes what the server writes.
+        settings: environment variables beside those in force.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
+    command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
+    with (folder / "served.txt").open("ab") as log:
+        server = psutil.Popen(
+            [*command, "--server.port", str(port)], cwd=folder, env=environment, stdout=log, stderr=log
+        )
+        try:
+            yield _wait(f"http://127.0.0.1:{port}", server), server
+        finally:
+            server.kill()
+            server.wait(10)
+
+
+def get(address: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return answer.status, answer.read()
+
+
+def _wait(address: str, server: psutil.Popen) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if get(f"{address}/_stcore/health")[1] == b"ok":
+                return address
+        except (urllib.error.URLError, ConnectionError):
+            with contextlib.suppress(psutil.TimeoutExpired):
+                server.wait(0.2)
+    raise AssertionError(f"the app did not come up (exit code {server.poll()})")
