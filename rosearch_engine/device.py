@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import psutil
 import torch
@@ -62,3 +62,19 @@ def release_memory() -> None:
 def memory_mb() -> float:
     """Resident memory of this process in MB."""
     return psutil.Process().memory_info().rss / 1e6
+
+
+def gpu_use() -> dict[str, float]:
+    """Of the GPU that this process computes on: memory taken and there in MB, and busy percent where NVML can be asked.
+
+    Empty without a GPU, or before its first use.
+    """
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return {}
+    found: dict[str, float] = {}
+    # Only for show: whatever goes wrong here, or that NVML's package is not installed, must not cost a heartbeat.
+    with suppress(Exception):
+        free, whole = torch.cuda.mem_get_info()
+        found |= {"gpu_memory_mb": (whole - free) / 1e6, "gpu_memory_of_mb": whole / 1e6}
+        found["gpu_percent"] = float(torch.cuda.utilization())
+    return found
