@@ -73,6 +73,7 @@ class Box:
         weights: trainable numbers; None where the run's frame is not known yet.
         teacher_layer: the teacher's layer that starts and supervises it, 0 for none.
         merge: how several inputs are joined; empty for one input.
+        note: stands where the weights are written otherwise.
     """
 
     number: int
@@ -82,6 +83,7 @@ class Box:
     weights: int | None
     teacher_layer: int
     merge: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,9 +266,8 @@ def _node(box: Box, centre: Point, most: int) -> str:
     back, line = f"var(--st-{name}-background-color, {back})", f"var(--st-{name}-color, {line})"
     ink, plain = f"var(--st-{name}-text-color, {ink})", "var(--st-text-color, #1d2433)"
     weights = "" if box.weights is None else f"{count(box.weights)} weights" if box.weights else "no weights"
-    about = ", ".join(
-        filter(None, [box.title, box.shape, weights, _teacher(box), f"inputs: {box.merge}" if box.merge else ""])
-    )
+    merge = f"inputs: {box.merge}" if box.merge and not box.note else box.merge
+    about = ", ".join(filter(None, [box.title, box.shape, box.note, weights, _teacher(box), merge]))
     inner, top, bottom = WIDTH - 20, f'y="{y + HEIGHT - 10:.1f}"', 'height="4" rx="2"'
     bar = inner * (box.weights or 0) / most
     whole = f'x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="9"'
@@ -275,7 +276,7 @@ def _node(box: Box, centre: Point, most: int) -> str:
         f'<rect class="body" {whole} stroke-width="1.5" style="fill:{back};stroke:{line}"/>',
         _text(x + 10, y + 20, box.title, ink, 13.5, weight=650),
         _text(x + 10, y + 37, box.shape, plain, 11.5),
-        _text(x + 10, y + 55, weights, plain, 10.5, opacity=0.75),
+        _text(x + 10, y + 55, box.note or weights, plain, 10.5, opacity=0.75),
         _text(x + WIDTH - 10, y + 55, box.merge, ink, 10.5, "end"),
         f'<rect x="{x + 10:.1f}" {top} width="{inner}" {bottom} style="fill:{line};opacity:.2"/>',
         f'<rect x="{x + 10:.1f}" {top} width="{bar:.1f}" {bottom} style="fill:{line}"/>',

@@ -51,8 +51,11 @@ def sidebar() -> None:
 def _default(name: str, known: Sequence[str], fallback: str, problem: str) -> None:
     """Give a picker a value that exists; say so when a link asks for one that does not."""
     if name in st.session_state:
-        if st.session_state[name] not in known:
+        gone = st.session_state[name]
+        if gone not in known:
             st.session_state[name] = fallback
+            if gone is not None:
+                st.toast(f"{state.plain(gone)} is gone. Showing {state.plain(fallback)}.", icon=":material/info:")
         return
     asked = st.query_params.get(name)
     if asked and asked not in known:
@@ -68,7 +71,9 @@ def _forget_student() -> None:
 
 
 def _live_badge(name: str) -> None:
-    run = state.store().run(name)
+    run = state.find(name)
+    if run is None:
+        st.rerun()
     now = process.state(run)
     badge(now, run)
     # The page was drawn for what held then: draw it anew once the search has ended or has its first student.
@@ -189,29 +194,30 @@ def ways_on(skip: str = "") -> None:
             state.go(page)
 
 
-def student_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Measured students as a table, the front first, each in objective order."""
-    ordered = sorted(rows, key=lambda row: (not row["front"], -row["robustness"], -row["accuracy"]))
+def student_table(rows: Sequence[Row], ordered: bool = True) -> pd.DataFrame:
+    """Measured students as a table, if `ordered` the front first, then those that hold most."""
+    if ordered:
+        rows = sorted(rows, key=lambda row: (not row["front"], -row["robustness"], -row["accuracy"]))
     return pd.DataFrame(
         {
-            "student": [row["name"] for row in ordered],
-            "front": [row["front"] for row in ordered],
-            "clean accuracy": [100 * row["accuracy"] for row in ordered],
-            "after attack": [100 * row["robustness"] for row in ordered],
-            "low": [100 * row["robustness_interval"][0] for row in ordered],
-            "high": [100 * row["robustness_interval"][1] for row in ordered],
-            "attacked": [row["attacked"] for row in ordered],
-            "attack alone": [_points(row, "calibrated_held") for row in ordered],
-            "raw logits": [_points(row, "raw_held") for row in ordered],
-            "no single swap": [_points(row, "one_swap_held") for row in ordered],
-            "times smaller": [row["compression"] for row in ordered],
-            "encoder times smaller": [row["encoder_compression"] for row in ordered],
-            "weights": [row["weights"] for row in ordered],
-            "latency ms": [row["latency_ms"] for row in ordered],
-            "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in ordered],
-            "queries": [row["mean_queries"] for row in ordered],
-            "origin": [row["origin"] for row in ordered],
-            "digest": [row["digest"] for row in ordered],
+            "student": [row["name"] for row in rows],
+            "front": [row["front"] for row in rows],
+            "clean accuracy": [100 * row["accuracy"] for row in rows],
+            "after attack": [100 * row["robustness"] for row in rows],
+            "low": [100 * row["robustness_interval"][0] for row in rows],
+            "high": [100 * row["robustness_interval"][1] for row in rows],
+            "attacked": [row["attacked"] for row in rows],
+            "attack alone": [_points(row, "calibrated_held") for row in rows],
+            "raw logits": [_points(row, "raw_held") for row in rows],
+            "no single swap": [_points(row, "one_swap_held") for row in rows],
+            "times smaller": [row["compression"] for row in rows],
+            "encoder times smaller": [row["encoder_compression"] for row in rows],
+            "weights": [row["weights"] for row in rows],
+            "latency ms": [row["latency_ms"] for row in rows],
+            "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in rows],
+            "queries": [row["mean_queries"] for row in rows],
+            "origin": [row["origin"] for row in rows],
+            "digest": [row["digest"] for row in rows],
         }
     )
 

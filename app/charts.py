@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from app.ledger import Step
 from app.words import interval, percent, times
-from rosearch_engine.front import hypervolume_curve, non_dominated
-from rosearch_engine.objectives import counts, vector
+from rosearch_engine.front import non_dominated
+from rosearch_engine.objectives import counts
 from rosearch_engine.store.models import CHAIN
 
 Student = Mapping[str, Any]
@@ -23,6 +24,7 @@ GREY = "#8a92a3"
 ACCENT = "#2f7de1"
 STAR = "#e8590c"
 OTHER_INKS = ("#7d52c7", "#21915f", "#b0752a", "#c2418a")
+INKS = (ACCENT, *OTHER_INKS)
 # Readable on white and on black, by lightness as well as by hue.
 SCALE = ((0.0, "#3f6fd8"), (0.5, "#23a899"), (1.0, "#f0b429"))
 
@@ -160,36 +162,41 @@ def front_figure(
     return figure
 
 
-def hypervolumes(students: Sequence[Student]) -> list[float]:
-    """Hypervolume after each measured student, in the order in which the search learnt of them."""
-    return hypervolume_curve([vector(s) for s in _told(students)])
+def growth_figure(runs: Mapping[str, Sequence[Step]], against: str, height: int = 220) -> go.Figure:
+    """How the hypervolume grew, a line a run.
 
-
-def hypervolume_figure(students: Sequence[Student], height: int = 220) -> go.Figure:
-    """The hypervolume as it grew."""
-    rows, curve = _told(students), hypervolumes(students)
-    figure = go.Figure(
-        go.Scatter(
-            x=list(range(1, len(curve) + 1)),
-            y=curve,
-            mode="lines+markers" if len(curve) <= FEW else "lines",
-            line={"shape": "hv", "color": ACCENT, "width": 2},
-            customdata=[[s["name"]] for s in rows],
-            hovertemplate="after %{customdata[0]}: %{y:.4f}<extra></extra>",
+    Args:
+        against: "students" or "minutes".
+    """
+    figure = go.Figure()
+    for (name, steps), ink in zip(runs.items(), cycle(INKS)):
+        # A step that changes nothing adds nothing to the picture but its weight.
+        corners = [
+            (place, step)
+            for place, step in enumerate(steps)
+            if place in (0, len(steps) - 1) or step.hypervolume != steps[place - 1].hypervolume
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=[place + 1 if against == "students" else step.seconds / 60 for place, step in corners],
+                y=[step.hypervolume for _, step in corners],
+                name=name,
+                mode="lines+markers" if len(corners) <= FEW else "lines",
+                line={"shape": "hv", "color": ink, "width": 2},
+                customdata=[[step.name] for _, step in corners],
+                hovertemplate="after %{customdata[0]}: %{y:.4f}<extra></extra>",
+            )
         )
-    )
+    title = "Students measured" if against == "students" else "Minutes of training and attacking"
     figure.update_layout(
-        xaxis={"title": "Students measured", "rangemode": "tozero"},
+        xaxis={"title": title, "rangemode": "tozero"},
         yaxis={"title": "Hypervolume", "rangemode": "tozero"},
         height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin={"l": 8, "r": 8, "t": 8 if len(runs) < 2 else 32, "b": 8},
+        showlegend=len(runs) > 1,
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
     )
     return figure
-
-
-def _told(students: Sequence[Student]) -> list[Student]:
-    done = [s for s in students if s["status"] == "done"]
-    return sorted(done, key=lambda s: s["told"] or 0)
 
 
 def _in_plane(rows: Sequence[Student], x: str, y: str) -> np.ndarray:
@@ -209,31 +216,40 @@ def _points(
     beaten = name == "dominated"
     ringed = name == "front in this plane"
     faded: dict[str, Any] = {"color": GREY, "opacity": 0.35}
-    coloured: dict[str, Any] = {"color": [s[colour.key] for s in students], "coloraxis": "coloraxis", "opacity": 0.95}
+    coloured: dict[str, Any] = {"color": _column(students, colour.key), "coloraxis": "coloraxis", "opacity": 0.95}
     return go.Scatter(
-        x=[s[x.key] for s in students],
-        y=[s[y.key] for s in students],
+        x=_column(students, x.key),
+        y=_column(students, y.key),
         name=name,
         legendgroup=name,
         showlegend=False,
         mode="markers",
-        customdata=[[s["name"]] for s in students],
-        text=[_hover(s) for s in students],
+        customdata=np.array([[s["name"]] for s in students], dtype=object),
+        text=np.array([_hover(s) for s in students], dtype=object),
         hovertemplate="%{text}<extra></extra>",
         error_x=_whiskers(students, x, whiskers),
         error_y=_whiskers(students, y, whiskers),
         marker={
-            "size": [size + 6 * bool(s["knee"]) for s in students],
-            "symbol": [_symbol(s) for s in students],
+            "size": _once([size + 6 * bool(s["knee"]) for s in students]),
+            "symbol": _once([_symbol(s) for s in students]),
             "line": {
-                "width": [2 if s["knee"] or ringed else 0 for s in students],
-                "color": [STAR if s["knee"] else ACCENT for s in students],
+                "width": _once([2 if s["knee"] or ringed else 0 for s in students]),
+                "color": _once([STAR if s["knee"] else ACCENT for s in students]),
             },
             **(faded if beaten else coloured),
         },
         selected={"marker": {"opacity": 1, "size": size + 7}},
         unselected={"marker": {"opacity": 0.2 if beaten else 0.45}},
     )
+
+
+def _column(students: Sequence[Student], key: str) -> np.ndarray:
+    return np.array([s[key] for s in students], dtype=float)
+
+
+def _once(values: list[Any]) -> Any:
+    """The value that all have, or the list: Plotly looks at each element of a list, thousands of times for nothing."""
+    return values[0] if values and values.count(values[0]) == len(values) else values
 
 
 def _symbol(student: Student) -> str:

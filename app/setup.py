@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app import attack_view, forms, state, words
+from app import attack_view, cost, forms, state
 from rosearch_engine import config, process, resources
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
@@ -90,7 +90,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
         disabled=bool(lacking),
         key="start",
     )
-    st.caption(_promise(settings))
+    cost.show(settings, looked_at(settings))
     if lacking:
         names = ", ".join(status.name for status in lacking)
         st.warning(f"Not on this machine yet: {state.plain(names)}. To bring it, run:", icon=":material/download:")
@@ -169,7 +169,7 @@ def _recipe(wanted: str | None, preset: str) -> str:
 
 
 def _preview(answers: dict[str, Any]) -> None:
-    key = tuple(sorted((name, value or "") for name, value in answers.items()))
+    key = _look_key(answers)
     asked = st.button("Look at the data", icon=":material/table_view:", key="look")
     if asked:
         st.session_state["looked_at"] = key
@@ -191,6 +191,22 @@ def _preview(answers: dict[str, Any]) -> None:
         st.caption(" · ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in found["sizes"].items()))
 
 
+def looked_at(settings: RunConfig) -> dict[str, int] | None:
+    """Sizes of the data set's parts, if the reader has looked at it as it will be used."""
+    data = settings.data
+    names = {column: getattr(data, column) for column in ("name", "text", "pair", "label")}
+    if st.session_state.get("looked_at") != _look_key(names) or data != config.DataConfig(**names):
+        return None
+    try:
+        return _looked_at(**names)["sizes"]
+    except UserError:
+        return None
+
+
+def _look_key(answers: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((name, value or "") for name, value in answers.items()))
+
+
 @st.cache_data(max_entries=4, show_spinner="Reading the data …")
 def _looked_at(name: str, text: str | None, pair: str | None, label: str | None) -> dict[str, Any]:
     from rosearch_engine import data
@@ -208,32 +224,6 @@ def _looked_at(name: str, text: str | None, pair: str | None, label: str | None)
 
 def _free_name(preset: str, known: set[str]) -> str:
     return next(name for n in range(1, len(known) + 2) if (name := f"{preset}-{n}") not in known)
-
-
-def _promise(settings: RunConfig) -> str:
-    """What a press will do, and how long it took here before."""
-    students = words.planned(settings.model_dump())
-    text = (
-        f"Trains {words.plural(settings.search.candidates, 'student')} and "
-        f"{words.plural(students - settings.search.candidates, 'plain chain')}, and attacks each on "
-        f"{words.plural(settings.attack.sentences, 'sentence')}, in a process of its own: closing this page "
-        "does not stop it."
-    )
-    past = _seconds_a_student()
-    if past is None:
-        return text
-    name, seconds = past
-    whole = words.duration(seconds * students)
-    return f"{text} '{state.plain(name)}' took {words.duration(seconds)} a student: at that pace about {whole}."
-
-
-def _seconds_a_student() -> tuple[str, float] | None:
-    for run in state.runs():
-        if run["students"] and not run["recorded"]:
-            spent = [sum(row["seconds"].values()) for row in state.measured(state.students(run)) if row["seconds"]]
-            if spent:
-                return run["name"], sum(spent) / len(spent)
-    return None
 
 
 def _start(name: str, settings: RunConfig) -> None:

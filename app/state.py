@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
+from app.ledger import Ledger, Step
 from rosearch_engine import elite, process, report
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.repo import Store, database
@@ -65,10 +66,14 @@ def runs() -> list[Row]:
     return store().runs()
 
 
+def find(name: str | None) -> Row | None:
+    """The run of that name; None if it is not there, or no longer."""
+    return next((row for row in runs() if row["name"] == name), None)
+
+
 def run() -> Row | None:
     """The run in hand."""
-    name = st.session_state.get("run")
-    return next((row for row in runs() if row["name"] == name), None)
+    return find(st.session_state.get("run"))
 
 
 def marker(run: Row) -> int:
@@ -77,14 +82,19 @@ def marker(run: Row) -> int:
     return last[-1]["id"] if last else 0
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _students(address: str, run_id: int, marker: int) -> list[Row]:
-    return store().students(run_id)
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _ledger(address: str, run_id: int, created: float) -> Ledger:
+    return Ledger(lambda known: store().students(run_id, known))
 
 
 def students(run: Row) -> list[Row]:
-    """Every student of a run, by number."""
-    return _students(database(), run["id"], marker(run))
+    """Every student of a run, by number. The rows are shared by all sessions: leave them as they are."""
+    return _ledger(database(), run["id"], run["created"]).rows(marker(run))
+
+
+def steps(run: Row) -> list[Step]:
+    """Every measured student in the order in which the search learnt of them, with the hypervolume by then."""
+    return _ledger(database(), run["id"], run["created"]).steps(marker(run))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

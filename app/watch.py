@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from app import cards, charts, state, words
-from rosearch_engine import process
+from app.ledger import Step
+from rosearch_engine import estimate, process
 from rosearch_engine.errors import UserError
 
 REFRESH = {"off": None, "2 s": 2, "5 s": 5, "30 s": 30}
+NEWEST = 20  # students in the live table
+NEWEST_COLUMNS = ("student", "origin", "clean accuracy", "after attack", "low", "high", "times smaller", "front")
 
 
 def panel(name: str) -> None:
@@ -26,27 +30,23 @@ def panel(name: str) -> None:
 
 def _live(name: str) -> None:
     with state.guarded():
-        run = state.store().run(name)
-        now = process.state(run)
-        rows = state.students(run)
+        run = state.find(name)
+        if run is None:
+            st.rerun()  # deleted elsewhere: the sidebar says so and shows another
+        now, steps = process.state(run), state.steps(run)
         _status(run, now)
-        _numbers(run, rows)
-        _buttons(run, now, rows)
-        if state.measured(rows):
+        _numbers(run, now, steps)
+        _buttons(run, now)
+        if steps:
             left, right = st.columns(2)
             with left:
                 st.markdown("**Hypervolume**", help=words.GLOSSARY["hypervolume"])
-                chart = charts.hypervolume_figure(rows)
+                st.caption(_since_gain(steps))
+                chart = charts.growth_figure({name: steps}, "students")
                 st.plotly_chart(chart, key="hypervolume", config={"displayModeBar": False}, alt="Hypervolume")
             with right:
-                st.markdown("**Students so far**")
-                st.dataframe(
-                    cards.student_table(state.measured(rows)).iloc[:, :9],
-                    column_config=cards.student_columns(),
-                    hide_index=True,
-                    height=cards.table_height(len(state.measured(rows)), most=220),
-                    key="students_so_far",
-                )
+                st.markdown("**Newest students**")
+                _newest(state.students(run))
         with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
             # A search started from the command line writes to its own terminal; its events are here all the same.
             lines = process.log_tail(name) or [event["text"] for event in state.store().events(run["id"], last=30)]
@@ -58,7 +58,7 @@ def _status(run: dict[str, Any], now: str) -> None:
         cards.badge(now, run)
         step = run["progress"] if now in process.ALIVE else None
         if step:
-            st.caption(f"{state.plain(step.get('device', ''))} · {step.get('memory_mb', 0) / 1000:.1f} GB of memory")
+            st.caption(state.plain(words.machine(step)))
         elif now == "recorded" and run["provenance"]:
             st.caption(words.recorded(run["provenance"]))
         elif run["heartbeat"]:
@@ -67,6 +67,9 @@ def _status(run: dict[str, Any], now: str) -> None:
         st.error(f"The search ended with an error: {state.plain(run['exit'].get('message') or 'see the log below')}")
     elif now == "lost":
         st.warning("The search process is gone without a word. Resume it: nothing measured is lost.")
+    elif now == "stalled":
+        heard = words.ago(run["heartbeat"])
+        st.warning(f"The process is there but was last heard of {heard}. If that lasts, stop it and resume.")
     elif now == "queued":
         st.info("The search process is starting; the first sign of life takes some seconds.")
     if step:
@@ -74,20 +77,55 @@ def _status(run: dict[str, Any], now: str) -> None:
         st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(words.step(step)))
 
 
-def _numbers(run: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    done = state.measured(rows)
-    best = max((row["robustness"] for row in done), default=None)
-    curve = charts.hypervolumes(rows)
-    hypervolume = f"{curve[-1]:.3f}" if curve else "–"
+def _numbers(run: dict[str, Any], now: str, steps: Sequence[Step]) -> None:
+    rows, planned, known = state.students(run), words.planned(run["config"]), words.GLOSSARY
+    best = max((row["robustness"] for row in state.measured(rows)), default=None)
+    pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
-        measured = f"{len(done)} / {words.planned(run['config'])}"
-        st.metric("Students measured", measured, border=True, help=words.GLOSSARY["student"])
-        st.metric("On the front", sum(row["front"] for row in done), border=True, help=words.GLOSSARY["front"])
-        st.metric("Best after attack", words.percent(best), border=True, help=words.GLOSSARY["after attack"])
-        st.metric("Hypervolume", hypervolume, border=True, help=words.GLOSSARY["hypervolume"])
+        st.metric("Students measured", f"{len(steps):,} / {planned:,}", border=True, help=known["student"])
+        st.metric("On the front", sum(row["front"] for row in rows), border=True, help=known["front"])
+        st.metric("Best after attack", words.percent(best), border=True, help=known["after attack"])
+        st.metric(
+            "Hypervolume", f"{steps[-1].hypervolume:.3f}" if steps else "–", border=True, help=known["hypervolume"]
+        )
+        an_hour = f"{pace.an_hour:.0f}" if pace else "–"
+        st.metric("Students an hour", an_hour, border=True, help=known["students an hour"])
+        if now in process.ALIVE:
+            st.metric("Time left", words.rough(pace.left) if pace else "–", border=True, help=known["time left"])
+    if now in process.ALIVE:
+        last = "student" if pace and pace.of == 1 else f"{pace.of} students" if pace else ""
+        st.caption(
+            f"Pace and time left: from the last {last}, {words.duration(pace.each)} each."
+            if pace
+            else "Pace and time left are known once the first student is measured."
+        )
 
 
-def _buttons(run: dict[str, Any], now: str, rows: list[dict[str, Any]]) -> None:
+def _since_gain(steps: Sequence[Step]) -> str:
+    """For how long nothing new has been on the front."""
+    last = max(
+        place for place, step in enumerate(steps) if not place or step.hypervolume > steps[place - 1].hypervolume
+    )
+    idle = len(steps) - 1 - last
+    newest = f"last gain: {steps[last].name}"
+    return f"No gain for {words.plural(idle, 'student')}, {newest}." if idle else f"Still growing, {newest}."
+
+
+def _newest(students: Sequence[dict[str, Any]]) -> None:
+    rows = sorted(state.measured(students), key=lambda row: row["told"], reverse=True)[:NEWEST]
+    table = cards.student_table(rows, ordered=False)[list(NEWEST_COLUMNS)]
+    table.insert(1, "measured", [words.ago(row["finished"]) for row in rows])
+    table["took"] = [words.duration(sum((row["seconds"] or {}).values())) for row in rows]
+    st.dataframe(
+        table,
+        column_config=cards.student_columns(),
+        hide_index=True,
+        height=cards.table_height(len(rows), most=220),
+        key="newest_students",
+    )
+
+
+def _buttons(run: dict[str, Any], now: str) -> None:
     with st.container(horizontal=True):
         stoppable = now in process.ALIVE and now != "stopping"
         if stoppable and st.button("Stop", icon=":material/stop_circle:", key="stop"):
@@ -104,8 +142,8 @@ def _buttons(run: dict[str, Any], now: str, rows: list[dict[str, Any]]) -> None:
             state.choose(panel="New search", preset=state.like(run["name"]))
             st.rerun()
         if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
-            _confirm_delete(run["name"], len(rows), run["recorded"])
-        if state.measured(rows) and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
+            _confirm_delete(run["name"], run["students"], run["recorded"])
+        if run["students"] and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
             state.go("front", run=run["name"], student=None)
 
 

@@ -34,6 +34,9 @@ GLOSSARY = {
     "most frequent answer, unless the run's settings say otherwise. A student that answers every sentence alike cannot "
     "be fooled, and would look robust.",
     "student": "A small model of one architecture, trained on the teacher's answers and then attacked.",
+    "students an hour": "At the pace of the last ten students: training, attack and all.",
+    "time left": "Students to come times the seconds that the last ten took. It changes as the search finds larger or "
+    "smaller students, and with what else this machine does.",
     "teacher": "The large pre-trained model that every student learns from.",
     "chain": "A plain chain of transformer layers, scored first as a baseline for the search.",
     "query budget": "Most model queries one sentence may cost. The attack gives up when it is used.",
@@ -169,6 +172,14 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
+def rough(seconds: float) -> str:
+    """A time that is only an estimate: in two figures or so."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
 def ago(moment: float | None) -> str:
     """How long ago a time in seconds since 1970 was."""
     if moment is None:
@@ -204,6 +215,17 @@ def step(progress: Mapping[str, Any]) -> str:
     if progress.get("loss") is not None:
         text += f", loss {progress['loss']:.3f}"
     return text.strip()
+
+
+def machine(progress: Mapping[str, Any]) -> str:
+    """What a search process computes on and takes of it, in one line."""
+    parts = [str(progress.get("device") or ""), f"{progress.get('memory_mb', 0) / 1000:.1f} GB of memory"]
+    if "gpu_memory_mb" in progress:
+        taken, there = progress["gpu_memory_mb"] / 1000, progress["gpu_memory_of_mb"] / 1000
+        parts.append(f"GPU memory {taken:.1f} of {there:.1f} GB taken")
+    if "gpu_percent" in progress:
+        parts.append(f"GPU {progress['gpu_percent']:.0f}% busy")
+    return " · ".join(part for part in parts if part)
 
 
 def planned(config: Mapping[str, Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import architecture, cards, compare, state, words
+from app import architecture, cards, compare, lineage, state, words
 from rosearch_engine.genome import Genome
 
 st.title("Architecture", anchor=False)
@@ -23,7 +23,7 @@ with right:
         "Lay another over it",
         list(others),
         index=None,
-        key=f"other.{run['name']}.{student['name']}",
+        key=lineage.other_key(run, student),
         placeholder="a second student",
         help="Draws both in one picture: what they share, what only one of them has.",
     )
@@ -52,3 +52,4 @@ with right:
     else:
         st.dataframe(compare.table(student, other), hide_index=True, key="pair_table")
     cards.ways_on("architecture")
+lineage.show(run, student, state.students(run))

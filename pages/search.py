@@ -1,10 +1,10 @@
-"""Search: set one up and start it, or watch, stop and resume the run in hand."""
+"""Search: set one up and start it, watch, stop and resume the run in hand, or lay runs side by side."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from app import setup, state, watch
+from app import run_compare, setup, state, watch
 from rosearch_engine import process
 
 st.title("Search", anchor=False)
@@ -13,7 +13,7 @@ if run is None:
     setup.form()
     st.stop()
 
-panels = ["Watch", "New search"]
+panels = ["Watch", "New search", "Compare runs"]
 if "panel" not in st.session_state:
     st.session_state["panel"] = panels[process.state(run) in ("finished", "recorded")]
 panel = st.segmented_control(
@@ -21,5 +21,7 @@ panel = st.segmented_control(
 )
 if panel == "Watch":
     watch.panel(run["name"])
+elif panel == "Compare runs":
+    run_compare.panel()
 else:
     setup.form()

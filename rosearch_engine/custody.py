@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from sqlalchemy.exc import OperationalError
 
-from rosearch_engine.device import memory_mb
+from rosearch_engine.device import gpu_use, memory_mb
 from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.process import live_process
 from rosearch_engine.progress import Progress, Stopped
@@ -83,8 +83,8 @@ def _refuse_second(run: dict[str, Any], me: psutil.Process) -> None:
 def _beat(store: Store, run_id: int, progress: Progress, done: threading.Event) -> None:
     """Say once a second that the search is alive, from a thread of its own: training one student takes minutes."""
     while not done.wait(HEARTBEAT_SECONDS):
-        facts = progress.facts() | {"memory_mb": memory_mb()}
         try:
+            facts = progress.facts() | {"memory_mb": memory_mb()} | gpu_use()
             store.update_run(run_id, heartbeat=time.time(), progress=facts)
         except Exception as error:
             # A missed beat is no reason to lose a student: the disk may be full for a moment.

@@ -6,7 +6,7 @@ import ctypes
 import gc
 import platform
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import psutil
@@ -72,3 +72,19 @@ def cpu_name() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def gpu_use() -> dict[str, float]:
+    """Of the GPU that this process computes on: memory taken and there in MB, and busy percent where NVML can be asked.
+
+    Empty without a GPU, or before its first use.
+    """
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return {}
+    found: dict[str, float] = {}
+    # Only for show: whatever goes wrong here, or that NVML's package is not installed, must not cost a heartbeat.
+    with suppress(Exception):
+        free, whole = torch.cuda.mem_get_info()
+        found |= {"gpu_memory_mb": (whole - free) / 1e6, "gpu_memory_of_mb": whole / 1e6}
+        found["gpu_percent"] = float(torch.cuda.utilization())
+    return found

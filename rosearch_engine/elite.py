@@ -136,6 +136,8 @@ def _nearest_chain(student: Mapping[str, Any], known: Mapping[str, dict[str, Any
 
 
 def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    if not rows:
+        return {}
     students = {student["name"]: student for student in store.students(run_id)}
     searched = {row["name"]: row for row in store.measurements(run_id, SEARCH)}
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}

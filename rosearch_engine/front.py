@@ -50,11 +50,13 @@ class Front:
 
 def non_dominated(objectives: np.ndarray) -> np.ndarray:
     """Mask `(students,)` of the students that no other one beats in every column of `(students, objectives)`."""
-    front = Front()
-    for index, row in enumerate(objectives):
-        front.add(index, row)
     mask = np.zeros(len(objectives), dtype=bool)
-    mask[front.ids] = True
+    # Whoever beats a student comes before it in the order of a dictionary, largest first.
+    left = np.lexsort(-objectives.T[::-1])
+    while len(left):
+        rows, best = objectives[left], objectives[left[0]]
+        mask[left[np.all(rows == best, axis=1)]] = True
+        left = left[np.any(rows > best, axis=1)]
     return mask
 
 

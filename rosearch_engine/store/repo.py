@@ -275,23 +275,38 @@ class Store:
         with Session(self._engine) as session:
             return [_plain(row) for row in session.scalars(query)]
 
-    def students(self, run_id: int) -> list[dict[str, Any]]:
+    def students(self, run_id: int, known: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
         """Every candidate with its search-time measurement, intervals and front membership, by number.
 
         One stopped on the ladder ("pruned") has the figures of the highest rung that it reached.
+
+        Args:
+            known: what an earlier call returned: a student that it has the result of is not read again.
         """
-        of_search = (Measurement.candidate_id == Candidate.id) & Measurement.purpose.in_((SEARCH, RUNG))
-        query = (
-            select(Candidate, Measurement, Artifact.sha256)
-            .outerjoin(Measurement, of_search)
+        rows = {row["number"]: row for row in known if row["told"] is not None}
+        last = max((row["told"] for row in rows.values()), default=-1)
+        is_new = (Candidate.run_id == run_id) & (Candidate.told.is_(None) | (Candidate.told > last))
+        of_search = Measurement.purpose.in_((SEARCH, RUNG))
+        # Tables' columns, not objects: that reads thousands faster.
+        candidates = (
+            select(*Candidate.__table__.columns, Artifact.sha256.label("weights_sha256"))
             .outerjoin(Artifact, Artifact.id == Candidate.artifact_id)
-            .where(Candidate.run_id == run_id)
-            .order_by(Candidate.number, Measurement.rung)
+            .where(is_new)
         )
-        with Session(self._engine) as session:
+        measurements = (
+            select(*Measurement.__table__.columns)
+            .join(Candidate, Candidate.id == Measurement.candidate_id)
+            .where(is_new, of_search)
+            .order_by(Measurement.rung)
+        )
+        with self._engine.connect() as connection:
+            # Candidates first: a result that comes in between is of one that was still queued, and is read next time.
+            found = connection.execute(candidates).mappings().all()
             # The highest rung comes last and wins.
-            rows = {c.number: _student(c, m, sha) for c, m, sha in session.execute(query)}
-        return _with_front(list(rows.values()))
+            seen = {row.candidate_id: row for row in connection.execute(measurements)}
+        for row in found:
+            rows[row["number"]] = _student(dict(row), seen.get(row["id"]) if row["told"] is not None else None)
+        return _with_front([rows[number] for number in sorted(rows)])
 
     def student(self, run_id: int, name: str) -> dict[str, Any]:
         """One student by its name (`s0007`), number or digest.
@@ -389,10 +404,10 @@ def _measure(
     session.add_all(AttackExample(measurement_id=row.id, **example) for example in examples)
 
 
-def _student(candidate: Candidate, measurement: Measurement | None, sha256: str | None) -> dict[str, Any]:
-    student = _plain(candidate) | {"name": label(candidate.number), "weights_sha256": sha256}
+def _student(candidate: dict[str, Any], measurement: Any) -> dict[str, Any]:
     empty = dict.fromkeys(_MEASURED)
-    return student | (empty if measurement is None else _measurement(measurement))
+    measured = empty if measurement is None else _measurement(measurement)
+    return candidate | {"name": label(candidate["number"])} | measured
 
 
 _MEASURED = (
@@ -415,13 +430,14 @@ _MEASURED = (
 )
 
 
-def _measurement(row: Measurement) -> dict[str, Any]:
+def _measurement(row: Any) -> dict[str, Any]:
+    """The figures of a measurement: an object, or a row of its table."""
     known = {
         "measurement_id": row.id,
         "accuracy_interval": wilson(round(row.accuracy * row.accuracy_n), row.accuracy_n),
         "robustness_interval": wilson(row.held, row.attacked),
     }
-    return {name: known.get(name, getattr(row, name, None)) for name in _MEASURED}
+    return {name: known[name] if name in known else getattr(row, name) for name in _MEASURED}
 
 
 def _of_student(row: Measurement, number: int | None) -> dict[str, Any]:
@@ -431,17 +447,21 @@ def _of_student(row: Measurement, number: int | None) -> dict[str, Any]:
 
 
 def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The students with their place on the front. One whose place changes gets a new row: the old one may be in use."""
     measured = [student for student in students if student["status"] == "done"]
-    for student in students:
-        student["front"] = student["knee"] = False
+    front: set[int] = set()
+    best = None
     if measured:
         objectives = np.stack([vector(student) for student in measured])
-        for student, on_front in zip(measured, non_dominated(objectives), strict=True):
-            student["front"] = bool(on_front)
+        front = {measured[place]["number"] for place in np.flatnonzero(non_dominated(objectives))}
         best = knee(objectives)
-        if best is not None:
-            measured[best]["knee"] = True
-    return students
+    chosen = None if best is None else measured[best]["number"]
+
+    def told(student: dict[str, Any]) -> dict[str, Any]:
+        place = {"front": student["number"] in front, "knee": student["number"] == chosen}
+        return student if place.items() <= student.items() else student | place
+
+    return [told(student) for student in students]
 
 
 def _plain(row: Base) -> dict[str, Any]:

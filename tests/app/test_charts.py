@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from app import charts
-from rosearch_engine.front import non_dominated
+from app.ledger import Ledger
+from rosearch_engine.front import hypervolume_curve, non_dominated
+from rosearch_engine.objectives import vector
 from rosearch_engine.store import Store
 
 
@@ -28,6 +32,12 @@ def group(figure, name: str):
     return next(t for t in figure.data if t.legendgroup == name and t.customdata is not None)
 
 
+def symbols(trace) -> list[str]:
+    """Of each point; a trace whose points are all alike says it once."""
+    said = trace.marker.symbol
+    return [said] * len(trace.x) if isinstance(said, str) else list(said)
+
+
 @pytest.mark.parametrize("plane", sorted(charts.PLANES))
 def test_each_measured_student_is_one_point_of_its_group(students: list[dict], teacher: dict, plane: str) -> None:
     figure = charts.front_figure(students, teacher, plane)
@@ -47,9 +57,7 @@ def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(students: list[d
     knee = next(s["name"] for s in students if s["knee"])
     points = [t for t in figure.data if t.customdata is not None]
     assert all(failed not in names(trace) for trace in points)
-    stars = {
-        row[0] for t in points for row, symbol in zip(t.customdata, t.marker.symbol, strict=True) if symbol == "star"
-    }
+    stars = {row[0] for t in points for row, symbol in zip(t.customdata, symbols(t), strict=True) if symbol == "star"}
     assert stars == {knee}
 
 
@@ -77,15 +85,38 @@ def test_a_new_ring_changes_the_figure_and_nothing_else_does(students: list[dict
 
 def test_no_student_gives_an_empty_figure() -> None:
     figure = charts.front_figure([], None, "Robust vs accurate")
-    assert not [x for t in figure.data for x in (t.x or ()) if x is not None]
-    assert charts.hypervolumes([]) == []
+    assert not [x for t in figure.data if t.x is not None for x in t.x if x is not None]
+    assert not charts.growth_figure({"none": []}, "students").data[0].x
 
 
-def test_hypervolume_only_grows(students: list[dict]) -> None:
-    curve = charts.hypervolumes(students)
-    assert len(curve) == sum(s["status"] == "done" for s in students)
-    assert curve == sorted(curve)
-    assert curve[-1] > 0
+def test_the_ledger_reads_only_what_is_new_and_grows_as_the_engine_says(students: list[dict]) -> None:
+    asked: list[int] = []
+
+    def read(known: Sequence[dict]) -> list[dict]:
+        asked.append(len(known))
+        return students[: 10 if not known else None]
+
+    ledger = Ledger(read)
+    assert ledger.rows(1) == ledger.rows(1) == students[:10]
+    early = ledger.steps(1)
+    steps = ledger.steps(2)
+    assert asked == [0, 10]
+    done = [s for s in students if s["status"] == "done"]
+    assert [step.name for step in steps] == [s["name"] for s in done]
+    assert [step.hypervolume for step in steps] == hypervolume_curve([vector(s) for s in done])
+    assert steps[-1].seconds == pytest.approx(sum(sum(s["seconds"].values()) for s in done))
+    assert early == steps[: len(early)], "a list that a reader holds stays as it is"
+
+
+@pytest.mark.parametrize("against", ["students", "minutes"])
+def test_the_growth_of_each_run_is_a_line_of_its_corners(students: list[dict], against: str) -> None:
+    steps = Ledger(lambda known: students).steps(1)
+    one, other = charts.growth_figure({"one": steps, "other": steps[:5]}, against).data
+    assert (one.name, other.name) == ("one", "other")
+    assert list(one.y) == sorted(one.y)
+    assert set(one.y) == {step.hypervolume for step in steps}
+    last = len(steps) if against == "students" else steps[-1].seconds / 60
+    assert one.x[-1] == pytest.approx(last)
 
 
 def test_re_scored_students_lead_to_where_held_out_sentences_put_them(students: list[dict], teacher: dict) -> None:

@@ -1,0 +1,69 @@
+"""A run's students as last read, for all sessions together: only what is new since then is read again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rosearch_engine.front import Front
+from rosearch_engine.objectives import vector
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a run had found after one more measured student.
+
+    Attributes:
+        name: the student's.
+        hypervolume: of all students so far.
+        seconds: spent on all students so far, also on those that failed or were stopped early.
+    """
+
+    name: str
+    hypervolume: float
+    seconds: float
+
+
+class Ledger:
+    """Rows of `Store.students` and how the hypervolume grew. They are shared, not copied: leave them as they are.
+
+    Args:
+        read: the students, given those that are known.
+    """
+
+    def __init__(self, read: Callable[[Sequence[Row]], list[Row]]) -> None:
+        self._read, self._lock, self._marker = read, threading.Lock(), -1
+        self._rows: list[Row] = []
+        self._steps: list[Step] = []
+        self._front, self._told, self._seconds = Front(), -1, 0.0
+
+    def rows(self, marker: int) -> list[Row]:
+        """Every student by number, as of a marker that changes with each."""
+        with self._lock:
+            self._catch_up(marker)
+            return self._rows
+
+    def steps(self, marker: int) -> list[Step]:
+        """Every measured student, in the order in which the search learnt of them."""
+        with self._lock:
+            self._catch_up(marker)
+            return self._steps
+
+    def _catch_up(self, marker: int) -> None:
+        if marker == self._marker:
+            return
+        self._rows = self._read(self._rows)
+        new = [row for row in self._rows if row["told"] is not None and row["told"] > self._told]
+        steps = list(self._steps)  # the old list may be in use
+        for row in sorted(new, key=lambda row: row["told"]):
+            self._told = row["told"]
+            self._seconds += sum((row["seconds"] or {}).values())
+            if row["status"] == "done":
+                grew = self._front.add(row["number"], vector(row))
+                volume = self._front.hypervolume() if grew else steps[-1].hypervolume
+                steps.append(Step(row["name"], volume, self._seconds))
+        self._steps, self._marker = steps, marker
