@@ -86,7 +86,8 @@ def best_table(runs: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
 def _other_attacks(runs: Sequence[Row]) -> list[str]:
     """Settings of data and attack that differ: figures under different ones do not compare."""
     named = settings_table(runs)
-    return [f"{row.stage}.{row.setting}" for row in named.itertuples() if row.stage in ("data", "attack")]
+    fields = zip(named["stage"], named["setting"], strict=True)
+    return [f"{stage}.{setting}" for stage, setting in fields if stage in ("data", "attack")]
 
 
 def _written(value: Any) -> str:

@@ -71,7 +71,7 @@ class Screen:
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.on("request", lambda request: self._foreign(request.url))
 
-        def refuse(dialog) -> None:  # type: ignore[no-untyped-def]
+        def refuse(dialog: Any) -> None:
             self.faults.append(f"dialog: {dialog.message}")
             dialog.dismiss()
 

@@ -152,6 +152,13 @@ def swapped_weights(parts: dict[str, bytes]) -> None:
     parts[name] = parts[name][:-1] + bytes([parts[name][-1] ^ 1])
 
 
+def without(name: str) -> Callable[[dict[str, bytes]], None]:
+    def damage(parts: dict[str, bytes]) -> None:
+        del parts[name]
+
+    return damage
+
+
 def climbing(name: str) -> Callable[[dict[str, bytes]], None]:
     return lambda parts: parts.update({name: b"x"})
 
@@ -165,8 +172,8 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, bytes]], None], bool, str]] = {
     "a path out of weights": (climbing("weights/../../evil.safetensors"), True, "does not belong there"),
     "an absolute path": (climbing("/tmp/evil.txt"), True, "does not belong there"),
     "a pickle": (climbing("weights/model.pkl"), True, "does not belong there"),
-    "a part that is missing": (lambda parts: parts.pop(ROWS) and None, False, "not what its manifest names"),
-    "no manifest": (lambda parts: parts.pop(MANIFEST) and None, False, "no recorded run"),
+    "a part that is missing": (without(ROWS), False, "not what its manifest names"),
+    "no manifest": (without(MANIFEST), False, "no recorded run"),
     "changed weights": (swapped_weights, False, "not what its manifest says"),
     "changed weights that the manifest vouches for": (swapped_weights, True, "not its own"),
     "a later version": (in_json(MANIFEST, lambda m: m.update(version=2)), True, "this program reads 1"),
