@@ -64,30 +64,36 @@ def _read(name: str, content: bytes, pair: bool) -> Table:
 
 
 def _chosen(rows: Table, about: Mapping[str, Any]) -> list[Sentence]:
-    """The sentences of the columns that the reader picks, beside a look at the rows."""
+    """The sentences to attack, and a word on those that are left out."""
+    typed = st.session_state["batch.source"] != SOURCES[0]
+    picked = own.guess(rows) if typed else _picked(rows, bool(about["pair"]))
+    found, left_out = own.take(rows, picked, about["classes"], LONGEST)
+    if not found:
+        raise UserError("file", f"no row of '{picked.text}' can be attacked.", "Pick another column, or mend the rows.")
+    said = [f"{words.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
+    said += [f"{words.plural(number, 'row')} left out: {reason}" for reason, number in left_out.items()]
+    st.caption(" · ".join(said))
+    return found[:MOST]
+
+
+def _picked(rows: Table, is_pair: bool) -> Picked:
+    """The columns that the reader picks, beside a look at the rows."""
     guess, names = own.guess(rows), [str(name) for name in rows.train]
     # Other columns are another question: the answer to the last one must not stand.
     key = f"batch.{hash(tuple(names))}"
     with st.container(horizontal=True):
         text = st.selectbox("Sentence", names, names.index(guess.text), key=f"{key}.text")
         pair = None
-        if about["pair"]:
+        if is_pair:
             second = names.index(guess.pair) if guess.pair else None
             pair = st.selectbox("Second sentence", names, second, key=f"{key}.pair")
         labels = [NO_LABELS, *(name for name in names if name not in (text, pair))]
         first = labels.index(guess.label) if guess.label in labels else 0
         label = st.selectbox("Label", labels, first, key=f"{key}.label", help=words.GLOSSARY["labels of a batch"])
     st.dataframe(own.look(rows, MOST), height=160, key=f"{key}.rows")
-    if about["pair"] and pair is None:
+    if is_pair and pair is None:
         raise UserError("second sentence", "this model reads two sentences.", "Pick the column of the second one.")
-    picked = Picked(text, pair, None if label == NO_LABELS else label)
-    found, left_out = own.take(rows, picked, about["classes"], LONGEST)
-    if not found:
-        raise UserError("file", f"no row of '{text}' can be attacked.", "Pick another column, or mend the rows.")
-    said = [f"{words.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
-    said += [f"{words.plural(number, 'row')} left out: {reason}" for reason, number in left_out.items()]
-    st.caption(" · ".join(said))
-    return found[:MOST]
+    return Picked(text, pair, None if label == NO_LABELS else label)
 
 
 def _cut(number: int) -> str:

@@ -48,10 +48,15 @@ def button() -> None:
 
 @st.dialog("What the words mean", width="large", icon=":material/dictionary:")
 def _all() -> None:
-    asked = (st.text_input("Find", key="glossary.find", placeholder="a word") or "").lower()
-    entries = {words.title(term): text for term, text in words.GLOSSARY.items()}
-    found = {name: text for name, text in entries.items() if asked in f"{name} {text}".lower()}
+    asked = st.text_input("Find", key="glossary.find", placeholder="a word") or ""
+    found = entries(asked)
     if not found:
         st.info("No term has this word.", icon=":material/search_off:")
     for name in sorted(found, key=str.lower):
         st.markdown(f"**{name}**: {found[name]}")
+
+
+def entries(asked: str = "") -> dict[str, str]:
+    """The terms that have what was asked in their name or meaning."""
+    known = {words.title(term): text for term, text in words.GLOSSARY.items()}
+    return {name: text for name, text in known.items() if asked.lower() in f"{name} {text}".lower()}

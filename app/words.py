@@ -97,6 +97,7 @@ TITLES = {
     "interval": "95% interval",
     "flipping": "Flipping swaps",
     "labels of a batch": "Labels of one's own sentences",
+    "raw probabilities": "Calibrated and raw",
 }
 
 STATES: dict[str, tuple[str, str, str]] = {
