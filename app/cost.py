@@ -28,8 +28,8 @@ def show(settings: RunConfig, sizes: Mapping[str, int] | None) -> None:
     with st.container(horizontal=True):
         st.metric("Students", f"{found.students if found else planned:,}", border=True, width="content")
         if found:
-            about = "at most " if found.at_most else ""
-            st.metric("Time", f"{about}{words.rough(found.total)}", border=True, width="content")
+            about = "Time, at most about" if found.at_most else "Time, about"
+            st.metric(about, words.rough(found.total), border=True, width="content")
     st.caption(
         f"{words.plural(searched, 'searched student')} and {words.plural(planned - searched, 'plain chain')}, each "
         f"attacked on {words.plural(settings.attack.sentences, 'sentence')}. The search is a process of its own: "
@@ -65,7 +65,7 @@ def _basis(found: Estimate) -> list[str]:
         said.append("The teacher of this data set is ready.")
     on = f" on {state.plain(found.device)}" if found.device else ""
     said.append(
-        f"Reckoned from {words.plural(found.measured, 'student')} of **{state.plain(found.run)}**{on}: each took "
+        f"Estimated from {words.plural(found.measured, 'student')} of **{state.plain(found.run)}**{on}: each took "
         f"{words.duration(found.fastest)} to {words.duration(found.slowest)} there, with whatever else this machine "
         "did then."
     )

@@ -80,7 +80,7 @@ def boxes(drawn: Family) -> list[Box]:
         Box(
             number,
             FAMILIES.get(row["origin"], "identity"),
-            f"{row['name']} · {row['origin']}",
+            f"{row['name']} · {'in hand' if number == drawn.head else row['origin']}",
             _short(row["change"]) or ("drawn at random" if row["origin"] == "sample" else ""),
             row["weights"],
             0,

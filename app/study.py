@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import streamlit as st
 
 from app.charts import ACCENT, GREY, SCALE
 from rosearch_engine.genome import Genome
@@ -22,6 +23,7 @@ FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "
 # What is drawn until the reader chooses: enough to see a pattern, few enough to read.
 FIRST = ("after attack (%)", "clean accuracy (%)", "times smaller", words_of("longest_path").name)
 MOST_PAIRS = 6
+MOST_POINTS = 1000  # students drawn one by one in the boxes; of more, only those far out
 
 
 def measured_table(students: Sequence[Row]) -> pd.DataFrame:
@@ -37,7 +39,17 @@ def _figures(row: Row) -> dict[str, float]:
 
 
 def _features(row: Row) -> dict[str, float]:
-    return {words_of(name).name: value for name, value in features(Genome.from_dict(row["genome"])).items()}
+    known = _known_features()
+    if row["digest"] not in known:
+        found = features(Genome.from_dict(row["genome"]))
+        known[row["digest"]] = {words_of(name).name: value for name, value in found.items()}
+    return known[row["digest"]]
+
+
+@st.cache_resource(show_spinner=False)
+def _known_features() -> dict[str, dict[str, float]]:
+    """By a genome's digest: thousands of genomes take seconds to measure, and never change."""
+    return {}
 
 
 def effects_figure(what: Row, outcome: str) -> go.Figure:
@@ -108,9 +120,9 @@ def _effect(effect: Row) -> str:
 
 
 def operations_figure(students: Sequence[Row]) -> go.Figure:
-    """After-attack accuracy of the students with each operation beside those without it; every student is a point."""
+    """After-attack accuracy of the students with each operation beside those without it; of few, each is a point."""
     rows = [student for student in students if student["status"] == "done" and counts(student)]
-    held = [{node.operation for node in Genome.from_dict(row["genome"]).nodes} for row in rows]
+    held = [{node["operation"] for node in row["genome"]["nodes"]} for row in rows]
     figure = go.Figure()
     for has, colour, name in ((True, ACCENT, "with it"), (False, GREY, "without it")):
         points = [
@@ -121,11 +133,11 @@ def operations_figure(students: Sequence[Row]) -> go.Figure:
         ]
         figure.add_trace(
             go.Box(
-                x=[operation for operation, _ in points],
-                y=[row["robustness"] for _, row in points],
-                customdata=[[row["name"]] for _, row in points],
+                x=np.array([operation for operation, _ in points], dtype=object),
+                y=np.array([row["robustness"] for _, row in points], dtype=float),
+                customdata=np.array([[row["name"]] for _, row in points], dtype=object),
                 name=name,
-                boxpoints="all",
+                boxpoints="all" if len(rows) <= MOST_POINTS else "outliers",
                 pointpos=0,
                 jitter=0.5,
                 marker={"size": 4, "opacity": 0.55, "color": colour},
@@ -158,7 +170,7 @@ def pairs_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
     figure = go.Figure(
         go.Splom(
             dimensions=[{"label": name.replace(" (", "<br>("), "values": table[name]} for name in names],
-            customdata=[[student] for student in table.index],
+            customdata=np.array([[student] for student in table.index], dtype=object),
             showupperhalf=False,
             diagonal={"visible": False},
             marker={"size": 5, "opacity": 0.75, **_by_robustness(table)},

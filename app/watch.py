@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,16 +104,17 @@ def _numbers(run: dict[str, Any], now: str, steps: Sequence[Step]) -> None:
 
 def _since_gain(steps: Sequence[Step]) -> str:
     """For how long nothing new has been on the front."""
-    last = max(
-        place for place, step in enumerate(steps) if not place or step.hypervolume > steps[place - 1].hypervolume
-    )
+    volume = steps[-1].hypervolume
+    last = len(steps) - 1
+    while last and steps[last - 1].hypervolume == volume:
+        last -= 1
     idle = len(steps) - 1 - last
     newest = f"last gain: {steps[last].name}"
     return f"No gain for {words.plural(idle, 'student')}, {newest}." if idle else f"Still growing, {newest}."
 
 
 def _newest(students: Sequence[dict[str, Any]]) -> None:
-    rows = sorted(state.measured(students), key=lambda row: row["told"], reverse=True)[:NEWEST]
+    rows = heapq.nlargest(NEWEST, state.measured(students), key=lambda row: row["told"])
     table = cards.student_table(rows, ordered=False)[list(NEWEST_COLUMNS)]
     table.insert(1, "measured", [words.ago(row["finished"]) for row in rows])
     table["took"] = [words.duration(sum((row["seconds"] or {}).values())) for row in rows]

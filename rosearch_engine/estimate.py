@@ -6,6 +6,7 @@ changes the time and cannot be scaled is named, so that nobody takes the figure 
 
 from __future__ import annotations
 
+import heapq
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,17 +57,16 @@ def pace(config: Mapping[str, Any], planned: int, students: Sequence[Row]) -> Pa
         config: the run's, as the store has it.
         planned: students to measure in all.
     """
-    ended = [row for row in students if row["told"] is not None]
-    worked = [sum(row["seconds"].values()) for row in sorted(ended, key=lambda row: row["told"]) if row["seconds"]]
-    recent = worked[-RECENT:]
+    worked = [row for row in students if row["told"] is not None and row["seconds"]]
+    recent = [_seconds(row) for row in heapq.nlargest(RECENT, worked, key=lambda row: row["told"])]
     if not sum(recent):
         return None
     each = sum(recent) / len(recent)
-    left = max(0, planned - len(ended)) * each
+    left = max(0, planned - sum(row["told"] is not None for row in students)) * each
     minutes = config["search"].get("minutes")
     if minutes is not None:
         # The student in hand when the time is up is still finished.
-        left = min(left, max(0.0, 60 * minutes - sum(worked)) + each)
+        left = min(left, max(0.0, 60 * minutes - sum(map(_seconds, worked))) + each)
     return Pace(len(recent), each, left)
 
 
@@ -151,7 +151,7 @@ def estimate(
     more_training = more_sentences * config.distil.epochs / _value(of_run, "distil", "epochs")
     more_attacks = min(config.attack.sentences, now["search_attack"]) * len(done) / sum(row["attacked"] for row in done)
     training, attacks = _mean(done, "distil"), _mean(done, "attack")
-    rest = sum(sum(row["seconds"].values()) for row in done) / len(done) - training - attacks
+    rest = sum(map(_seconds, done)) / len(done) - training - attacks
     each = {
         "training": training * more_training,
         "attacks": attacks * more_attacks,
@@ -163,7 +163,7 @@ def estimate(
     teacher, lacking = _teacher(config, runs, now["distillation"])
     reading = sum(value for stage, value in spent.items() if stage.startswith(("teacher", "swapping", "reading")))
     reading -= sum(spent.get(stage, 0.0) for stage in _ONCE)
-    whole = [sum(row["seconds"].values()) for row in done]
+    whole = [_seconds(row) for row in done]
     return Estimate(
         run=run["name"],
         measured=len(done),
@@ -206,6 +206,10 @@ def _teacher(config: RunConfig, runs: Sequence[Row], sentences: int) -> tuple[fl
         passes = config.teacher.epochs / _value(run["config"], "teacher", "epochs") if stage == _ONCE[0] else 1.0
         seconds += run["progress"]["spent"][stage] * passes * sentences / run["dataset"]["sizes"]["distillation"]
     return seconds, tuple(lacking)
+
+
+def _seconds(student: Row) -> float:
+    return sum(student["seconds"].values())
 
 
 def _mean(rows: Sequence[Row], part: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SEARCH, RUNG, HELD_OUT = "search", "rung", "held_out"  # purposes of a measurement
@@ -52,7 +52,8 @@ class Candidate(Base):
     """
 
     __tablename__ = "candidate"
-    __table_args__ = (UniqueConstraint("run_id", "number"),)
+    # The index is for counting: every refresh of a screen asks how many students of each run are done.
+    __table_args__ = (UniqueConstraint("run_id", "number"), Index("ix_candidate_run_id_status", "run_id", "status"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)

@@ -71,6 +71,7 @@ class Store:
                 event.listen(engine, "connect", _set_pragmas)
             Base.metadata.create_all(engine)
             _add_new_columns(engine)
+            _add_new_indexes(engine)
         return cls(engine, read_only=False)
 
     @classmethod
@@ -484,6 +485,12 @@ def _add_new_columns(engine: Engine) -> None:
         kind = column.type.compile(engine.dialect)
         with engine.begin() as connection:
             connection.execute(text(f'ALTER TABLE "{column.table.name}" ADD COLUMN "{column.name}" {kind}'))
+
+
+def _add_new_indexes(engine: Engine) -> None:
+    for table in Base.metadata.tables.values():
+        for index in table.indexes:
+            index.create(engine, checkfirst=True)
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:
