@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.screen import Screen, chromium
-from tests.conftest import Workshop
+from tests.conftest import ROOT, Workshop
 from tests.serving import serving
 
 RUN = "first"
+RECORDED = ROOT / "rosearch_engine" / "recorded" / "demo.zip"
 Opener = Callable[..., Screen]
 
 
@@ -32,6 +33,14 @@ def address(made_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -
     with serving(tmp_path_factory.mktemp("typed_here"), **made_workshop.environment) as (address, _):
         yield address
     _end_searches(made_workshop)
+
+
+@pytest.fixture
+def new_address(made_workshop: Workshop, tmp_path: Path) -> Iterator[str]:
+    """The app as a newcomer gets it: an empty home folder, and the recorded run that comes with the program."""
+    new = {"ROSEARCH_HOME": str(tmp_path / "home"), "ROSEARCH_RECORDED": str(RECORDED)}
+    with serving(tmp_path, NLTK_DATA=made_workshop.nltk_data, **new) as (address, _):
+        yield address
 
 
 def _end_searches(workshop: Workshop) -> None:

@@ -97,6 +97,8 @@ class Screen:
 
     def settled(self) -> None:
         expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        # Parts of the page whose code the browser still fetches.
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
         expect(self.page.get_by_test_id("stException")).to_have_count(0)
 
     def heading(self, text: str) -> None:

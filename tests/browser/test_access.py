@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Opener
 from tests.browser.screen import Screen
@@ -24,25 +25,42 @@ FIND = """async theirs => {
 
 
 def watch(screen: Screen) -> None:
-    screen.page.get_by_role("radio", name="Watch").click()
-    screen.page.get_by_text("Students so far").wait_for()
+    choose(screen, "Watch")
+    expect(screen.page.get_by_text("Newest students")).to_be_visible()
 
 
 def unfold(screen: Screen) -> None:
-    screen.page.get_by_role("radio", name="New search").click()
+    choose(screen, "New search")
     for title in ("Columns", "Data:", "Teacher:", "space:", "Distillation:", "Attack:", "Objectives:", "Search:"):
         screen.folded(title)
 
 
 def pick_a_node(screen: Screen) -> None:
     screen.page.get_by_role("button", name=re.compile("^Transformer layer,")).first.click()
-    screen.page.get_by_role("heading", level=3, name="Transformer layer").wait_for()
+    expect(screen.page.get_by_role("heading", level=3, name="Transformer layer")).to_be_visible()
 
 
 def lay_another_over_it(screen: Screen) -> None:
     screen.page.get_by_label("Lay another over it", exact=True).click()
     screen.page.get_by_role("option").first.click()
-    screen.page.get_by_text("Only in").first.wait_for()
+    expect(screen.page.get_by_text("Only in").first).to_be_visible()
+
+
+def compare_runs(screen: Screen) -> None:
+    choose(screen, "Compare runs")
+
+
+def a_few(screen: Screen) -> None:
+    choose(screen, "A few sentences")
+
+
+def curve(screen: Screen) -> None:
+    choose(screen, "Queries needed")
+
+
+def choose(screen: Screen, view: str) -> None:
+    screen.page.get_by_role("radio", name=view).click()
+    expect(screen.page.get_by_role("radio", name=view)).to_be_checked()
 
 
 def nothing(screen: Screen) -> None:
@@ -56,11 +74,14 @@ def nothing(screen: Screen) -> None:
         ("", nothing),
         ("search", watch),
         ("search", unfold),
+        ("search", compare_runs),
         ("front", nothing),
         ("study", nothing),
         ("architecture", pick_a_node),
         ("architecture", lay_another_over_it),
         ("attack", attack_the_first_example),
+        ("attack", a_few),
+        ("attack", curve),
         ("export", nothing),
     ],
 )

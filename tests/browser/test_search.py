@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Opener
 from tests.browser.screen import LONG, Screen
-from tests.serving import serving
 
 
-def test_a_first_visit_says_what_this_is_and_how_to_begin(opener: Opener, tmp_path: Path) -> None:
-    with serving(tmp_path, ROSEARCH_HOME=str(tmp_path / "home")) as (address, _):
-        screen = opener(address)
-        screen.open()
-        screen.heading("RoSearch Explorer")
-        screen.press("Start a search")
-        screen.heading("Search")
-        expect(screen.page.get_by_role("button", name="Start the search")).to_be_visible()
-        for name, title in (("front", "Front"), ("architecture", "Architecture"), ("attack", "Attack")):
-            screen.open(name)
-            screen.heading(title)
+def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new_address: str) -> None:
+    screen = opener(new_address)
+    screen.open()
+    screen.heading("RoSearch Explorer")
+    expect(screen.page.get_by_text("Recorded run")).to_be_visible()
+    assert len(screen.points()) > 3
+    screen.press("Start a search of your own")
+    screen.heading("Search")
+    expect(screen.page.get_by_role("button", name="Start the search")).to_be_visible()
 
 
 def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) -> None:
