@@ -130,7 +130,7 @@ def show(run: Row, student: Row, everyone: Sequence[Row]) -> None:
         st.caption(f"Drawn: the nearest {drawn.head}. The table below has all of them.")
     placed = architecture.layout(drawn)
     # Another key after each click, so that one on the same ancestor counts again.
-    key = f"family.{run['name']}.{student['name']}.{st.session_state.get(TURN, 0)}"
+    key = f"family.{run['name']}.{student['name']}.{st.session_state.setdefault(TURN, 0)}"
     picture = architecture.picture(drawn, boxes(drawn), placed, f"Ancestors of {student['name']}")
     node = architecture.view(picture, placed, drawn.head, key)
     figures = table(whole)
@@ -143,16 +143,14 @@ def show(run: Row, student: Row, everyone: Sequence[Row]) -> None:
         on_select="rerun",
         selection_mode="single-row",
     )["selection"]["rows"]
-    if node is not None or rows:
-        picked = figures["student"][rows[0]] if rows else drawn.members[node or 0]["name"]
+    picked = figures["student"][rows[0]] if rows else None if node is None else drawn.members[node]["name"]
+    if picked in {row["name"] for row in state.measured(whole.members)} - {student["name"]}:
         _follow(str(picked), run, student, click or CLICKS[0])
 
 
 def _follow(picked: str, run: Row, student: Row, click: str) -> None:
     """Do what a click asks for."""
-    if picked == student["name"]:
-        return
-    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
+    st.session_state[TURN] += 1
     state.choose(**({"student": picked} if click == CLICKS[0] else {other_key(run, student): picked}))
     st.rerun()
 

@@ -35,9 +35,9 @@ def panel() -> None:
         "Against", list(AGAINST), default="students", format_func=AGAINST.__getitem__, key="against", required=True
     )
     st.markdown("**Hypervolume**", help=words.GLOSSARY["hypervolume"])
-    if protocols := _other_attacks(runs):
+    if others := _other_conditions(runs):
         st.warning(
-            f"Not measured alike ({state.plain(', '.join(protocols))} differ), so heights do not compare.",
+            f"Heights do not compare, for the runs were not measured alike: {state.plain(', '.join(others))}.",
             icon=":material/balance:",
         )
     st.plotly_chart(charts.growth_figure(grown, against or "students", height=320), key="growth")
@@ -83,11 +83,11 @@ def best_table(runs: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     return table
 
 
-def _other_attacks(runs: Sequence[Row]) -> list[str]:
-    """Settings of data and attack that differ: figures under different ones do not compare."""
-    named = settings_table(runs)
-    fields = zip(named["stage"], named["setting"], strict=True)
-    return [f"{stage}.{setting}" for stage, setting in fields if stage in ("data", "attack")]
+def _other_conditions(runs: Sequence[Row]) -> list[str]:
+    """Settings that differ and without which figures do not compare: data, teacher and attack."""
+    found = settings_table(runs)
+    found = found[found["stage"].isin(["data", "teacher", "attack"])]
+    return [f"{stage} {setting.lower()}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
 
 
 def _written(value: Any) -> str:

@@ -28,6 +28,7 @@ _ONCE = ("teacher fine-tuning", "teacher outputs")
 _LOADING = ("starting", "data", "loading the attack")
 
 
+FEW = 5  # students are too few to foretell others by, if there is better
 RECENT = 10  # students that say how fast a search is now
 
 
@@ -108,9 +109,10 @@ class Estimate:
 
 
 def basis(config: RunConfig, runs: Iterable[Row]) -> Row | None:
-    """Of rows of `Store.runs` the one made on this machine that is most like these settings, the newest of several."""
+    """Of rows of `Store.runs` the one made on this machine that is most like these settings; of several the newest with
+    more than a handful of students."""
     here = [run for run in runs if run["students"] and run["dataset"] and _is_ours(run)]
-    return min(here, key=lambda run: len(unlike(config, run)), default=None)
+    return min(here, key=lambda run: (len(unlike(config, run)), run["students"] < FEW), default=None)
 
 
 def unlike(config: RunConfig, run: Row) -> tuple[str, ...]:

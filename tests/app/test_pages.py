@@ -269,6 +269,120 @@ def test_search_watches_a_live_run(home: Path) -> None:
     assert "stop" in {button.key for button in app.button}
 
 
+def test_a_live_run_tells_its_pace_and_its_newest_students_first(home: Path) -> None:
+    run_id = fill("live", students=6, finished=False)
+    make_running(run_id)
+    app = open_page("search")
+    assert not app.exception
+    figures = {m.label: m.value for m in app.metric}
+    assert figures["Students an hour"] == "50", "72 s each"
+    assert figures["Time left"] == "43 min"
+    assert "the last 6 students, 1 min 12 s each" in text_of(app)
+    newest = app.main.dataframe[0].value
+    assert list(newest["student"]) == ["s0005", "s0004", "s0003", "s0002", "s0001", "s0000"]
+    rows = Store.read().students(run_id)
+    assert list(newest["after attack"]) == [100 * row["robustness"] for row in rows[::-1]]
+    gained = "Still growing" in text_of(app) or "No gain for" in text_of(app)
+    assert gained
+
+
+def test_gpu_figures_are_shown_where_the_process_reports_them() -> None:
+    from app import words
+
+    facts = {"device": "H100", "memory_mb": 1830.0}
+    assert words.machine(facts) == "H100 · 1.8 GB of memory"
+    facts |= {"gpu_memory_mb": 4000.0, "gpu_memory_of_mb": 80000.0, "gpu_percent": 63.0}
+    assert words.machine(facts) == "H100 · 1.8 GB of memory · GPU memory 4.0 of 80.0 GB taken · GPU 63% busy"
+
+
+def test_a_run_that_is_deleted_while_watched_gives_way_to_another(run_id: int) -> None:
+    live = fill("live", students=6, finished=False, seed=1)
+    make_running(live)
+    app = open_page("search", run="live")
+    app.session_state["panel"] = "Watch"
+    app.run()
+    Store.write().delete_run("live")
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["run"] == "demo"
+    assert "live is gone" in app.toast[0].value.replace("\\", "")
+
+
+def test_a_search_whose_process_died_says_so_and_offers_to_go_on(home: Path) -> None:
+    run_id = fill("live", students=6, finished=False)
+    make_running(run_id)
+    Store.write().update_run(run_id, process_created=1.0)
+    app = open_page("search", run="live")
+    app.session_state["panel"] = "Watch"
+    app.run()
+    assert "gone without a word" in app.warning[0].value
+    assert "resume" in {button.key for button in app.button}
+
+
+def test_runs_side_by_side_differ_in_what_is_shown(run_id: int) -> None:
+    from rosearch_engine import config
+
+    other = fill("other", students=8, seed=3)
+    changed = config.RunConfig(
+        attack=config.AttackConfig(sentences=50), distil=config.DistilConfig(epochs=7)
+    ).model_dump(mode="json")
+    Store.write().update_run(other, config=changed)
+    app = open_page("search", run="demo")
+    app.session_state["panel"] = "Compare runs"
+    app.run()
+    assert not app.exception
+    assert app.multiselect(key="compared").value == ["demo", "other"]
+    best, settings = (frame.value for frame in app.main.dataframe)
+    store = Store.read()
+    for name in ("demo", "other"):
+        students = store.students(store.run(name)["id"])
+        (row,) = best[(best["run"] == name) & (best["best"] == "Knee")].to_dict("records")
+        assert row["student"] == next(s["name"] for s in students if s["knee"])
+        (row,) = best[(best["run"] == name) & (best["best"] == "Holds most")].to_dict("records")
+        assert row["after attack"] == 100 * max(s["robustness"] for s in students if s["status"] == "done")
+        assert row["low"] < row["after attack"] < row["high"]
+    assert settings[["setting", "demo", "other"]].to_numpy().tolist() == [
+        ["Epochs", "3", "7"], ["Sentences", "100", "50"],
+    ]  # fmt: skip
+    assert "attack sentences" in app.warning[0].value
+    drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert [trace["name"] for trace in drawn] == ["demo", "other"]
+    app.segmented_control(key="against").set_value("minutes").run()
+    assert not app.exception
+    app.multiselect(key="compared").set_value(["demo"]).run()
+    assert "two runs or more" in text_of(app)
+
+
+def test_where_nothing_was_measured_the_form_tells_the_benchmarks_time_and_machine(
+    home: Path, ready_recipes: None
+) -> None:
+    app = open_page("search")
+    said = text_of(app).replace("\\", "")
+    assert "No search has measured a student on this machine yet" in said
+    there = (state.PAGES.parent / "benchmarks" / "demo.md").read_text()
+    took = next(line for line in there.splitlines() if line.startswith("| whole run")).split("|")[2].strip()
+    assert f"Elsewhere these settings took {took}: two shared CPU cores" in said
+    app.number_input(key="demo.search.candidates").set_value(5).run()
+    assert "Elsewhere" not in text_of(app), "that figure is of the preset as it is"
+
+
+def test_the_form_tells_what_a_search_will_take_here(run_id: int, ready_recipes: None) -> None:
+    import socket
+
+    Store.write().update_run(run_id, host=socket.gethostname())
+    app = open_page("search", run="demo")
+    app.session_state["panel"] = "New search"
+    app.run()
+    app.segmented_control(key="preset").set_value("as in demo").run()
+    assert not app.exception
+    figures = {m.label: m.value for m in app.metric}
+    assert figures == {"Students": "42", "Time, about": "50 min"}, "42 of 72 s"
+    assert "Estimated from 15 students of **demo**" in text_of(app)
+    app.number_input(key="as in demo.attack.sentences").set_value(200).run()
+    assert {m.label: m.value for m in app.metric}["Time, about"] == "72 min", "31 s more each"
+
+
 def test_stop_asks_first_and_then_stops(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_running(fill("live", students=6, finished=False))
     stopped: list[str] = []

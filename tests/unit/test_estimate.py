@@ -106,6 +106,9 @@ def test_the_basis_is_of_this_machine_and_most_like_the_settings(run: Row) -> No
     other = run | {"name": "other", "config": run["config"] | {"attack": run["config"]["attack"] | {"level": "strict"}}}
     assert unlike(config, other) == ("attack.level",)
     assert basis(config, [other, run]) is run
+    few = run | {"name": "few", "students": 2}
+    assert basis(config, [few, run]) is run
+    assert basis(config, [few, other]) is few
     assert basis(config, [run | {"host": "elsewhere"}, run | {"recorded": True}, run | {"students": 0}]) is None
     assert estimate(config, 6, run, [], [run]) is None
 
