@@ -84,6 +84,7 @@ def first(browser: Browser, address: str, made_workshop: Workshop) -> str:
     fill_form(screen, made_workshop.data, made_workshop.encoder)
     screen.write("Name of the run", RUN)
     screen.press("Start the search")
+    expect(screen.sidebar.get_by_label("Run", exact=True)).to_have_value(RUN)
     screen.now("finished")
     context.close()
     assert screen.faults == []
@@ -112,8 +113,10 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
         for label, value in fields.items():
             screen.write(label, value, part)
     swaps = screen.folded("Distillation:").get_by_label("Swaps", exact=True)
+    swaps.scroll_into_view_if_needed()  # a menu closes when the page under it moves
     swaps.click()
     page.get_by_role("option", name="off", exact=True).click()
+    screen.settled()
     expect(swaps).to_have_value("off")
     screen.folded("Search space:").get_by_role("button", name="Remove both").click()
     screen.settled()

@@ -22,8 +22,13 @@ FLAGS = (
 expect.set_options(timeout=60_000)
 LONG = 300_000
 
-# Clicks, as the page is told of them by a person's mouse.
-COUNT = "addEventListener('pointerdown', event => event.isTrusted && counted(), true)"
+# Clicks, as the page is told of them by a person's mouse, and how often the app's script has come to its end.
+COUNT = """
+addEventListener('pointerdown', event => event.isTrusted && counted(), true);
+window.ended = 0;
+new MutationObserver(seen => seen.forEach(({target}) => ended += target.dataset.testScriptState === 'notRunning'))
+  .observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
+"""
 # Where the chart draws its points: student, and pixels from the window's corner.
 POINTS = """chart => {
   const box = chart.getBoundingClientRect(), {xaxis, yaxis} = chart._fullLayout;
@@ -118,10 +123,14 @@ class Screen:
         return part
 
     def write(self, label: str, value: str, place: Locator | None = None) -> None:
-        """Write into a field, and leave it."""
+        """Write into a field, and wait until the app has taken it in."""
         box = (place or self.page.get_by_test_id("stMain")).get_by_label(label, exact=True)
+        if box.input_value() == value:
+            return
+        before = self.page.evaluate("ended")
         box.fill(value)
         box.press("Enter")
+        self.page.wait_for_function("before => ended > before", arg=before)
         self.settled()
         expect(box).to_have_value(value)
 
@@ -141,7 +150,7 @@ class Screen:
 
     def now(self, state: str, timeout: float = LONG) -> None:
         """Wait until the run in hand is in a state, as the sidebar says."""
-        expect(self.sidebar.get_by_text(state)).to_be_visible(timeout=timeout)
+        expect(self.sidebar.get_by_text(state).first).to_be_visible(timeout=timeout)
 
     @property
     def sidebar(self) -> Locator:

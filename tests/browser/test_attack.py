@@ -70,9 +70,8 @@ def test_a_newcomer_attacks_an_example_within_a_minute_and_six_clicks(opener: Op
 
 def attack_the_first_example(screen: Screen) -> None:
     """Take the first example and attack the student in hand with it."""
-    screen.page.get_by_role("radiogroup", name="Examples, as the search attacked them").get_by_role(
-        "radio"
-    ).first.click()
+    examples = screen.page.get_by_role("radiogroup", name="Examples, as the search attacked them")
+    examples.get_by_role("radio").first.click()
     expect(screen.page.get_by_label("Your sentence", exact=True)).not_to_have_value("")
     screen.settled()
     screen.press("Attack (Ctrl+Enter)")
