@@ -49,10 +49,14 @@ class Front:
 
 
 def non_dominated(objectives: np.ndarray) -> np.ndarray:
-    """Mask `(students,)` of the students that no other one beats in every column of `(students, objectives)`."""
+    """Mask `(students,)` of the students that no other one beats in every column of `(students, objectives)`.
+
+    One that is worth nothing is on no front, be it alone.
+    """
     mask = np.zeros(len(objectives), dtype=bool)
     # Whoever beats a student comes before it in the order of a dictionary, largest first.
     left = np.lexsort(-objectives.T[::-1])
+    left = left[np.any(objectives[left] > 0, axis=1)]
     while len(left):
         rows, best = objectives[left], objectives[left[0]]
         mask[left[np.all(rows == best, axis=1)]] = True

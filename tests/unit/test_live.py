@@ -140,6 +140,8 @@ def test_without_labels_a_batch_has_no_accuracy(worker: AttackWorker, calm: str)
 
 def test_a_batch_lets_others_go_first_and_keeps_what_is_done_when_stopped(worker: AttackWorker, calm: str) -> None:
     batch = worker.submit_batch(calm, "s0001", "pwws", labelled(calm, 12) * 4)
+    while not batch.rows:
+        assert not batch.finished.wait(0.01), batch.error
     behind = attack(worker, calm, "a fine film")
     assert ended(behind).state == "done", behind.error
     assert not batch.finished.is_set(), "the single sentence went between two handfuls"
