@@ -34,7 +34,7 @@ page = st.navigation(
 # A chosen option keeps the text's own colour, which can be read on any ground; its frame and ground show the choice.
 st.html(
     "<style>[data-testid=stMainBlockContainer] { padding-left: 2.5rem; padding-right: 2.5rem; }"
-    "[data-testid=stButtonGroup] button[data-variant][data-selected] { color: inherit; }</style>"
+    "[data-testid=stButtonGroup] button[data-selected] { color: inherit !important; }</style>"
 )
 with state.guarded():
     recorded.bring()

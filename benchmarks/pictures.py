@@ -40,7 +40,7 @@ def main() -> None:
         screen.open("attack", run=chosen.run)
         page.get_by_label("Your sentence", exact=True).fill(SENTENCE)
         page.get_by_label("Your sentence", exact=True).press("Control+Enter")
-        expect(page.get_by_text("What the attack changed")).to_be_visible(timeout=LONG)
+        expect(page.get_by_text("What the model thinks")).to_be_visible(timeout=LONG)
         _take(screen, chosen.to / "attack.png")
 
 

@@ -94,8 +94,8 @@ def first(browser: Browser, address: str, made_workshop: Workshop) -> str:
 def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
     """Ask for a search that takes seconds and leaves nothing out."""
     page = screen.page
-    page.get_by_role("radio", name="standard").click()
-    page.get_by_role("radio", name="My own file").click()
+    screen.choose("standard")
+    screen.choose("My own file")
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(data)
     expect(page.get_by_role("button", name="Look at the data")).to_be_visible()
     screen.settled()

@@ -106,6 +106,22 @@ class Screen:
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
         expect(self.page.get_by_test_id("stException")).to_have_count(0)
 
+    @contextlib.contextmanager
+    def answered(self) -> Iterator[None]:
+        """After what is done in the block, wait until the app's script has run once more."""
+        before = self.page.evaluate("ended")
+        yield
+        self.page.wait_for_function("before => ended > before", arg=before)
+        self.settled()
+
+    def choose(self, option: str) -> None:
+        """Take one of a few options side by side."""
+        one = self.page.get_by_role("radio", name=option, exact=True)
+        if not one.is_checked():
+            with self.answered():
+                one.click()
+        expect(one).to_be_checked()
+
     def heading(self, text: str) -> None:
         """Wait for a page by its heading."""
         expect(self.page.get_by_role("heading", level=1, name=text)).to_be_visible()
@@ -127,11 +143,9 @@ class Screen:
         box = (place or self.page.get_by_test_id("stMain")).get_by_label(label, exact=True)
         if box.input_value() == value:
             return
-        before = self.page.evaluate("ended")
-        box.fill(value)
-        box.press("Enter")
-        self.page.wait_for_function("before => ended > before", arg=before)
-        self.settled()
+        with self.answered():
+            box.fill(value)
+            box.press("Enter")
         expect(box).to_have_value(value)
 
     def points(self) -> list[tuple[str, float, float]]:

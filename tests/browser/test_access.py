@@ -25,12 +25,12 @@ FIND = """async theirs => {
 
 
 def watch(screen: Screen) -> None:
-    choose(screen, "Watch")
+    screen.choose("Watch")
     expect(screen.page.get_by_text("Newest students")).to_be_visible()
 
 
 def unfold(screen: Screen) -> None:
-    choose(screen, "New search")
+    screen.choose("New search")
     for title in ("Columns", "Data:", "Teacher:", "space:", "Distillation:", "Attack:", "Objectives:", "Search:"):
         screen.folded(title)
 
@@ -47,20 +47,15 @@ def lay_another_over_it(screen: Screen) -> None:
 
 
 def compare_runs(screen: Screen) -> None:
-    choose(screen, "Compare runs")
+    screen.choose("Compare runs")
 
 
 def a_few(screen: Screen) -> None:
-    choose(screen, "A few sentences")
+    screen.choose("A few sentences")
 
 
 def curve(screen: Screen) -> None:
-    choose(screen, "Queries needed")
-
-
-def choose(screen: Screen, view: str) -> None:
-    screen.page.get_by_role("radio", name=view).click()
-    expect(screen.page.get_by_role("radio", name=view)).to_be_checked()
+    screen.choose("Queries needed")
 
 
 def nothing(screen: Screen) -> None:

@@ -22,7 +22,7 @@ def test_an_example_is_attacked(screen: Screen, first: str) -> None:
     screen.open("attack", run=first)
     attack_the_first_example(screen)
     page = screen.page
-    expect(page.get_by_text("What the attack changed")).to_be_visible()
+    expect(page.get_by_text("What the model thinks")).to_be_visible()
     expect(page.get_by_text(re.compile(r"^\d+ queries in [\d.]+ s\.$"))).to_be_visible()
     with page.expect_download() as saved:
         screen.press(re.compile("JSON"))
@@ -35,7 +35,7 @@ def test_a_hostile_sentence_is_shown_as_text(screen: Screen, first: str) -> None
     page.get_by_label("Your sentence", exact=True).fill(HOSTILE)
     page.get_by_label("Your sentence", exact=True).press("Control+Enter")
     expect(page.get_by_test_id("stAlert").get_by_text(VERDICT)).to_be_visible(timeout=LONG)
-    shown = page.get_by_text("What the attack changed")
+    shown = page.get_by_text("What the model thinks")
     expect(shown).to_be_visible()
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("<script>window.harmed=1</script>")

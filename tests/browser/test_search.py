@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+import re
+
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Opener
 from tests.browser.screen import LONG, Screen
@@ -21,8 +23,8 @@ def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new
 
 def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) -> None:
     screen.open("search", run=first)
-    screen.page.get_by_role("radio", name="Watch").click()
-    expect(screen.page.get_by_test_id("stMetricValue").first).to_have_text("4 / 4")
+    screen.choose("Watch")
+    expect(figures(screen)).to_have_text("4 / 4")
     screen.press("Explore the front")
     screen.heading("Front")
     expect(screen.page.get_by_text(f"Run {first} · 4 students measured")).to_be_visible()
@@ -32,9 +34,8 @@ def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) ->
 def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opener: Opener) -> None:
     page = screen.page
     screen.open("search", run=first)
-    page.get_by_role("radio", name="New search").click()
-    page.get_by_role("radio", name=f"as in {first}").click()
-    screen.settled()
+    screen.choose("New search")
+    screen.choose(f"as in {first}")
     screen.write("Candidates", "200")
     screen.write("Name of the run", "second")
     screen.press("Start the search")
@@ -61,7 +62,13 @@ def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opene
 
 def measured(screen: Screen, after: int) -> int:
     """Students that the watched run says it has measured, once they are more than so many."""
-    metric = screen.page.get_by_test_id("stMetricValue").first
-    for number in range(after + 1):
-        expect(metric).not_to_have_text(f"{number} / 201", timeout=LONG)
-    return int(metric.inner_text().split("/")[0])
+    fewer = "|".join(map(str, range(after + 1)))
+    figure = figures(screen)
+    expect(figure).to_have_text(re.compile(rf"^(?!({fewer}) )\d+ / 201$"), timeout=LONG)
+    return int(figure.inner_text().split("/")[0])
+
+
+def figures(screen: Screen) -> Locator:
+    """How many students of how many the watched run has measured."""
+    metric = screen.page.get_by_test_id("stMetric").filter(has_text="Students measured")
+    return metric.get_by_test_id("stMetricValue")
