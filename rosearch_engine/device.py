@@ -47,7 +47,8 @@ def describe(where: torch.device) -> str:
     precision = "bfloat16 training" if has_fast_bfloat16(where) else "float32 training"
     if where.type == "cuda":
         return f"{torch.cuda.get_device_name(where)}, {precision}"
-    return f"CPU, {torch.get_num_threads()} threads, {precision}"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}, {precision}"
 
 
 def release_memory() -> None:

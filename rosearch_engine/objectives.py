@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from rosearch_engine.config import ObjectivesConfig
 
@@ -67,7 +67,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     # SciPy has it, but behind an exact test: reading a table of 1,000 students took 1.4 s with it and 0.2 s without.
     if n == 0:
         return 0.0, 1.0
-    share, z = successes / n, float(ndtri((1 + level) / 2))
+    share, z = successes / n, NormalDist().inv_cdf((1 + level) / 2)
     centre = share + z**2 / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     low, high = ((centre + side * half) / (1 + z**2 / n) for side in (-1, 1))

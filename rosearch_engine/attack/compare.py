@@ -11,7 +11,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, rankdata
 
 FEWEST_STUDENTS = 4
 _RESAMPLES = 2000
@@ -35,6 +34,8 @@ def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> McNemar:
     Raises:
         ValueError: if the lengths differ.
     """
+    from scipy.stats import binomtest  # most of a second to import, and the app starts with this module
+
     only_a = sum(mine and not theirs for mine, theirs in zip(a, b, strict=True))
     only_b = sum(theirs and not mine for mine, theirs in zip(a, b, strict=True))
     differing = only_a + only_b
@@ -104,6 +105,8 @@ def rank_correlation(table: Mapping[str, Mapping[str, float]]) -> list[RankCorre
 
 def _spearman(values: np.ndarray) -> np.ndarray:
     """Coefficients `(samples,)` of `(2, samples, students)`; not a number where a sample has no spread."""
+    from scipy.stats import rankdata
+
     ranks = rankdata(values, axis=-1)
     ranks -= ranks.mean(axis=-1, keepdims=True)
     spread = np.sqrt((ranks**2).sum(axis=-1).prod(axis=0))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from rosearch_engine.statistics.effect import Effect
 
@@ -95,6 +94,8 @@ def _saved(of_mean: np.ndarray, of_tree: np.ndarray) -> Effect:
 
     Its variance allows for training parts that overlap from fold to fold.
     """
+    from scipy.stats import t as student_t  # most of a second to import
+
     saved = (of_mean - of_tree) / of_mean.mean()
     error = float(np.sqrt(saved.var(ddof=1) * (1 / len(saved) + 1 / (FOLDS - 1))))
     size = float(saved.mean())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"torch", "textattack", "transformers", "datasets"}
+HEAVY = {"torch", "textattack", "transformers", "datasets", "scipy", "sklearn"}
 SCREENS = ("overview", "search", "front", "study", "architecture", "attack", "export")
 
 DRAW = """

@@ -1,0 +1,97 @@
+"""A run of thousands of students for `benchmarks/app.py`, that for all the app can tell is searched right now."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import psutil
+
+from rosearch_engine.config import RunConfig
+from rosearch_engine.genome import Frame, Space, cost
+from rosearch_engine.genome.operators import mutate, sample
+from rosearch_engine.recorded.unpack import bring_shipped
+from rosearch_engine.store import Store
+
+LOAD = "load"
+SHARES = ("held", "calibrated_held", "raw_held", "one_swap_held")
+
+
+class Load:
+    """The run, beside the recorded one that it is modelled on, in ROSEARCH_HOME's store.
+
+    Args:
+        students: how many it has measured to begin with.
+    """
+
+    def __init__(self, students: int) -> None:
+        name = bring_shipped()
+        assert name is not None, "the store has had a recorded run before"
+        self._store = Store.write()
+        model = self._store.run(name)
+        rows = [row for row in self._store.students(model["id"]) if row["status"] == "done"]
+        self._models, self._rng = rows, np.random.default_rng(0)
+        self._frame = Frame(**model["frame"])
+        config = RunConfig.model_validate(model["config"])
+        self._space = Space.of(config.space, self._frame)
+        self._run = self._store.create_run(LOAD, config)
+        known = {key: model[key] for key in ("frame", "teacher", "dataset", "progress")}
+        finished = {"reason": "finished", "message": "", "time": time.time()}
+        self._store.update_run(self._run, **known, exit=finished, active_seconds=60.0 * students)
+        self._genomes = [sample(self._space, self._rng)]
+        for _ in range(students):
+            self._add()
+
+    def _add(self) -> None:
+        """One more student: a random architecture or another's mutant, with figures like those of a real one."""
+        number, fresh = len(self._genomes), self._rng.random() < 0.2
+        parent = int(self._rng.integers(max(1, number - 40), number)) if number > 1 else 0
+        genome, change = mutate(self._genomes[parent], self._space, self._rng)
+        if fresh or not parent:
+            genome, change = sample(self._space, self._rng), ""
+        self._genomes.append(genome)
+        row = self._store.add_candidate(
+            self._run, number, genome, cost(genome, self._frame), change=change, asked_after=number - 1,
+            origin="mutation" if change else "random", parents=[parent] if change else [],
+        )  # fmt: skip
+        model = self._models[int(self._rng.integers(len(self._models)))]
+        self._store.finish_candidate(
+            row["id"], number, weights_file=(model["weights_sha256"] or f"{number:064x}", 1),
+            latency_ms=model["latency_ms"], training=model["training"],
+            seconds=model["seconds"], measurements=[self._figures(model)], examples=[],
+        )  # fmt: skip
+
+    def _figures(self, model: dict[str, Any]) -> dict[str, Any]:
+        same = ("floor", "accuracy_n", "attacked", "protocol", "mean_queries", "success_rate", "temperature")
+        figures: dict[str, Any] = {name: model[name] for name in same} | {"seed": 0}
+        right = self._rng.binomial(model["accuracy_n"], model["accuracy"])
+        attacked = model["attacked"]
+        held = {name: int(self._rng.binomial(attacked, model[name] / attacked)) for name in SHARES}
+        held["held"] = min(held.values())
+        return figures | held | {"accuracy": right / model["accuracy_n"], "robustness": held["held"] / attacked}
+
+    @contextmanager
+    def searching(self, pace: float = 2.0) -> Iterator[None]:
+        """While the block lasts the run is alive: this process beats for it and adds a student every `pace` seconds."""
+        me, done = psutil.Process(), threading.Event()
+        alive = {"pid": me.pid, "process_created": me.create_time(), "host": socket.gethostname(), "exit": None}
+        self._store.update_run(self._run, **alive, heartbeat=time.time())
+
+        def work() -> None:
+            while not done.wait(pace):
+                self._store.update_run(self._run, heartbeat=time.time())
+                self._add()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            yield
+        finally:
+            done.set()
+            worker.join()
+            self._store.update_run(self._run, exit={"reason": "finished", "message": "", "time": time.time()})
