@@ -1,17 +1,24 @@
-"""The README's pictures, of a real run of this machine: `python -m benchmarks.pictures demo`, from the repository.
+"""The README's pictures: `python -m benchmarks.pictures`, from the repository.
 
-Opens the app in a browser as a reader would, and needs what `make setup-browser` brings.
+Opens the app in a browser as a newcomer would, with the recorded run, or with `--run` on one of this machine's. Needs
+what `make setup-browser` brings.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import expect
 
-from rosearch_engine.config import PRESETS
+from rosearch_engine.resources import home
+from rosearch_engine.store import Store
 from tests.browser.screen import LONG, Screen, chromium
 from tests.serving import serving
 
@@ -21,27 +28,44 @@ WIDTH = 1400
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("run", nargs="?", default=next(iter(PRESETS)))
+    options.add_argument("--run", help="one of this machine's runs, instead of the recorded one")
     options.add_argument("--to", type=Path, default=Path("docs"), help="folder of the pictures")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (address, _), chromium() as browser:
+    with tempfile.TemporaryDirectory() as folder, _app(Path(folder), chosen.run) as address, chromium() as browser:
         page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
-        screen = Screen(page, address)
+        screen, run = Screen(page, address), {"run": chosen.run} if chosen.run else {}
 
-        screen.open("front", run=chosen.run)
+        screen.open("front", **run)
         screen.points()
         _take(screen, chosen.to / "front.png", most=1080)
 
-        screen.open("architecture", run=chosen.run)
-        page.locator("svg .node").nth(1).click()
-        expect(page.get_by_text("Click a node")).to_have_count(0)
-        _take(screen, chosen.to / "architecture.png")
+        screen.open("architecture", **run, student=_most_joined(chosen.run))
+        page.get_by_role("button", name=re.compile("^Transformer layer,")).first.click()
+        expect(page.get_by_role("heading", level=3, name="Transformer layer")).to_be_visible()
+        _take(screen, chosen.to / "architecture.png", most=1130)
 
-        screen.open("attack", run=chosen.run)
+        screen.open("attack", **run)
         page.get_by_label("Your sentence", exact=True).fill(SENTENCE)
         page.get_by_label("Your sentence", exact=True).press("Control+Enter")
         expect(page.get_by_text("What the model thinks")).to_be_visible(timeout=LONG)
         _take(screen, chosen.to / "attack.png")
+
+
+@contextmanager
+def _app(folder: Path, run: str | None) -> Iterator[str]:
+    """The app's address: over this machine's runs if one is named, else over none but the recorded one."""
+    if not run:
+        shutil.copytree(home() / "resources", folder / "home" / "resources", symlinks=True)
+        os.environ["ROSEARCH_HOME"] = str(folder / "home")
+    with serving(folder) as (address, _):
+        yield address
+
+
+def _most_joined(run: str | None) -> str:
+    """The student on the front whose architecture has most to show."""
+    store = Store.read()
+    students = store.students(store.run(run or store.runs()[0]["name"])["id"])
+    return max((row for row in students if row["front"]), key=lambda row: len(row["genome"]["edges"]))["name"]
 
 
 def _take(screen: Screen, file: Path, most: int = 1400) -> None:
