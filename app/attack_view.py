@@ -39,6 +39,9 @@ VERDICTS: dict[str, tuple[str, str, str]] = {
     "out of time": ("warning", ":material/timer_off:", "**Time is up.** What was found so far is below."),
     "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** What was found so far is below."),
 }
+SURE = st.column_config.ProgressColumn(
+    "probability", format="percent", min_value=0, max_value=1, help="Calibrated, of the label it had at first."
+)
 FACES = {"Calibrated": "probabilities", "Raw": "raw"}
 
 _REMOVED = "background:rgba(220,64,52,.16);text-decoration:line-through;text-decoration-color:rgba(220,64,52,.9)"
@@ -242,6 +245,8 @@ def _progress() -> None:
             share = min(1.0, job.queries / held["budget"])
             text = f"{name}{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
             st.progress(share, text=state.plain(text))
+            if job.importance:
+                st.html(importance_html(job.importance))
         else:
             st.progress(1.0, text=state.plain(f"{name}{job.result['outcome'] if job.result else 'failed'}"))
     if st.button("Stop", icon=":material/stop_circle:", key="attack.stop"):
@@ -261,7 +266,7 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         st.html(diff_html(result["words"]))
         if result["importance"]:
             st.markdown("**How much each word matters**", help="How far the confidence falls without the word.")
-            st.html(importance_html(result["original"], result["importance"]))
+            st.html(importance_html(result["importance"]))
     with right:
         st.markdown("**What the model thinks**", help="Probability of each class; the line marks one half.")
         face = st.segmented_control(
@@ -275,6 +280,11 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         )
         which = FACES[face or "Calibrated"]
         st.html(bars_html(result["before"][which], result["after"][which], classes))
+    if "trace" in result:  # one sentence's, not a batch's
+        with st.expander(f"Every text it was shown, in order ({len(result['trace']):,})", icon=":material/list_alt:"):
+            table = trace_table(result["trace"])
+            config = {"the label's": SURE}
+            st.dataframe(table, hide_index=True, height=260, key=f"trace.{model}", column_config=config)
     with st.container(horizontal=True, vertical_alignment="center"):
         downloads({"run": run, "student": model, **result}, [result], f"attack-{model}")
         st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s.")
@@ -317,6 +327,17 @@ def result_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "flipping": [row["one_swap"] and row["one_swap"]["flips"] for row in rows],
             "changed sentence": [row["perturbed"] for row in rows],
             "reason": [row["reason"] for row in rows],
+        }
+    )
+
+
+def trace_table(trace: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row a text that the model was asked about: which words were other, and the label's probability then."""
+    return pd.DataFrame(
+        {
+            "": range(1, 1 + len(trace)),
+            "asked about": [changes(row["words"]) or "the sentence itself" for row in trace],
+            "the label's": [row["probability"] for row in trace],
         }
     )
 
@@ -402,7 +423,7 @@ def diff_html(changes: Sequence[Mapping[str, str]]) -> str:
     return f'<div style="font-size:1.08rem;line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
 
 
-def importance_html(original: str, importance: Sequence[Mapping[str, Any]]) -> str:
+def importance_html(importance: Sequence[Mapping[str, Any]]) -> str:
     """The words of the sentence on a ground as strong as the word's importance."""
     most = max((abs(word["score"]) for word in importance), default=0.0) or 1.0
     parts = []

@@ -29,6 +29,7 @@ class Job:
     """One attack, as far as it has come. A reader thread keeps it up to date.
 
     Attributes:
+        importance: of one sentence, how far the label's probability fell without each word asked about so far.
         rows: of a batch, what came of each sentence so far, each with its place in the batch as `sentence`.
         summary: of a batch, the numbers over these rows, once it has ended.
         late: whether it was stopped because its seconds were over.
@@ -40,6 +41,7 @@ class Job:
         self.state: JobState = "waiting"
         self.queries = 0
         self.note = ""
+        self.importance: list[dict[str, Any]] = []
         self.error: dict[str, str] | None = None
         self.result: dict[str, Any] | None = None
         self.rows: list[dict[str, Any]] = []
@@ -55,6 +57,7 @@ class Job:
         """Take in what the worker says of this job."""
         self.queries = message.get("queries", self.queries)
         self.note = message.get("note", self.note)
+        self.importance = message.get("importance", self.importance)
         self.error = message.get("error", self.error)
         self.result = message.get("result", self.result)
         self.rows += [message["row"]] if "row" in message else []

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from rosearch_engine.attack.catalogue import settle
-from rosearch_engine.attack.diff import flat
+from rosearch_engine.attack.diff import flat, words
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.run import Attacker, Result, Said, Target
 from rosearch_engine.attack.setup import textattack
@@ -32,6 +32,8 @@ MASK = "[UNK]"
 HANDFUL = 4
 # Who goes first: the end, then a sentence that somebody waits for, then the next handful of a batch.
 END, SINGLE, BATCH = range(3)
+# Queries of a sentence that are told one by one; the rest only count.
+TOLD = 1_000
 # Seconds between two words about a batch.
 PAUSE = 0.2
 
@@ -141,7 +143,8 @@ class _Job:
         queries = sum(near.queries for near in self._near.values())
         if not self.is_batch or time.perf_counter() - self._told > PAUSE:
             self._told = time.perf_counter()
-            self.say(state="attacking", queries=queries, note=flat(texts[-1])[:200])
+            so_far = {} if self.is_batch else {"importance": self._near[sentence].importance}
+            self.say(state="attacking", queries=queries, note=flat(texts[-1])[:200], **so_far)
         if self.stopped or self._is_late():
             raise _Stop
 
@@ -171,36 +174,56 @@ class _Job:
 
     def _row(self, result: Result, outcome: str) -> dict[str, Any]:
         assert self._brought is not None
-        importance = sorted(self._near[result.target.sentence].importance.items())
-        split = flat(result.before.text).split()
+        near = self._near[result.target.sentence]
         row = self._brought.row(result) | {name: self._request[name] for name in ("run", "student", "recipe")}
-        return row | {
-            "outcome": outcome,
-            "importance": [{"index": index, "word": split[index], "score": score} for index, score in importance],
-            "seconds": time.perf_counter() - self._began,
-        }
+        return (
+            row
+            | ({} if self.is_batch else {"trace": near.trace()})
+            | {
+                "outcome": outcome,
+                "importance": near.importance,
+                "seconds": time.perf_counter() - self._began,
+            }
+        )
 
 
 class _Nearest:
-    """The nearest to a flip so far, for an attack that is stopped, and how much each word was seen to matter."""
+    """What a sentence's queries have shown so far: the nearest to a flip, for an attack that is stopped, and how much
+    each word was seen to matter."""
 
     def __init__(self, target: Target, first: np.ndarray) -> None:
         self.queries = 0
         self._target = target
         self._words = flat(target.text).split()
         self._first = float(first[target.label])
-        self.importance: dict[int, float] = {}
+        self._falls: dict[int, float] = {}
+        self._asked: list[tuple[Text, float]] = []
         self._before = self._after = Said(target.text, int(first.argmax()), first.tolist())
 
     def see(self, texts: Sequence[Text], probabilities: np.ndarray) -> None:
         self.queries += len(texts)
         for text, chances in zip(texts, probabilities, strict=True):
+            sure = float(chances[self._target.label])
             word = self._masked(flat(text).split())
             if word is not None:
-                self.importance.setdefault(word, self._first - float(chances[self._target.label]))
+                self._falls.setdefault(word, self._first - sure)
+            if len(self._asked) < TOLD:
+                self._asked.append((text, sure))
         row = int(probabilities[:, self._target.label].argmin())
         if probabilities[row, self._target.label] < self._after.probabilities[self._target.label]:
             self._after = Said(texts[row], int(probabilities[row].argmax()), probabilities[row].tolist())
+
+    @property
+    def importance(self) -> list[dict[str, Any]]:
+        """How far the probability of the label fell without a word, by its place."""
+        falls = sorted(self._falls.items())
+        return [{"index": index, "word": self._words[index], "score": score} for index, score in falls]
+
+    def trace(self) -> list[dict[str, Any]]:
+        """The first texts asked about, in order: which words are other than in the sentence, and the label's
+        probability."""
+        steps = ((words(self._target.text, text), sure) for text, sure in self._asked)
+        return [{"words": [one for one in made if one["op"] != "same"], "probability": sure} for made, sure in steps]
 
     def _masked(self, words: list[str]) -> int | None:
         """The one word that a query hid from the model, if it did just that: such queries rank the words."""

@@ -2,7 +2,8 @@
 
 Every arm is a run of the search as users start it, on the embedded sentences, in a database of its own: cut off, the
 same command goes on. What is compared is the hypervolume of fully attacked students against the seconds that all of
-an arm's students, the stopped ones too, took to train and attack.
+an arm's students, the stopped ones too, took to train and attack. Searches begin on plain chains, which random search
+does not; what the search itself is worth shows beside random students that come after the very same chains.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ from rosearch_engine.process import state
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
 from rosearch_engine.search import search
-from rosearch_engine.store.models import SEARCH
+from rosearch_engine.store.models import CHAIN, SEARCH
 from rosearch_engine.store.repo import Store
 from rosearch_engine.strategies import make_strategy
 
 RANDOM = "random"
+# No searches of their own: the chains that another arm began on, then random search's students.
+FOUNDED = "random, after the same chains"
 # What each arm sets beside the common settings. Random search is pure: without the plain chains that searches start on.
 ARMS: dict[str, list[str]] = {
     RANDOM: ["search.strategy=random", "search.chains=0"],
@@ -59,6 +62,7 @@ COMMON = [
     "attack.sentences=60",
     "search.candidates=10000",
 ]
+Row = dict[str, Any]
 PARTS = ("distil", "attack", "screen", "validate", "build")
 
 
@@ -90,18 +94,22 @@ def bench_search(
         (name, build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)]))
         for seed, name in itertools.product(range(seeds), names)
     ]
-    curves: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    found: dict[str, list[list[Row]]] = {name: [] for name in names}
+    curves: dict[str, list[Row]] = {name: [] for name in names}
     with _own_store() as store:
         _search_all([config for _, config in asked], jobs, progress)
         for name, config in asked:
-            curves[name].append(_curve(store, store.run(_name(config))))
+            run = store.run(_name(config))
+            found[name].append(store.students(run["id"]))
+            curves[name].append(_curve(found[name][-1]) | {"wall": run["active_seconds"]})
+    founded = _founded(found)
     finals = [run["hypervolume"][-1] for run in curves[RANDOM]]
     return {
         "seeds": seeds,
         "minutes": minutes,
         "clock": "wall" if jobs == 1 else "processor",
         "settings": [*COMMON, *settings],
-        "arms": {name: _summary(runs, curves[RANDOM]) for name, runs in curves.items()},
+        "arms": {name: _summary(runs, curves[RANDOM], founded) for name, runs in (curves | founded).items()},
         "random_final": statistics.median(finals),
         "rungs": rung_agreement(students, settings, progress) if students else None,
         "loop": loop_seconds(10_000),
@@ -113,11 +121,9 @@ def bench_search(
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison for people."""
-    header = ["arm", "students", "in full", "hypervolume", "seeds", "s to random's final", "share of random's time"]
+    header = ["arm", "students", "in full", "hypervolume", "seeds", "share of random's time", "after the same chains"]
     rows = []
     for name, arm in what["arms"].items():
-        reached = [f"{share:.2f}" if share is not None else "never" for share in arm["share_of_time"]]
-        median = "never" if arm["median_share"] is None else f"{arm['median_share']:.2f}"
         rows.append(
             [
                 name,
@@ -125,11 +131,18 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
                 f"{arm['full']:.0f}",
                 f"{arm['hypervolume']:.4f}",
                 " ".join(f"{value:.4f}" for value in arm["by_seed"]),
-                " ".join(reached),
-                median,
+                _shares(arm["share_of_time"]),
+                _shares(arm["share_after_chains"]) if arm["share_after_chains"] else "",
             ]
         )
     return header, rows
+
+
+def _shares(shares: Sequence[float | None]) -> str:
+    """Each seed's, and their median; a seed that never got there counts as the longest."""
+    median = statistics.median([np.inf if share is None else share for share in shares])
+    words = ["never" if share is None or np.isinf(share) else f"{share:.2f}" for share in (median, *shares)]
+    return f"{words[0]} ({', '.join(words[1:])})"
 
 
 def rung_agreement(students: int, settings: Sequence[str], progress: Progress) -> dict[str, Any]:
@@ -264,10 +277,37 @@ def _searched(config: RunConfig, progress: Progress | None = None) -> None:
     store.close()
 
 
-def _curve(store: Store, run: dict[str, Any]) -> dict[str, Any]:
+def _founded(found: dict[str, list[list[Row]]]) -> dict[str, list[Row]]:
+    """What random search would have found in the same seconds, had it begun on the chains of the first arm that did.
+
+    Random students do not depend on what came before them, so its own are put behind those chains.
+    """
+    founders = [[row for row in rows if row["origin"] == CHAIN] for rows in _first_with_chains(found)]
+    curves = []
+    for chains, rows in zip(founders, found[RANDOM], strict=False):
+        whole, spent = _curve(rows)["seconds"][-1], 0.0
+        seen: list[Row] = []
+        for row in [*_in_order(chains), *_in_order(rows)]:
+            spent += sum(row["seconds"].values())
+            if spent > whole:
+                break
+            seen.append(row | {"told": len(seen)})
+        curves.append(_curve(seen))
+    return {FOUNDED: curves} if curves else {}
+
+
+def _first_with_chains(found: dict[str, list[list[Row]]]) -> list[list[Row]]:
+    return next((runs for runs in found.values() if all(any(r["origin"] == CHAIN for r in run) for run in runs)), [])
+
+
+def _in_order(students: Sequence[Row]) -> list[Row]:
+    """Those that took time, as the search learnt of them."""
+    return sorted((student for student in students if student["seconds"]), key=lambda student: student["told"] or 0)
+
+
+def _curve(students: Sequence[Row]) -> Row:
     """Hypervolume of the students measured in full, against the seconds of all."""
-    rows = [student for student in store.students(run["id"]) if student["seconds"]]
-    rows.sort(key=lambda student: student["told"] or 0)
+    rows = _in_order(students)
     seconds = np.cumsum([sum(student["seconds"].values()) for student in rows])
     done = [i for i, student in enumerate(rows) if student["status"] == "done"]
     volumes = hypervolume_curve([vector(rows[i]) for i in done])
@@ -276,14 +316,14 @@ def _curve(store: Store, run: dict[str, Any]) -> dict[str, Any]:
         "hypervolume": volumes,
         "students": len(rows),
         "full": len(done),
-        "failed": sum(student["status"] == "failed" for student in store.students(run["id"])),
+        "failed": sum(student["status"] == "failed" for student in students),
         "parts": {part: sum(student["seconds"].get(part, 0.0) for student in rows) for part in PARTS},
-        "wall": run["active_seconds"],
     }
 
 
-def _summary(runs: list[dict[str, Any]], randoms: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(runs: list[Row], randoms: list[Row], founded: dict[str, list[Row]]) -> Row:
     shares = [_share_of_time(run, other) for run, other in zip(runs, randoms, strict=True)]
+    beside = [_share_of_time(run, other) for run, other in zip(runs, founded.get(FOUNDED, []), strict=False)]
     # A seed that never got there counts as the longest.
     median = statistics.median([np.inf if share is None else share for share in shares])
     finals = [run["hypervolume"][-1] for run in runs]
@@ -294,6 +334,7 @@ def _summary(runs: list[dict[str, Any]], randoms: list[dict[str, Any]]) -> dict[
         "by_seed": finals,
         "share_of_time": shares,
         "median_share": None if np.isinf(median) else median,
+        "share_after_chains": beside,
     }
 
 

@@ -18,7 +18,7 @@ def test_every_word_is_escaped() -> None:
     drawn = attack_view.diff_html(changes)
     assert "<img" not in drawn
     assert (drawn.count("<del"), drawn.count("<ins")) == (2, 2)
-    assert "<img" not in attack_view.importance_html("x", [{"index": 0, "word": HOSTILE, "score": 0.2}])
+    assert "<img" not in attack_view.importance_html([{"index": 0, "word": HOSTILE, "score": 0.2}])
     assert "<img" not in attack_view.bars_html([0.4, 0.6], [0.9, 0.1], [HOSTILE, HOSTILE])
 
 

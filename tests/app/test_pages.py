@@ -29,6 +29,7 @@ class Worker:
 
     def submit(self, *request: Any) -> SimpleNamespace:
         job = SimpleNamespace(state="attacking", queries=8, note="without 'dull'", error=None, result=None)
+        job.importance = [{"index": 2, "word": "dull", "score": 0.4}]
         job.request, job.stopped = request, False
         job.stop = lambda: setattr(job, "stopped", True)
         self.jobs.append(job)
@@ -518,6 +519,10 @@ def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -
         "raw_outcome": "held",
         "one_swap": {"asked": 40, "flips": 3},
         "importance": [{"index": 2, "word": "dull", "score": 0.4}],
+        "trace": [
+            {"words": [], "probability": 0.9},
+            {"words": [{"op": "swap", "before": "dull", "after": "muted"}], "probability": 0.3},
+        ],
         "queries": queries,
         "seconds": 1.5,
     }
@@ -540,6 +545,8 @@ def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Work
     assert "70.0%" in drawn
     assert "On its raw logits: held. Of all 40 single swaps 3 flip it." in text_of(app)
     next(group for group in app.segmented_control if group.label == "Probabilities").set_value("Raw").run()
+    asked = next(table.value for table in app.dataframe if "asked about" in table.value)
+    assert asked.to_numpy().tolist() == [[1, "the sentence itself", 0.9], [2, "dull → muted", 0.3]]
     drawn = "".join(html.proto.body for html in app.get("html"))
     assert "80.0%" in drawn
     assert "90.0%" not in drawn

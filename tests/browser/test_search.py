@@ -59,6 +59,14 @@ def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opene
     screen.press("Stop the search", page.get_by_role("dialog"))
     screen.now("stopped")
 
+    # Deleted while the other tab looks at it.
+    screen.press("Delete")
+    screen.press("Delete it", page.get_by_role("dialog"))
+    expect(screen.sidebar.get_by_label("Run", exact=True)).to_have_value(first)
+    other.press("See its architecture")
+    expect(other.page.get_by_text("second is gone. Showing")).to_be_visible()
+    expect(other.sidebar.get_by_label("Run", exact=True)).to_have_value(first)
+
 
 def measured(screen: Screen, after: int) -> int:
     """Students that the watched run says it has measured, once they are more than so many."""

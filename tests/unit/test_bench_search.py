@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rosearch_engine.bench import search as module
@@ -21,6 +23,19 @@ def test_time_to_random_searchs_end_is_counted_in_its_own_seconds() -> None:
     assert module._share_of_time(random, random) == 1.0
 
 
+def test_random_search_after_the_same_chains_has_no_more_seconds() -> None:
+    def student(origin: str, told: int, seconds: float, robustness: float) -> dict[str, Any]:
+        figures = {"robustness": robustness, "accuracy": 0.8, "compression": 5.0, "status": "done"}
+        return {"origin": origin, "told": told, "seconds": {"distil": seconds}, **figures}
+
+    random = [student("sample", number, 10.0, 0.1 * number) for number in range(1, 5)]
+    searched = [student("chain", 0, 15.0, 0.15), student("mutation", 1, 10.0, 0.9)]
+    (founded,) = module._founded({"random": [random], "pareto": [searched]})[module.FOUNDED]
+    assert founded["seconds"] == [15.0, 25.0, 35.0], "the fourth would not end in random search's 40 seconds"
+    assert founded["hypervolume"] == pytest.approx([h * 0.8 * 0.8 for h in (0.15, 0.15, 0.2)])
+    assert module._founded({"random": [random]}) == {}
+
+
 def test_an_unknown_arm_is_refused(home) -> None:
     with pytest.raises(UserError, match="no arm 'luck'"):
         module.bench_search(1, 0.1, 0, ["luck"], [], Progress())
@@ -38,7 +53,7 @@ def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
     asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1"])
     what = module.bench_search(*asked, Progress())
-    assert set(what["arms"]) == {"random", "pareto, ladder"}
+    assert set(what["arms"]) == {"random", "pareto, ladder", module.FOUNDED}
     for runs in what["curves"].values():
         (run,) = runs
         assert run["seconds"][-1] >= 0.05 * 60 or run["students"] > run["full"], "it stops when its time is up"
@@ -49,7 +64,7 @@ def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.Mon
         (rung, figure) for rung in (0, 1) for figure in ("robustness", "accuracy")
     }
     _, rows = module.table_rows(what)
-    assert [row[0] for row in rows] == ["random", "pareto, ladder"]
+    assert [row[0] for row in rows] == ["random", "pareto, ladder", module.FOUNDED]
     assert not [run for run in Store.read().runs() if run["name"].startswith("bench-")], "they are not among the user's"
     again = module.bench_search(*asked[:2], 0, *asked[3:], Progress())
     assert again["curves"] == what["curves"], "what was searched is not searched again"

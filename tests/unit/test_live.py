@@ -70,7 +70,15 @@ def test_an_attack_is_told_in_full(worker: AttackWorker, calm: str) -> None:
     assert result["one_swap"]["asked"] > 0
     assert sum(result["before"]["raw"]) == pytest.approx(1.0)
     assert sum(result["after"]["probabilities"]) == pytest.approx(1.0)
-    assert result["queries"] == job.queries > 1
+    assert result["queries"] == job.queries >= len(result["trace"]) > 1  # a text that comes again is asked for once
+    asked = result["trace"]
+    assert asked[0]["words"] == []
+    assert asked[0]["probability"] == pytest.approx(result["before"]["probabilities"][result["label_class"]])
+    assert all({one["before"] for one in row["words"]} <= set(text.split()) for row in asked[1:])
+    assert min(row["probability"] for row in asked) == pytest.approx(
+        min(result[when]["probabilities"][result["label_class"]] for when in ("before", "after")), abs=1e-3
+    )
+    assert {word["word"] for word in result["importance"]} == {word["word"] for word in job.importance} != set()
     assert (result["run"], result["student"], result["recipe"]) == (calm, "s0001", "pwws")
 
 
