@@ -107,6 +107,21 @@ def test_p_is_the_share_of_all_orders_that_go_along_as_closely() -> None:
     assert p == pytest.approx(exact, abs=4 * np.sqrt(exact / 10_000))
 
 
+@pytest.mark.parametrize("controls", [[], ["z"]])
+def test_of_many_students_p_is_what_shuffling_says(controls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, runs = np.random.default_rng(8), np.repeat([0, 1], 600)
+    z, y = rng.integers(4, size=1200), rng.normal(size=1200)
+    columns = {f"x{i}": share * y + z + rng.normal(size=1200) for i, share in enumerate([0.0, 0.02, 0.05, 0.08])}
+    columns |= {"y": y + z + 3 * runs, "z": z}
+    many = Ranks(columns, ["z"], runs, QUICK).correlate(["x0", "x1", "x2", "x3"], "y", controls)
+    monkeypatch.setattr("rosearch_engine.statistics.ranks._MANY", 10**9)
+    effort = Effort(draws=10, shuffles=9999)
+    shuffled = Ranks(columns, ["z"], runs, effort).correlate(["x0", "x1", "x2", "x3"], "y", controls)
+    for name, effect in many.items():
+        p = shuffled[name].p
+        assert effect.p == pytest.approx(p, abs=5 * np.sqrt(max(p, 1e-4) / 10_000) + 0.003), name
+
+
 def test_at_equal_controls_it_is_the_correlation_of_what_a_cubic_fit_leaves() -> None:
     rng = np.random.default_rng(5)
     z, v = rng.normal(size=40), rng.integers(5, size=40)
