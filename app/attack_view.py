@@ -180,10 +180,10 @@ def _at_work(held: Mapping[str, Any] | None) -> dict[str, Job]:
     return {model: job for model, job in held["jobs"].items() if job.state in WORKING} if held else {}
 
 
-def outcome(classes: Sequence[str]) -> None:
-    """The attack in hand: its progress while it works, its result when it is done."""
+def outcome(run: Mapping[str, Any]) -> None:
+    """This run's attack in hand: its progress while it works, its result when it is done."""
     held = st.session_state.get("attack")
-    if held is None:
+    if held is None or held["run"] != run["name"]:
         st.info(
             "Pick an example or write a sentence of your own, then press **Attack** (Ctrl+Enter). "
             "The attack changes a word here and there until the model changes its mind.",
@@ -194,6 +194,7 @@ def outcome(classes: Sequence[str]) -> None:
         st.fragment(_progress, run_every=0.5)()
         return
     jobs: Mapping[str, Job] = held["jobs"]
+    classes = (run["dataset"] or {}).get("classes", [])
     if len(jobs) > 1:
         table = _side_by_side(jobs, classes)
         st.dataframe(table, hide_index=True, key="side_by_side", column_config=glossary.columns(table))
@@ -281,8 +282,9 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         which = FACES[face or "Calibrated"]
         st.html(bars_html(result["before"][which], result["after"][which], classes))
     if "trace" in result:  # one sentence's, not a batch's
-        with st.expander(f"Every text it was shown, in order ({len(result['trace']):,})", icon=":material/list_alt:"):
-            table = trace_table(result["trace"])
+        table = trace_table(result["trace"])
+        first = "first " if len(table) < result["queries"] else ""
+        with st.expander(f"What the attack asked, in order ({first}{len(table):,} texts)", icon=":material/list_alt:"):
             config = {"the label's": SURE}
             st.dataframe(table, hide_index=True, height=260, key=f"trace.{model}", column_config=config)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -41,7 +41,7 @@ def panel(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
                 _start_box(run, student, rows, _chosen(rows, about))
         except UserError as error:
             state.show_error(error)
-    outcome(about["classes"])
+    outcome(run)
 
 
 def _source(pair: bool) -> Table | None:
@@ -129,11 +129,12 @@ def stop() -> None:
         held["job"].stop()
 
 
-def outcome(classes: list[str]) -> None:
-    """The batch in hand: its progress while it works, its results when it is done."""
+def outcome(run: Mapping[str, Any]) -> None:
+    """This run's batch in hand: its progress while it works, its results when it is done."""
     held = st.session_state.get("batch")
-    if held is None:
+    if held is None or held["facts"]["run"] != run["name"]:
         return
+    classes = (run["dataset"] or {}).get("classes", [])
     job: Job = held["job"]
     if job.state in attack_view.WORKING:
         st.fragment(_progress, run_every=0.5)()

@@ -86,7 +86,7 @@ def _live_badge(name: str) -> None:
 def badge(now: str, run: Row) -> None:
     colour, icon, help_text = words.STATES[now]
     if now == "recorded" and run["provenance"]:
-        help_text = f"{help_text} {words.recorded(run['provenance'])}"
+        help_text = f"{help_text} {state.plain(words.recorded(run['provenance']))}"
     st.badge(now, icon=icon, color=colour, help=help_text)  # type: ignore[arg-type]
 
 

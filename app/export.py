@@ -48,13 +48,17 @@ class Parcel:
 def _parcel(address: str, run: str, student: str, sha256: str) -> Parcel:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / f"{run}-{student}"
-        ended = subprocess.run(
-            child.command("export", f"{run}/{student}", "--to", str(folder), "--json"),
-            env=child.environment(ROSEARCH_STORE=address),
-            capture_output=True,
-            text=True,
-            timeout=WITHIN,
-        )
+        try:
+            ended = subprocess.run(
+                child.command("export", f"{run}/{student}", "--to", str(folder), "--json"),
+                env=child.environment(ROSEARCH_STORE=address),
+                capture_output=True,
+                text=True,
+                timeout=WITHIN,
+            )
+        except subprocess.TimeoutExpired:
+            late = f"it was not done within {WITHIN:.0f} s."
+            raise UserError("export", late, "Try again when the machine is less busy.") from None
         if ended.returncode == 2:
             raise UserError(**json.loads(ended.stdout)["error"])
         if ended.returncode:

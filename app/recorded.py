@@ -36,12 +36,13 @@ def card(run: Row, rows: Sequence[Row]) -> None:
     with st.container(border=True):
         cards.badge("recorded", run)
         able = ", ".join(f"**{row['name']}**" for row in with_weights(rows))
-        st.caption(f"{words.recorded(made)} Its figures are real; {able} can be attacked and exported.")
+        st.caption(f"{state.plain(words.recorded(made))} Its figures are real; {able} can be attacked and exported.")
         with st.popover("Made of what?", icon=":material/fact_check:"):
             for source in made["sources"]:
                 st.markdown(f"**{state.plain(source['name'])}**: {state.plain(source['what'])}")
             st.caption(
-                f"Program {made['program']}, last changed before the run by commit {made['commit'] or 'unknown'}. "
+                f"Program {state.plain(made['program'])}, last changed before the run by commit "
+                f"{state.plain(made['commit'] or 'unknown')}. "
                 "Weights are stored in half precision. The only sentences are those that were attacked."
             )
 

@@ -76,10 +76,15 @@ def run() -> Row | None:
     return find(st.session_state.get("run"))
 
 
-def marker(run: Row) -> int:
+def marker(run: Mapping[str, Any]) -> int:
     """Changes with every student that a run measures or loses; costs one row."""
     last = store().events(run["id"], last=1)
     return last[-1]["id"] if last else 0
+
+
+def _as_of(run: Mapping[str, Any]) -> tuple[float, int]:
+    """What a cached answer about a run must have in its key: a deleted run's id and events may come again."""
+    return run["created"], marker(run)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -98,23 +103,23 @@ def steps(run: Row) -> list[Step]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _rescored(address: str, run_id: int, marker: int) -> dict[str, Row]:
+def _rescored(address: str, run_id: int, as_of: tuple[float, int]) -> dict[str, Row]:
     return elite.rescored(store(), run_id)
 
 
 def rescored(run: Row) -> dict[str, Row]:
     """Held-out figures by student name: of those that `rescore` has attacked again."""
-    return _rescored(database(), run["id"], marker(run))
+    return _rescored(database(), run["id"], _as_of(run))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _curves(address: str, run_id: int, marker: int, name: str) -> list[Row]:
+def _curves(address: str, run_id: int, as_of: tuple[float, int], name: str) -> list[Row]:
     return elite.curves(store(), run_id, name)
 
 
 def curves(run: Mapping[str, Any], name: str) -> list[Row]:
     """How soon each attack got through to a student, its plain chain and the teacher."""
-    return _curves(database(), run["id"], marker(dict(run)), name)
+    return _curves(database(), run["id"], _as_of(run), name)
 
 
 def held_out(run: Row) -> dict[str, Row]:
@@ -134,13 +139,13 @@ def held_out(run: Row) -> dict[str, Row]:
 
 
 @st.cache_data(max_entries=8, show_spinner="Asking the students…")
-def _statistics(address: str, names: tuple[str, ...], markers: tuple[int, ...]) -> Row:
+def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> Row:
     return report.statistics_of(store(), names)
 
 
 def statistics(names: Sequence[str]) -> Row:
     """What architecture has to do with robustness, over all students of these runs."""
-    return _statistics(database(), tuple(names), tuple(marker(store().run(name)) for name in names))
+    return _statistics(database(), tuple(names), tuple(_as_of(store().run(name)) for name in names))
 
 
 def student() -> Row | None:
@@ -163,8 +168,9 @@ def snapshot(run: Row) -> tuple[list[Row], int]:
     if process.state(run) not in process.ALIVE:
         return now, 0
     held = st.session_state.get("snapshot")
-    if held is None or held[0] != run["id"] or not measured(held[1]):
-        st.session_state["snapshot"] = held = (run["id"], now)
+    this = (run["id"], run["created"])
+    if held is None or held[0] != this or not measured(held[1]):
+        st.session_state["snapshot"] = held = (this, now)
     return held[1], len(measured(now)) - len(measured(held[1]))
 
 

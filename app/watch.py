@@ -61,7 +61,7 @@ def _status(run: dict[str, Any], now: str) -> None:
         if step:
             st.caption(state.plain(words.machine(step)))
         elif now == "recorded" and run["provenance"]:
-            st.caption(words.recorded(run["provenance"]))
+            st.caption(state.plain(words.recorded(run["provenance"])))
         elif run["heartbeat"]:
             st.caption(f"last heard of {words.ago(run['heartbeat'])}")
     if now == "crashed":

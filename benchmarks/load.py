@@ -57,7 +57,7 @@ class Load:
         self._genomes.append(genome)
         row = self._store.add_candidate(
             self._run, number, genome, cost(genome, self._frame), change=change, asked_after=number - 1,
-            origin="mutation" if change else "random", parents=[parent] if change else [],
+            origin="mutation" if change else "sample", parents=[parent] if change else [],
         )  # fmt: skip
         model = self._models[int(self._rng.integers(len(self._models)))]
         self._store.finish_candidate(

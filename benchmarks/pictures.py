@@ -7,7 +7,6 @@ what `make setup-browser` brings.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from benchmarks.own_home import own_home
 from rosearch_engine.resources import home
 from rosearch_engine.store import Store
 from tests.browser.screen import LONG, Screen, chromium
@@ -56,7 +56,7 @@ def _app(folder: Path, run: str | None) -> Iterator[str]:
     """The app's address: over this machine's runs if one is named, else over none but the recorded one."""
     if not run:
         shutil.copytree(home() / "resources", folder / "home" / "resources", symlinks=True)
-        os.environ["ROSEARCH_HOME"] = str(folder / "home")
+        own_home(folder / "home")
     with serving(folder) as (address, _):
         yield address
 

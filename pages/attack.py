@@ -32,4 +32,4 @@ elif view == CURVE:
 else:
     attack_view.example_pills(student["measurement_id"])
     attack_view.form(run, student)
-    attack_view.outcome((run["dataset"] or {}).get("classes", []))
+    attack_view.outcome(run)

@@ -25,7 +25,9 @@ if st.session_state.get("exported") != key:
         st.rerun()
     st.stop()
 
+del st.session_state["exported"]  # one that fails is asked for anew
 parcel = export.parcel(run["name"], student["name"], student["weights_sha256"] or "")
+st.session_state["exported"] = key
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.download_button(

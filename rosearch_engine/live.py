@@ -92,6 +92,7 @@ class AttackWorker:
         with self._lock:
             if self.state in ("starting", "ready"):
                 return
+            self._bury()  # what a dead one left
             self._ready = False
             self._process = subprocess.Popen(
                 child.command("attack-worker"),

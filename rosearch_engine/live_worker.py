@@ -127,7 +127,8 @@ class _Job:
             _check(sentence)
         self._brought = bring(loaded, sentences)
         self._left = list(self._brought.targets)
-        self._near = {t.sentence: _Nearest(t, self._brought.first[t.sentence]) for t in self._left}
+        told = 0 if self.is_batch else TOLD
+        self._near = {t.sentence: _Nearest(t, self._brought.first[t.sentence], told) for t in self._left}
         self._began = time.perf_counter()
         self.say(state="attacking", queries=0, note="asking the student")
 
@@ -191,13 +192,14 @@ class _Nearest:
     """What a sentence's queries have shown so far: the nearest to a flip, for an attack that is stopped, and how much
     each word was seen to matter."""
 
-    def __init__(self, target: Target, first: np.ndarray) -> None:
+    def __init__(self, target: Target, first: np.ndarray, told: int) -> None:
         self.queries = 0
         self._target = target
         self._words = flat(target.text).split()
         self._first = float(first[target.label])
         self._falls: dict[int, float] = {}
         self._asked: list[tuple[Text, float]] = []
+        self._told = told
         self._before = self._after = Said(target.text, int(first.argmax()), first.tolist())
 
     def see(self, texts: Sequence[Text], probabilities: np.ndarray) -> None:
@@ -207,7 +209,7 @@ class _Nearest:
             word = self._masked(flat(text).split())
             if word is not None:
                 self._falls.setdefault(word, self._first - sure)
-            if len(self._asked) < TOLD:
+            if len(self._asked) < self._told:
                 self._asked.append((text, sure))
         row = int(probabilities[:, self._target.label].argmin())
         if probabilities[row, self._target.label] < self._after.probabilities[self._target.label]:
@@ -222,8 +224,14 @@ class _Nearest:
     def trace(self) -> list[dict[str, Any]]:
         """The first texts asked about, in order: which words are other than in the sentence, and the label's
         probability."""
-        steps = ((words(self._target.text, text), sure) for text, sure in self._asked)
-        return [{"words": [one for one in made if one["op"] != "same"], "probability": sure} for made, sure in steps]
+        return [{"words": self._changed(text), "probability": sure} for text, sure in self._asked]
+
+    def _changed(self, text: Text) -> list[dict[str, str]]:
+        now = flat(text).split()
+        if len(now) == len(self._words):  # most often; to align long texts takes 20 ms each
+            pairs = zip(self._words, now, strict=True)
+            return [{"op": "swap", "before": a, "after": b} for a, b in pairs if a != b]
+        return [one for one in words(self._target.text, text) if one["op"] != "same"]
 
     def _masked(self, words: list[str]) -> int | None:
         """The one word that a query hid from the model, if it did just that: such queries rank the words."""

@@ -114,7 +114,7 @@ def bench_search(
         "rungs": rung_agreement(students, settings, progress) if students else None,
         "loop": loop_seconds(10_000),
         "bill": _bill(curves),
-        "curves": curves,
+        "curves": curves | founded,
         **machine(),
     }
 
@@ -284,8 +284,9 @@ def _founded(found: dict[str, list[list[Row]]]) -> dict[str, list[Row]]:
     """
     founders = [[row for row in rows if row["origin"] == CHAIN] for rows in _first_with_chains(found)]
     curves = []
-    for chains, rows in zip(founders, found[RANDOM], strict=False):
-        whole, spent = _curve(rows)["seconds"][-1], 0.0
+    for chains, run in zip(founders, found[RANDOM], strict=False):
+        rows = [row for row in run if row["origin"] != CHAIN]
+        whole, spent = sum(sum(row["seconds"].values()) for row in _in_order(run)), 0.0
         seen: list[Row] = []
         for row in [*_in_order(chains), *_in_order(rows)]:
             spent += sum(row["seconds"].values())
@@ -293,7 +294,7 @@ def _founded(found: dict[str, list[list[Row]]]) -> dict[str, list[Row]]:
                 break
             seen.append(row | {"told": len(seen)})
         curves.append(_curve(seen))
-    return {FOUNDED: curves} if curves else {}
+    return {FOUNDED: curves} if curves and all(curve["full"] for curve in curves) else {}
 
 
 def _first_with_chains(found: dict[str, list[list[Row]]]) -> list[list[Row]]:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Opener
 from tests.browser.screen import LONG, Screen
 
-VERDICT = re.compile(r"^(gpp_bad |verified_user |error )?(Fooled|Held|Already wrong)\.")
+VERDICT = re.compile(r"(Fooled|Held|Already wrong|Does not hold)\.")
 HOSTILE = (
     "<script>window.harmed=1</script> <img src=nowhere onerror=window.harmed=1> a **funny** "
     "[film](javascript:alert(1)) :red[that] $x^2$ never `dies` 🎬👩‍👩‍👧 \u202eاللوحة\u202c it \u0007\u001b is "

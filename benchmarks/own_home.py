@@ -1,0 +1,13 @@
+"""A home folder of a benchmark's own, whatever the person's settings are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def own_home(folder: Path) -> None:
+    """Keep everything in this folder from now on, in a database of its own, with the recorded run that comes along."""
+    os.environ["ROSEARCH_HOME"] = str(folder)
+    for name in ("ROSEARCH_STORE", "ROSEARCH_RECORDED"):
+        os.environ.pop(name, None)
