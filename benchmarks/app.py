@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str, dict[str, str], str]] = {
     "Overview": ("", {}, ".js-plotly-plot .point"),
     "Search": ("search", {}, "[data-testid=stNumberInput]"),
     "Front": ("front", {}, ".js-plotly-plot .point"),
-    "Statistics": ("study", {}, ".js-plotly-plot .plot"),
+    "Statistics": ("study", {}, ".js-plotly-plot .main-svg"),
     "Architecture": ("architecture", {"student": "s0007"}, "svg .node"),
     "Export": ("export", {"student": "s0007"}, "[data-testid=stMain] button[kind=primary]"),
     "Attack": ("attack", {"student": "s0007"}, "textarea"),
@@ -39,11 +39,13 @@ WATCH = ("search", {}, "[data-testid=stDataFrame] canvas")
 # Notes when the page's own heading is there, and since when what is waited for is there and nothing is at work.
 STOPWATCH = """
 window.runs = 0;
+const there = awaited => [document, ...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
+  .some(place => (place.shadowRoot || place).querySelector(awaited));
 const clock = setInterval(() => {
   const at = performance.now(), app = document.querySelector('[data-testid=stApp]');
   if (!window.heading && document.querySelector('h1')) window.heading = at;
   const usable = app && app.dataset.testScriptState === 'notRunning'
-    && !document.querySelector('[data-testid=stSkeleton]') && document.querySelector(window.awaited);
+    && !document.querySelector('[data-testid=stSkeleton]') && there(window.awaited);
   window.usable = usable ? window.usable || at : 0;
 }, 20);
 new MutationObserver(seen => seen.forEach(({target}) => runs += target.dataset.testScriptState === 'notRunning'))
@@ -59,14 +61,13 @@ def main() -> None:
     options.add_argument("--students", type=int, nargs="+", default=[1000, 5000])
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
-    measured = {str(students): measure(students) for students in given.students}
     machine = {"cpus": os.cpu_count(), "load": os.getloadavg()[0]}
-    if given.json:
-        print(json.dumps({"machine": machine, "students": measured}))
-        return
-    print(f"machine: {machine['cpus']} CPUs, load {machine['load']:.1f}\n")
-    for students, found in measured.items():
-        _print(int(students), found)
+    measured = {}
+    for students in given.students:
+        measured[students] = measure(students)
+        if not given.json:
+            _print(students, measured[students])
+    print(json.dumps({"machine": machine, "students": measured}) if given.json else f"machine: {machine}")
 
 
 def measure(students: int) -> dict[str, Any]:
