@@ -66,10 +66,9 @@ def non_dominated(objectives: np.ndarray) -> np.ndarray:
 
 def hypervolume(objectives: np.ndarray) -> float:
     """Volume dominated by `(students, objectives)` above `REFERENCE`."""
-    from pymoo.indicators.hv import HV
+    from moocore import hypervolume as volume
 
-    columns = objectives.shape[1]
-    return float(HV(ref_point=-REFERENCE[:columns])(-objectives))
+    return float(volume(objectives, ref=REFERENCE[: objectives.shape[1]], maximise=True))
 
 
 def contributions(objectives: np.ndarray) -> np.ndarray:

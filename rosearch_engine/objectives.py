@@ -8,7 +8,7 @@ teacher's weights that the student saves.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -51,9 +51,16 @@ def vector(student: Mapping[str, Any]) -> np.ndarray:
 
     One that does not count is worth nothing.
     """
-    if not counts(student):
-        return FAILED
-    return np.array([student["robustness"], student["accuracy"], saved(student["compression"])], dtype=float)
+    return vectors([student])[0]
+
+
+def vectors(students: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Objectives `(students, 3)` of some measured students."""
+    worth = [
+        (student["robustness"], student["accuracy"], saved(student["compression"])) if counts(student) else FAILED
+        for student in students
+    ]
+    return np.array(worth, dtype=float).reshape(-1, len(NAMES))
 
 
 def fitness(objectives: np.ndarray, config: ObjectivesConfig) -> float:

@@ -52,8 +52,12 @@ class Candidate(Base):
     """
 
     __tablename__ = "candidate"
-    # The index is for counting: every refresh of a screen asks how many students of each run are done.
-    __table_args__ = (UniqueConstraint("run_id", "number"), Index("ix_candidate_run_id_status", "run_id", "status"))
+    # Every refresh of a screen asks how many students of each run are done, and which are new.
+    __table_args__ = (
+        UniqueConstraint("run_id", "number"),
+        Index("ix_candidate_run_id_status", "run_id", "status"),
+        Index("ix_candidate_run_id_told", "run_id", "told"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)

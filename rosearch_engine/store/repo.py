@@ -26,7 +26,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.front import knee, non_dominated
 from rosearch_engine.genome import Cost, Genome
-from rosearch_engine.objectives import vector, wilson
+from rosearch_engine.objectives import vectors, wilson
 from rosearch_engine.resources import home
 from rosearch_engine.store.models import (
     RUNG,
@@ -453,14 +453,16 @@ def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
     front: set[int] = set()
     best = None
     if measured:
-        objectives = np.stack([vector(student) for student in measured])
+        objectives = vectors(measured)
         front = {measured[place]["number"] for place in np.flatnonzero(non_dominated(objectives))}
         best = knee(objectives)
     chosen = None if best is None else measured[best]["number"]
 
     def told(student: dict[str, Any]) -> dict[str, Any]:
-        place = {"front": student["number"] in front, "knee": student["number"] == chosen}
-        return student if place.items() <= student.items() else student | place
+        on_front, is_knee = student["number"] in front, student["number"] == chosen
+        if student.get("front") is on_front and student.get("knee") is is_knee:
+            return student
+        return student | {"front": on_front, "knee": is_knee}
 
     return [told(student) for student in students]
 

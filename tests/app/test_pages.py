@@ -296,6 +296,15 @@ def test_gpu_figures_are_shown_where_the_process_reports_them() -> None:
     assert words.machine(facts) == "H100 · 1.8 GB of memory · GPU memory 4.0 of 80.0 GB taken · GPU 63% busy"
 
 
+def test_a_run_that_took_a_deleted_ones_id_and_events_is_not_taken_for_it(run_id: int) -> None:
+    old = state.statistics(["demo"])
+    events = Store.read().events(run_id, last=10_000)
+    Store.write().delete_run("demo")
+    assert fill("demo", students=16, seed=1) == run_id
+    assert Store.read().events(run_id, last=10_000)[-1]["id"] == events[-1]["id"]
+    assert state.statistics(["demo"]) != old
+
+
 def test_a_run_that_is_deleted_while_watched_gives_way_to_another(run_id: int) -> None:
     live = fill("live", students=6, finished=False, seed=1)
     make_running(live)
@@ -579,6 +588,20 @@ def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_re
     assert table["queries"].tolist()[:2] == [31, 90]
     assert [tab.label for tab in app.tabs] == ["s0003", "teacher", "s0004"]
     assert "Train it again" in " ".join(error.value for error in app.error)
+
+
+def test_an_attack_stays_with_its_run(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    fill("other", students=6, seed=1)
+    app = attack(open_page("attack", run="demo", student="s0003"), "it is dull")
+    finished(worker.jobs[0])
+    app.run()
+    assert "Fooled" in app.error[0].value
+    app.selectbox(key="run").set_value("other").run()
+    assert not app.exception
+    assert not app.error
+    Store.write().delete_run("other")
+    app.selectbox(key="run").set_value("demo").run()
+    assert "Fooled" in app.error[0].value
 
 
 def test_what_a_person_says_of_a_flip_is_kept_with_the_run(run_id: int, worker: Worker, ready_recipes: None) -> None:
