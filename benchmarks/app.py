@@ -53,6 +53,11 @@ new MutationObserver(seen => seen.forEach(({target}) => runs += target.dataset.t
 """
 STILL = 700  # ms for which a page must stay usable to count
 LOADS = 3
+# Of twenty words, each with one that the other lacks.
+SENTENCES = {
+    "lighthouse": "a warm and funny film about an old lighthouse with a great cast and a moving story that never drags",
+    "harbour": "this long and rather dull film about a small harbour wastes its cast on stale jokes that nobody likes",
+}
 VISITORS = 20
 
 
@@ -80,12 +85,31 @@ def measure(students: int) -> dict[str, Any]:
         with serving(Path(folder), **home) as (address, server), chromium() as browser:
             found: dict[str, Any] = {"start": time.perf_counter() - began}
             found["cold"] = _visit(browser, server, address, *PAGES["Overview"])
+            found["attacks"] = _attacks(browser, address, load.model)
             found["pages"] = {name: _page(browser, server, address, *page) for name, page in PAGES.items()}
             found["refresh"] = _refresh(browser, server, address, load)
             found["visitors"] = _visitors(browser, server, address)
             found["memory"] = server.memory_info().rss / 1e6
             found["torch"] = any("libtorch" in file.path for file in server.memory_maps())
     return found
+
+
+def _attacks(browser: Browser, address: str, run: str) -> list[float]:
+    """Seconds from the press to the verdict: of the first attack, whose press waits for TextAttack to load, and the
+    next, on the recorded run's student."""
+    page, times = _tab(browser), []
+    _open(page, address, "attack", {"run": run}, "textarea")
+    _wait(page)
+    for word, sentence in SENTENCES.items():
+        box = page.get_by_label("Your sentence", exact=True)
+        box.fill(sentence)
+        began = time.perf_counter()
+        box.press("Control+Enter")
+        page.get_by_test_id("stHtml").filter(has_text=word).first.wait_for(timeout=300_000)
+        page.get_by_text("What the model thinks").wait_for()
+        times.append(time.perf_counter() - began)
+    page.context.close()
+    return times
 
 
 def _page(browser: Browser, server: psutil.Popen, address: str, name: str, query: dict[str, str], awaited: str) -> Any:
@@ -178,6 +202,10 @@ def _print(students: int, found: dict[str, Any]) -> None:
     print(f"## {students:,} students\n")
     print(f"- server's start, until it answers: {found['start']:.1f} s; the very first visit: heading after")
     print(f"  {cold['heading']:.1f} s, usable after {cold['usable']:.1f} s, {cold['server']:.1f} s of the server")
+    first, following = found["attacks"]
+    print(
+        f"- the first attack of all, pressed as soon as its page is there: {first:.1f} s; the next: {following:.1f} s"
+    )
     print(f"- a live refresh: {refresh['server'] * 1000:.0f} ms of the server's processor (n = {refresh['refreshes']})")
     print(f"- a further visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the front at once:")
     print(

@@ -25,6 +25,9 @@ SHARES = ("held", "calibrated_held", "raw_held", "one_swap_held")
 class Load:
     """The run, beside the recorded one that it is modelled on, in ROSEARCH_HOME's store.
 
+    Attributes:
+        model: the recorded run's name.
+
     Args:
         students: how many it has measured to begin with.
     """
@@ -35,7 +38,7 @@ class Load:
         self._store = Store.write()
         model = self._store.run(name)
         rows = [row for row in self._store.students(model["id"]) if row["status"] == "done"]
-        self._models, self._rng = rows, np.random.default_rng(0)
+        self.model, self._models, self._rng = name, rows, np.random.default_rng(0)
         self._frame = Frame(**model["frame"])
         config = RunConfig.model_validate(model["config"])
         self._space = Space.of(config.space, self._frame)
