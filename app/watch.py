@@ -34,9 +34,9 @@ def _live(name: str) -> None:
         run = state.find(name)
         if run is None:
             st.rerun()  # deleted elsewhere: the sidebar says so and shows another
-        now, steps = process.state(run), state.steps(run)
+        now, rows, steps = process.state(run), state.students(run), state.steps(run)
         _status(run, now)
-        _numbers(run, now, steps)
+        _numbers(run, now, rows, steps)
         _buttons(run, now)
         if steps:
             left, right = st.columns(2)
@@ -47,7 +47,7 @@ def _live(name: str) -> None:
                 st.plotly_chart(chart, key="hypervolume", config={"displayModeBar": False}, alt="Hypervolume")
             with right:
                 st.markdown("**Newest students**")
-                _newest(state.students(run))
+                _newest(rows)
         with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
             # A search started from the command line writes to its own terminal; its events are here all the same.
             lines = process.log_tail(name) or [event["text"] for event in state.store().events(run["id"], last=30)]
@@ -78,8 +78,8 @@ def _status(run: dict[str, Any], now: str) -> None:
         st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(words.step(step)))
 
 
-def _numbers(run: dict[str, Any], now: str, steps: Sequence[Step]) -> None:
-    rows, planned, known = state.students(run), words.planned(run["config"]), words.GLOSSARY
+def _numbers(run: dict[str, Any], now: str, rows: Sequence[dict[str, Any]], steps: Sequence[Step]) -> None:
+    planned, known = words.planned(run["config"]), words.GLOSSARY
     best = max((row["robustness"] for row in state.measured(rows)), default=None)
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
