@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+
+from rosearch_engine.resources import home
 
 
 def own_home(folder: Path) -> None:
-    """Keep everything in this folder from now on, in a database of its own, with the recorded run that comes along."""
+    """Keep everything in this folder from now on, in a database of its own, with the recorded run that comes along
+    and what was fetched for attacks."""
+    shutil.copytree(home() / "resources", folder / "resources", symlinks=True)
     os.environ["ROSEARCH_HOME"] = str(folder)
     for name in ("ROSEARCH_STORE", "ROSEARCH_RECORDED"):
         os.environ.pop(name, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from benchmarks.own_home import own_home
-from rosearch_engine.resources import home
 from rosearch_engine.store import Store
 from tests.browser.screen import LONG, Screen, chromium
 from tests.serving import serving
@@ -55,7 +53,6 @@ def main() -> None:
 def _app(folder: Path, run: str | None) -> Iterator[str]:
     """The app's address: over this machine's runs if one is named, else over none but the recorded one."""
     if not run:
-        shutil.copytree(home() / "resources", folder / "home" / "resources", symlinks=True)
         own_home(folder / "home")
     with serving(folder) as (address, _):
         yield address
