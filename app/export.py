@@ -14,7 +14,7 @@ import streamlit as st
 
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import spawn
-from rosearch_engine.store.repo import database
+from rosearch_engine.store.database import database
 
 WITHIN = 180.0
 

@@ -20,7 +20,8 @@ from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
-from rosearch_engine.search.evaluate import attacker, prepare, targets, train
+from rosearch_engine.search.context import attacker, prepare, targets
+from rosearch_engine.search.evaluate import train
 
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]
 COPIES = ['distil.swaps="both"']
@@ -59,6 +60,7 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("code: both, copies: both", COPIES, "both"),
     ("code: both, copies: synonyms", ['distil.swaps="synonyms"'], "both"),
 ]
+
 RECIPES = ("pwws", "deepwordbug")
 
 

@@ -23,7 +23,8 @@ from rosearch_engine.config import Precision, build
 from rosearch_engine.genome import cost
 from rosearch_engine.genome.operators import sample
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import prepare, targets, train
+from rosearch_engine.search.context import prepare, targets
+from rosearch_engine.search.evaluate import train
 
 LENGTH = 64
 SEED = 0

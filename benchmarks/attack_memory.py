@@ -21,7 +21,8 @@ from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import build
 from rosearch_engine.device import memory_mb
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import prepare, train
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import train
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import prepare, student
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import student
 from rosearch_engine.store import Store
 
 LOOKS = 6

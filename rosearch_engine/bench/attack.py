@@ -30,7 +30,8 @@ from rosearch_engine.config import Precision, build
 from rosearch_engine.device import arithmetic, attack_tokens, device, has_fast_bfloat16
 from rosearch_engine.inference import inputs_for
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import Bench, prepare, targets, train
+from rosearch_engine.search.context import Bench, prepare, targets
+from rosearch_engine.search.evaluate import train
 
 POSITIONS = 512
 SEED = 0

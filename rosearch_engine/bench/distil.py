@@ -21,7 +21,8 @@ from rosearch_engine.distil.loop import Distillation
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import Bench, prepare, student
+from rosearch_engine.search.context import Bench, prepare
+from rosearch_engine.search.evaluate import student
 from rosearch_engine.teacher import write_outputs
 
 SEED = 0

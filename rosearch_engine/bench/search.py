@@ -34,7 +34,8 @@ from rosearch_engine.resources import home
 from rosearch_engine.runs.heartbeat import stop_on_signals
 from rosearch_engine.runs.process import state
 from rosearch_engine.search import evaluate as evaluation
-from rosearch_engine.search.evaluate import candidate_seed, evaluate, prepare
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import candidate_seed, evaluate
 from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.loop import search
 from rosearch_engine.search.strategies import make_strategy
@@ -62,6 +63,7 @@ COMMON = [
     "attack.sentences=60",
     "search.candidates=10000",
 ]
+
 Row = dict[str, Any]
 PARTS = ("distil", "attack", "screen", "validate", "build")
 

@@ -31,10 +31,12 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress
-from rosearch_engine.rescore.elite import chains, elite, summary
+from rosearch_engine.rescore.elite import chains, elite
+from rosearch_engine.rescore.figures import summary
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
-from rosearch_engine.search.evaluate import Bench, attacker, prepare, targets, train
+from rosearch_engine.search.context import Bench, attacker, prepare, targets
+from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
@@ -52,7 +54,7 @@ def rescore(
     top: int = 3,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Attack a run's elite, its plain chains and its teacher on held-out sentences; returns `elite.summary` and more.
+    """Attack a run's elite, its plain chains and its teacher on held-out sentences; returns `figures.summary` and more.
 
     Every (student, seed, recipe) is kept as soon as it is measured; a call that was cut short goes on there.
 

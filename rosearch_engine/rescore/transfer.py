@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from rosearch_engine.attack.victim import Text
+from rosearch_engine.attack.pieces import Text
 from rosearch_engine.checkpoints.load import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress
-from rosearch_engine.rescore.elite import HELD_OUT, SEARCH, TEACHER, elite
+from rosearch_engine.rescore.elite import elite
+from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
 LABEL = "diagnostic: sentences replayed, not attacks; robustness is what `report` and `rescore` say"

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rosearch_engine.attack.calibrate import fit_temperature
-from rosearch_engine.attack.candidates import Candidates
-from rosearch_engine.attack.pieces import Pieces, Text
-from rosearch_engine.attack.protocol import Score, candidates_key, protocol, score, score_swaps
-from rosearch_engine.attack.recipes.catalogue import ready_recipe
-from rosearch_engine.attack.run import Attacker, Result, Swaps, Target
+from rosearch_engine.attack.protocol import Score, score, score_swaps
+from rosearch_engine.attack.run import Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.config import AttackConfig, RunConfig
-from rosearch_engine.data import Columns, Dataset, Split, load
-from rosearch_engine.device import describe, device, release_memory
+from rosearch_engine.device import release_memory
 from rosearch_engine.distil.loop import Distillation, Training
-from rosearch_engine.genome import Frame, Genome, Space
+from rosearch_engine.genome import Genome
 from rosearch_engine.inference import accuracy, predict
-from rosearch_engine.objectives import floor
-from rosearch_engine.paths import weights_path
 from rosearch_engine.progress import Progress
-from rosearch_engine.resources import home
+from rosearch_engine.search.context import Bench
 from rosearch_engine.search.ladder import rungs
-from rosearch_engine.search.readings import Reading, read
 from rosearch_engine.store.models import RUNG, SEARCH
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
-from rosearch_engine.teacher import Teacher, obtain
 
 LATENCY_TOKENS = 32
 # What the bill counts: seconds on the wall. A benchmark that runs several searches side by side counts otherwise.
@@ -50,57 +34,6 @@ CLOCK: Callable[[], float] = time.perf_counter
 
 class OutOfMemory(Exception):
     """A student did not fit."""
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all students of a run share: made once, never changed by a student.
-
-    Attributes:
-        tokenizer: the students', before their input code.
-        kept: `(vocabulary,)` which of the teacher's word pieces are theirs.
-        readings: by the name of their input code; "plain" is always there.
-    """
-
-    config: RunConfig
-    data: Dataset
-    teacher: Teacher
-    tokenizer: PreTrainedTokenizerBase
-    kept: np.ndarray
-    space: Space
-    readings: Mapping[str, Reading]
-    targets: Sequence[Target]
-    attacker: Attacker
-    protocol: dict[str, Any]
-    teacher_pieces: Pieces
-
-    @property
-    def pad(self) -> int:
-        """The students' padding number."""
-        return self.readings["plain"].validation.pad
-
-    @cached_property
-    def floor(self) -> float:
-        """Clean accuracy that a student must exceed to count."""
-        return floor(self.data.validation.labels, self.teacher.accuracy, self.config.objectives.edge)
-
-    @property
-    def frame(self) -> Frame:
-        """The facts that all students share: the teacher's, but for their vocabulary."""
-        return self.space.frame
-
-    def victim(self, model: PreTrainedModel, logits: np.ndarray, code: str | None = None) -> Victim:
-        """A model as the run's attack sees it, calibrated by its logits for the first validation sentences.
-
-        Args:
-            logits: `(sentences, classes)`.
-            code: the student's input code; None for the teacher.
-        """
-        temperature = fit_temperature(logits, self.data.validation.labels[: len(logits)])
-        tokenizer = self.teacher.tokenizer if code is None else self.tokenizer
-        pieces = self.teacher_pieces if code is None else self.readings[code].pieces
-        precision = self.config.attack.precision
-        return Victim(model, tokenizer, self.teacher.max_length, temperature, precision, pieces)
 
 
 @dataclass(frozen=True)
@@ -131,49 +64,6 @@ GoesOn = Callable[[int, Score], bool]
 def always(rung: int, score: Score) -> bool:
     """Let every student climb to the top of the ladder."""
     return True
-
-
-def prepare(config: RunConfig, progress: Progress) -> Bench:
-    """Load the data, obtain the teacher and its outputs, make ready the attack.
-
-    Raises:
-        UserError: if anything that the settings name cannot be had.
-    """
-    progress.tell(device=describe(device()))
-    progress.stage("data")
-    ready_recipe(config.attack.recipe, config.attack.level)
-    data = load(config.data)
-    teacher = obtain(config.teacher, data, progress)
-    tokenizer, kept, readings = read(config, data, teacher, progress)
-    progress.stage("loading the attack")
-    release_memory()
-    return Bench(
-        config,
-        data,
-        teacher,
-        tokenizer,
-        kept,
-        Space.of(config.space, replace(teacher.frame, vocabulary=len(kept))),
-        readings,
-        targets(data.search_attack.head(config.attack.sentences), data.columns),
-        attacker(config.attack, config.search.seed),
-        protocol(config.attack, data.fingerprint),
-        Pieces(teacher.tokenizer, teacher.max_length),
-    )
-
-
-def attacker(config: AttackConfig, seed: int) -> Attacker:
-    """The attack of these settings, with the store of candidates that all runs share."""
-    return Attacker(
-        config.recipe,
-        config.query_budget,
-        seed,
-        config.level,
-        faces=("calibrated", "raw"),
-        one_swap=config.one_swap,
-        seconds=config.seconds,
-        candidates=Candidates(candidates_key(config), home() / "candidates.db"),
-    )
 
 
 def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_on: GoesOn = always) -> Evaluation:
@@ -307,16 +197,6 @@ def screen(
     return score_swaps(right, n, bench.attacker.swaps(victim, sentences, tell), victim.temperature)
 
 
-def targets(split: Split, columns: Columns) -> list[Target]:
-    """The rows of a split as sentences to attack."""
-    texts: Sequence[Text] = split.texts
-    names = (columns.text, columns.pair or "")
-    if split.pairs is not None:
-        texts = list(zip(split.texts, split.pairs, strict=True))
-    rows = zip(split.ids, texts, split.labels, strict=True)
-    return [Target(int(row), text, int(label), names) for row, text, label in rows]
-
-
 def latency(model: RoSearchForSequenceClassification, repeats: int = 15) -> float:
     """Median milliseconds for one sentence of 32 tokens on this machine; a noisy figure."""
     where = next(model.parameters()).device
@@ -328,25 +208,6 @@ def latency(model: RoSearchForSequenceClassification, repeats: int = 15) -> floa
             model(ids).logits.cpu()
             times.append(1e3 * (time.perf_counter() - began))
     return statistics.median(times)
-
-
-def save_weights(model: RoSearchForSequenceClassification) -> tuple[str, int]:
-    """Write the weights under the SHA-256 of their content; returns it and the size in bytes."""
-    folder = weights_path("").parent
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=folder, suffix=".draft")
-    os.close(descriptor)
-    try:
-        save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, draft)
-        with open(draft, "rb+") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-        size = os.path.getsize(draft)
-        os.replace(draft, weights_path(sha256))
-    except BaseException:
-        os.unlink(draft)
-        raise
-    return sha256, size
 
 
 def candidate_seed(run_seed: int, genome: Genome) -> int:

@@ -9,25 +9,20 @@ from typing import Any
 import numpy as np
 
 from rosearch_engine.attack.protocol import Score, example
+from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
 from rosearch_engine.front import Front
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.objectives import FAILED, vector
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import (
-    Bench,
-    Evaluation,
-    GoesOn,
-    candidate_seed,
-    evaluate_teacher,
-    measurement,
-    save_weights,
-)
+from rosearch_engine.search.context import Bench
+from rosearch_engine.search.evaluate import Evaluation, GoesOn, candidate_seed, evaluate_teacher, measurement
 from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.strategies import Proposal, make_strategy
 from rosearch_engine.store.models import CHAIN, RUNG, SEARCH, TEACHER
-from rosearch_engine.store.repo import Store, label
+from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import label
 
 
 class Candidate:

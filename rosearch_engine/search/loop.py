@@ -10,7 +10,8 @@ from rosearch_engine.config import validate
 from rosearch_engine.distil.loop import Diverged
 from rosearch_engine.progress import Progress
 from rosearch_engine.runs.heartbeat import in_charge
-from rosearch_engine.search.evaluate import OutOfMemory, evaluate, prepare
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import OutOfMemory, evaluate
 from rosearch_engine.search.journal import Journal
 from rosearch_engine.store.repo import Store
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.attack import one_sentence
+from app.attack import drawing, one_sentence
 from rosearch_engine.store import Store
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -15,15 +15,15 @@ def test_every_word_is_escaped() -> None:
         {"op": "insert", "before": "", "after": HOSTILE},
         {"op": "delete", "before": HOSTILE, "after": ""},
     ]
-    drawn = one_sentence.diff_html(changes)
+    drawn = drawing.diff_html(changes)
     assert "<img" not in drawn
     assert (drawn.count("<del"), drawn.count("<ins")) == (2, 2)
-    assert "<img" not in one_sentence.importance_html([{"index": 0, "word": HOSTILE, "score": 0.2}])
-    assert "<img" not in one_sentence.bars_html([0.4, 0.6], [0.9, 0.1], [HOSTILE, HOSTILE])
+    assert "<img" not in drawing.importance_html([{"index": 0, "word": HOSTILE, "score": 0.2}])
+    assert "<img" not in drawing.bars_html([0.4, 0.6], [0.9, 0.1], [HOSTILE, HOSTILE])
 
 
 def test_the_bars_show_each_class_before_and_after() -> None:
-    drawn = one_sentence.bars_html([0.2, 0.8], [0.7, 0.3], ["negative", "positive"])
+    drawn = drawing.bars_html([0.2, 0.8], [0.7, 0.3], ["negative", "positive"])
     assert drawn.index("positive") < drawn.index("negative")
     for share in ("80.0%", "30.0%", "20.0%", "70.0%"):
         assert share in drawn

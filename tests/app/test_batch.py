@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app import recipes
 from app.attack import one_sentence
 from rosearch_engine.store import Store
 from tests.app.conftest import fill, open_page
@@ -129,7 +130,7 @@ def test_a_file_is_attacked_summed_up_opened_and_taken_away(real: str) -> None:
     rows = [{"text": e["before"]["text"], "label": classes[e["label"]]} for e in examples]
     app = few(run=real, student="s0001")
     upload(app, "\n".join(map(json.dumps, rows)).encode(), "mine.jsonl")
-    app.main.selectbox(key="batch.recipe").set_value(next(r for r in one_sentence.recipes() if r["name"] == "pwws"))
+    app.main.selectbox(key="batch.recipe").set_value(next(r for r in recipes.known() if r["name"] == "pwws"))
     app.button(key="batch.start").click().run()
     assert not app.exception
     wait(app)

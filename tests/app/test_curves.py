@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.attack import curves, one_sentence
-from rosearch_engine.rescore import elite
+from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.store import Store
 from tests.app.conftest import open_page
 
@@ -52,14 +52,14 @@ def test_a_real_student_stands_beside_its_chain_and_the_teacher(calm: str) -> No
     assert teacher is not None
     measured = students | {"teacher": teacher}
     name = next(row["name"] for row in students.values() if row["origin"] != "chain")
-    (row,) = elite.curves(store, run_id, name)
+    (row,) = success_curves(store, run_id, name)
     assert list(row["lines"]) == [name, "s0001", "teacher"]
     assert [line["role"] for line in row["lines"].values()] == ["elite", "baseline", "teacher"]
     for one, line in row["lines"].items():
         held = measured[one]["calibrated_held"]
         assert line["curve"][-1] == (2000, pytest.approx(1 - held / row["n"]))
         assert round((1 - line["curve"][0][1]) * row["n"]) >= held
-    (alone,) = elite.curves(store, run_id, "s0001")
+    (alone,) = success_curves(store, run_id, "s0001")
     assert list(alone["lines"]) == ["s0001", "teacher"], "a chain is nobody's student"
 
 

@@ -26,7 +26,7 @@ from rosearch_engine.batching import encode_split
 from rosearch_engine.config import AttackConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.inference import predict
-from rosearch_engine.search.evaluate import targets
+from rosearch_engine.search.context import targets
 
 NO_LIMIT = 10**9
 

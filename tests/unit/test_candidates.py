@@ -17,7 +17,7 @@ from rosearch_engine.attack.imports import remembered_words, textattack
 from rosearch_engine.attack.pieces import Pieces, Text, whole
 from rosearch_engine.attack.run import Attacker, Result, Target
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.search.evaluate import targets
+from rosearch_engine.search.context import targets
 
 
 def some(bench, count: int) -> list[Target]:

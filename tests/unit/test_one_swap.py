@@ -16,7 +16,7 @@ from rosearch_engine.attack.protocol import score
 from rosearch_engine.attack.run import Attacker, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.errors import UserError
-from rosearch_engine.search.evaluate import targets
+from rosearch_engine.search.context import targets
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.errors import UserError
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress, Stopped
-from rosearch_engine.rescore.elite import rescored, survivors
+from rosearch_engine.rescore.figures import held_out_figures, survivors
 from rosearch_engine.rescore.run import rescore, training_seed
 from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
@@ -204,12 +204,12 @@ def test_elites_are_compared_with_the_chain_nearest_in_weights(said: dict[str, A
 def test_figures_are_read_back_from_the_store_alone(said: dict[str, Any]) -> None:
     store = Store.read()
     run_id = store.run(CALM)["id"]
-    assert json.loads(json.dumps(rescored(store, run_id))) == said["students"]
+    assert json.loads(json.dumps(held_out_figures(store, run_id))) == said["students"]
 
 
 def test_before_the_first_rescore_there_is_nothing_to_read(calm: str) -> None:
     store = Store.read()
-    assert rescored(store, store.run(calm)["id"]) == {}
+    assert held_out_figures(store, store.run(calm)["id"]) == {}
 
 
 def test_the_report_goes_on_with_the_searchs_own_figures(said: dict[str, Any], workshop: Workshop) -> None:

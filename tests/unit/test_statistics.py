@@ -20,7 +20,7 @@ from rosearch_engine.config import RunConfig, SpaceConfig
 from rosearch_engine.genome import Genome, Node, Space, cost
 from rosearch_engine.genome.features import WORDS, features
 from rosearch_engine.genome.operators import sample
-from rosearch_engine.rescore import elite
+from rosearch_engine.rescore import figures
 from rosearch_engine.search import evaluate
 from rosearch_engine.statistics import FEWEST, LINEAGE, NOTHING, OUTCOMES, Effort, statistics, words_of
 from rosearch_engine.statistics.effect import LEVEL, Effect, corrected
@@ -480,7 +480,7 @@ def test_features_by_hand() -> None:
 
 
 def test_the_standard_librarys_statistics_keep_their_name() -> None:
-    for module in (elite, evaluate):
+    for module in (figures, evaluate):
         assert Path(module.statistics.__file__).name == "statistics.py"
         assert module.statistics.mean([1, 2]) == 1.5
 

@@ -23,7 +23,8 @@ from rosearch_engine.genome.operators import sample
 from rosearch_engine.objectives import wilson
 from rosearch_engine.paths import weights_path
 from rosearch_engine.store import Store
-from rosearch_engine.store.repo import check_name, database
+from rosearch_engine.store.database import database
+from rosearch_engine.store.repo import check_name
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)
