@@ -19,7 +19,7 @@ from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
 from tests.conftest import elsewhere
 from tests.resume.test_kill import comparable
-from tests.unit.test_shelf_export import RELOAD
+from tests.unit.checkpoints.test_load_export import RELOAD
 
 LADDER = ["search.rungs=3", "search.candidates=8", 'space.codes=["plain","both"]', 'distil.swaps="both"']
 

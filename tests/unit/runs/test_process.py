@@ -23,7 +23,7 @@ from rosearch_engine.runs import process
 from rosearch_engine.runs.heartbeat import in_charge
 from rosearch_engine.store import Store
 from tests.conftest import Workshop
-from tests.unit.test_store import add, finish
+from tests.unit.store.test_store import add, finish
 
 # Says that it is there and waits for its standard input to end, as it does with its parent at the latest.
 IDLE = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]

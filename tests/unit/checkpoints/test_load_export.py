@@ -148,7 +148,7 @@ def test_what_cannot_be_loaded_is_said_in_plain_words(
 
 def test_a_queued_student_cannot_be_loaded(home: Path) -> None:
     from rosearch_engine.config import RunConfig
-    from tests.unit.test_store import add
+    from tests.unit.store.test_store import add
 
     store = Store.write()
     run_id = store.create_run("mine", RunConfig())

@@ -242,7 +242,7 @@ def test_the_address_may_be_set(home: Path, tmp_path: Path, monkeypatch: pytest.
 def test_readers_see_whole_results_while_another_process_writes(home: Path) -> None:
     """A reader beside a busy writer is never locked out and never sees half a student."""
     writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER], env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        [sys.executable, "-c", WRITER], env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     )
     seen: list[int] = []
     while writer.poll() is None:
@@ -263,7 +263,7 @@ def test_readers_see_whole_results_while_another_process_writes(home: Path) -> N
 WRITER = """
 from rosearch_engine.config import RunConfig
 from rosearch_engine.store import Store
-from tests.unit.test_store import add, finish
+from tests.unit.store.test_store import add, finish
 
 store = Store.write()
 run_id = store.create_run("busy", RunConfig())

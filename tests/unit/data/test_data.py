@@ -23,7 +23,7 @@ from rosearch_engine.data import files, hub, split
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHARED = ROOT.parent / "shared" / "data"
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not here")
