@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.formats import duration, percent, times
+from rosearch_engine.progress import Stage
 
 STATES: dict[str, tuple[str, str, str]] = {
     "recorded": ("gray", ":material/inventory_2:", "Recorded: it was searched elsewhere and can't be resumed."),
@@ -21,15 +22,20 @@ STATES: dict[str, tuple[str, str, str]] = {
 }
 
 STAGES = {
-    "data": "Reading the data",
-    "loading the attack": "Loading the attack",
-    "teacher": "Measuring the teacher",
-    "teacher fine-tuning": "Fine-tuning the teacher",
-    "teacher outputs": "Writing down the teacher's answers",
-    "teacher attack": "Attacking the teacher",
-    "distil": "Distilling",
-    "attack": "Attacking",
-    "saving": "Saving",
+    Stage.STARTING: "Starting",
+    Stage.DATA: "Reading the data",
+    Stage.TEACHER: "Measuring the teacher",
+    Stage.FINE_TUNING: "Fine-tuning the teacher",
+    Stage.OUTPUTS: "Writing down the teacher's answers",
+    Stage.SWAPPING: "Swapping words",
+    Stage.READING: "Reading words",
+    Stage.LOADING_ATTACK: "Loading the attack",
+    Stage.DISTIL: "Distilling",
+    Stage.SINGLE_SWAPS: "Single swaps",
+    Stage.ATTACK: "Attacking",
+    Stage.SAVING: "Saving",
+    Stage.ASKING: "Asking",
+    Stage.MEASURING: "Measuring",
 }
 
 ORIGINS = {
@@ -50,8 +56,11 @@ def recorded(made: Mapping[str, Any]) -> str:
 
 def step(progress: Mapping[str, Any]) -> str:
     """What a search process does now, in one line."""
-    stage = str(progress.get("stage") or "")
-    text = STAGES.get(stage, stage.capitalize())
+    stage = progress.get("stage") or ""
+    # Another version of this program may have stages of its own.
+    text = STAGES[Stage(stage)] if stage in set(Stage) else stage.capitalize()
+    if progress.get("detail"):
+        text += f", {progress['detail']}"
     if progress.get("student"):
         text += f" {progress['student']}"
     if progress.get("total"):

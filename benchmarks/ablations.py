@@ -66,19 +66,19 @@ RECIPES = ("pwws", "deepwordbug")
 
 def measure(config: RunConfig, code: str, n: int, seed: int) -> dict[str, Any]:
     """Train the student of these settings and attack it on held-out sentences."""
-    bench = prepare(config, Progress())
-    genome = bench.space.chain(2, code)
-    model, training = train(genome, seed, bench, Progress())
-    logits = predict(model, bench.readings[code].validation)
-    victim = bench.victim(model, logits, code)
+    context = prepare(config, Progress())
+    genome = context.space.chain(2, code)
+    model, training = train(genome, seed, context, Progress())
+    logits = predict(model, context.readings[code].validation)
+    victim = context.victim(model, logits, code)
     held_out = load_held_out(config.data)
-    everyone = targets(held_out, bench.data.columns)
+    everyone = targets(held_out, context.data.columns)
     clean = victim.logits([target.text for target in everyone]).argmax(axis=1)
     attacked = everyone[:n]
     results = {recipe: attack(config, recipe).attack(victim, attacked) for recipe in RECIPES}
     survives = {recipe: [one.survives for one in some] for recipe, some in results.items()}
     return {
-        "validation": accuracy(logits, bench.data.validation.labels),
+        "validation": accuracy(logits, context.data.validation.labels),
         "clean": float((clean == held_out.labels).mean()),
         "clean_n": len(everyone),
         "n": len(attacked),
@@ -86,7 +86,7 @@ def measure(config: RunConfig, code: str, n: int, seed: int) -> dict[str, Any]:
         "temperature": victim.temperature,
         **{recipe: figures(some) for recipe, some in results.items()},
         "union": sum(map(all, zip(*survives.values(), strict=True))),
-        "teacher": bench.teacher.accuracy,
+        "teacher": context.teacher.accuracy,
     }
 
 

@@ -14,6 +14,7 @@ from app.attack.drawing import bars_html, changes, diff_html, importance_html
 from rosearch_engine.data.own import LONGEST
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import SECONDS, AttackWorker, Job
+from rosearch_engine.objectives import holds, withstands
 from rosearch_engine.store.repo import Store
 
 MOST_MODELS = 5
@@ -325,8 +326,8 @@ def _sure(row: Mapping[str, Any], when: str, key: str) -> float | None:
 
 def standing(result: Mapping[str, Any]) -> str:
     """The verdict on a sentence: one that the attack leaves, but a single swap flips, does not hold."""
-    swaps, stands = result["one_swap"], result["outcome"] in ("held", "budget used")
-    return "a swap flips it" if stands and swaps and swaps["flips"] else result["outcome"]
+    outcome, flips = result["outcome"], (result["one_swap"] or {}).get("flips")
+    return "a swap flips it" if withstands(outcome) and not holds(outcome, flips) else outcome
 
 
 def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:

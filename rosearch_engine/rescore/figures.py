@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rosearch_engine.objectives import wilson
+from rosearch_engine.objectives import holds, wilson
 from rosearch_engine.statistics.paired import mcnemar, rank_correlation, success_curve
 from rosearch_engine.store.models import CHAIN, HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
@@ -195,7 +195,4 @@ def _compare(store: Store, mine: dict[str, Any], theirs: dict[str, Any]) -> dict
 
 def survivors(store: Store, measurement_id: int) -> dict[int, bool]:
     """For each attacked sentence whether it stands after the calibrated attack and after every single swap."""
-    return {
-        row["sentence"]: row["outcome"] in ("held", "budget used") and not row["flips"]
-        for row in store.examples(measurement_id)
-    }
+    return {row["sentence"]: holds(row["outcome"], row["flips"]) for row in store.examples(measurement_id)}

@@ -11,25 +11,25 @@ import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rosearch_engine.attack.calibrate import fit_temperature
-from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.pieces import Pieces, Text
-from rosearch_engine.attack.protocol import candidates_key, protocol
+from rosearch_engine.attack.protocol import protocol, swap_store_key
 from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.run import Attacker, Target
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.config import AttackConfig, RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.genome import Frame, Space
 from rosearch_engine.objectives import floor
-from rosearch_engine.progress import Progress
+from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home
 from rosearch_engine.search.readings import Reading, read
 from rosearch_engine.teacher import Teacher, obtain
 
 
 @dataclass(frozen=True)
-class Bench:
+class Context:
     """What all students of a run share: made once, never changed by a student.
 
     Attributes:
@@ -79,21 +79,21 @@ class Bench:
         return Victim(model, tokenizer, self.teacher.max_length, temperature, precision, pieces)
 
 
-def prepare(config: RunConfig, progress: Progress) -> Bench:
+def prepare(config: RunConfig, progress: Progress) -> Context:
     """Load the data, obtain the teacher and its outputs, make ready the attack.
 
     Raises:
         UserError: if anything that the settings name cannot be had.
     """
     progress.tell(device=describe(device()))
-    progress.stage("data")
+    progress.stage(Stage.DATA)
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
     tokenizer, kept, readings = read(config, data, teacher, progress)
-    progress.stage("loading the attack")
+    progress.stage(Stage.LOADING_ATTACK)
     release_memory()
-    return Bench(
+    return Context(
         config,
         data,
         teacher,
@@ -109,7 +109,7 @@ def prepare(config: RunConfig, progress: Progress) -> Bench:
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:
-    """The attack of these settings, with the store of candidates that all runs share."""
+    """The attack of these settings, with the store of swaps that all runs share."""
     return Attacker(
         config.recipe,
         config.query_budget,
@@ -118,7 +118,7 @@ def attacker(config: AttackConfig, seed: int) -> Attacker:
         faces=("calibrated", "raw"),
         one_swap=config.one_swap,
         seconds=config.seconds,
-        candidates=Candidates(candidates_key(config), home() / "candidates.db"),
+        swap_store=SwapStore(swap_store_key(config), home() / "candidates.db"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Genome -> Evaluation: build, distil, calibrate, attack. One of the two places that join the stages."""
+"""Genome -> Evaluation: build, distil, calibrate, attack."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ from rosearch_engine.device import release_memory
 from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import accuracy, predict
-from rosearch_engine.progress import Progress
-from rosearch_engine.search.context import Bench
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.search.context import Context
 from rosearch_engine.search.ladder import rungs
 from rosearch_engine.store.models import RUNG, SEARCH
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
 LATENCY_TOKENS = 32
-# What the bill counts: seconds on the wall. A benchmark that runs several searches side by side counts otherwise.
-CLOCK: Callable[[], float] = time.perf_counter
 
 
 class OutOfMemory(Exception):
@@ -59,6 +57,7 @@ class Evaluation:
 
 
 GoesOn = Callable[[int, Score], bool]
+Clock = Callable[[], float]
 
 
 def always(rung: int, score: Score) -> bool:
@@ -66,11 +65,19 @@ def always(rung: int, score: Score) -> bool:
     return True
 
 
-def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_on: GoesOn = always) -> Evaluation:
+def evaluate(
+    genome: Genome,
+    seed: int,
+    context: Context,
+    progress: Progress,
+    goes_on: GoesOn = always,
+    clock: Clock = time.perf_counter,
+) -> Evaluation:
     """Train and attack the student of a genome; equal seeds give equal results on one machine.
 
     Args:
         goes_on: is told the rung and the score of each rung below the top; False stops the student there.
+        clock: seconds by which the parts of the evaluation are timed: the wall's, or only this process's own.
 
     Raises:
         Diverged: if its training does.
@@ -79,69 +86,71 @@ def evaluate(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_o
     """
     release_memory()
     with _told_apart_from_bugs():
-        return _climb(genome, seed, bench, progress, goes_on)
+        return _climb(genome, seed, context, progress, goes_on, _Stopwatch(clock))
 
 
-def _climb(genome: Genome, seed: int, bench: Bench, progress: Progress, goes_on: GoesOn) -> Evaluation:
-    clock = _Clock()
-    with clock("build"):
-        model = student(genome, seed, bench)
-        training = Distillation(model, bench.readings[genome.code].corpus, bench.config.distil, seed)
+def _climb(
+    genome: Genome, seed: int, context: Context, progress: Progress, goes_on: GoesOn, timed: _Stopwatch
+) -> Evaluation:
+    with timed("build"):
+        model = student(genome, seed, context)
+        training = Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
     scores: list[Score] = []
     results: list[Result] = []
-    for rung in rungs(bench.config.search):
-        with clock("distil"):
+    for rung in rungs(context.config.search):
+        with timed("distil"):
             training.run(math.ceil(rung.share * training.steps), progress)
-        with clock("validate"):
-            n = math.ceil(rung.share * len(bench.data.validation.labels))
-            logits = predict(model, bench.readings[genome.code].validation.head(n))
-            victim = bench.victim(model, logits, genome.code)
-        right = accuracy(logits, bench.data.validation.labels[:n])
+        with timed("validate"):
+            n = math.ceil(rung.share * len(context.data.validation.labels))
+            logits = predict(model, context.readings[genome.code].validation.head(n))
+            victim = context.victim(model, logits, genome.code)
+        right = accuracy(logits, context.data.validation.labels[:n])
         if rung.top:
-            with clock("attack"):
-                results = attack(victim, bench.targets, bench, progress)
+            with timed("attack"):
+                results = attack(victim, context.targets, context, progress)
             scores.append(score(right, n, results, victim.temperature))
             break
-        with clock("screen"):
-            some = bench.targets[: math.ceil(rung.share * len(bench.targets))]
-            scores.append(screen(victim, right, n, some, bench, progress))
+        with timed("screen"):
+            some = context.targets[: math.ceil(rung.share * len(context.targets))]
+            scores.append(screen(victim, right, n, some, context, progress))
         if not goes_on(rung.number, scores[-1]):
             break
-    with clock("validate"):
+    with timed("validate"):
         latency_ms = latency(model)
-    return Evaluation(model, training.training, scores, results, latency_ms, clock.seconds)
+    return Evaluation(model, training.training, scores, results, latency_ms, timed.seconds)
 
 
-class _Clock:
+class _Stopwatch:
     """Adds up what each part of an evaluation takes, in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        began = CLOCK()
+        began = self._clock()
         yield
-        self.seconds[part] = self.seconds.get(part, 0.0) + CLOCK() - began
+        self.seconds[part] = self.seconds.get(part, 0.0) + self._clock() - began
 
 
-def student(genome: Genome, seed: int, bench: Bench) -> RoSearchForSequenceClassification:
+def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
     """A genome's student before its training."""
-    teacher = bench.teacher.model if bench.config.distil.inherit else None
+    teacher = context.teacher.model if context.config.distil.inherit else None
     return build(
         genome,
-        bench.frame,
-        bench.data.classes,
-        bench.pad,
+        context.frame,
+        context.data.classes,
+        context.pad,
         teacher=teacher,
         seed=seed,
-        pieces=bench.kept,
-        counts=bench.readings[genome.code].corpus.counts,
+        pieces=context.kept,
+        counts=context.readings[genome.code].corpus.counts,
     )
 
 
 def train(
-    genome: Genome, seed: int, bench: Bench, progress: Progress
+    genome: Genome, seed: int, context: Context, progress: Progress
 ) -> tuple[RoSearchForSequenceClassification, Training]:
     """Build a genome's student and distil it to the end; equal seeds give equal weights on one machine.
 
@@ -150,51 +159,51 @@ def train(
         OutOfMemory: if it does not fit.
     """
     with _told_apart_from_bugs():
-        model = student(genome, seed, bench)
-        training = Distillation(model, bench.readings[genome.code].corpus, bench.config.distil, seed)
+        model = student(genome, seed, context)
+        training = Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
         return model, training.run(training.steps, progress)
 
 
-def evaluate_teacher(bench: Bench, progress: Progress) -> tuple[Score, list[Result]]:
+def evaluate_teacher(context: Context, progress: Progress) -> tuple[Score, list[Result]]:
     """The teacher under the very same attack."""
-    logits, labels = bench.teacher.validation_logits, bench.data.validation.labels
-    victim = bench.victim(bench.teacher.model, logits)
-    results = attack(victim, bench.targets, bench, progress)
+    logits, labels = context.teacher.validation_logits, context.data.validation.labels
+    victim = context.victim(context.teacher.model, logits)
+    results = attack(victim, context.targets, context, progress)
     return score(accuracy(logits, labels), len(labels), results, victim.temperature), results
 
 
-def attack(victim: Victim, sentences: Sequence[Target], bench: Bench, progress: Progress) -> list[Result]:
+def attack(victim: Victim, sentences: Sequence[Target], context: Context, progress: Progress) -> list[Result]:
     """Attack sentences of the run's search attack set."""
-    progress.stage("attack", len(sentences), "sentences")
+    progress.stage(Stage.ATTACK, len(sentences), "sentences")
     done: list[Result] = []
 
     def tell(result: Result) -> None:
         done.append(result)
         progress.advance(len(done))
 
-    results = bench.attacker.attack(victim, sentences, tell, watch=lambda *_: progress.check())
-    store = bench.attacker.candidates
+    results = context.attacker.attack(victim, sentences, tell, watch=lambda *_: progress.check())
+    store = context.attacker.swap_store
     progress.tell(shared={"hits": store.hits, "misses": store.misses})
     return results
 
 
 def screen(
-    victim: Victim, right: float, n: int, sentences: Sequence[Target], bench: Bench, progress: Progress
+    victim: Victim, right: float, n: int, sentences: Sequence[Target], context: Context, progress: Progress
 ) -> Score:
     """What a lower rung asks instead of the attack: exact one-swap robustness, see `attack.one_swap`.
 
     A recipe whose candidates are drawn at random has no such set: then the sentences are attacked.
     """
-    if not bench.attacker.has_swaps:
-        return score(right, n, attack(victim, sentences, bench, progress), victim.temperature)
-    progress.stage("single swaps", len(sentences), "sentences")
+    if not context.attacker.has_swaps:
+        return score(right, n, attack(victim, sentences, context, progress), victim.temperature)
+    progress.stage(Stage.SINGLE_SWAPS, len(sentences), "sentences")
     done: list[Swaps | None] = []
 
     def tell(_: Target, swaps: Swaps | None) -> None:
         done.append(swaps)
         progress.advance(len(done))
 
-    return score_swaps(right, n, bench.attacker.swaps(victim, sentences, tell), victim.temperature)
+    return score_swaps(right, n, context.attacker.swaps(victim, sentences, tell), victim.temperature)
 
 
 def latency(model: RoSearchForSequenceClassification, repeats: int = 15) -> float:
@@ -215,11 +224,11 @@ def candidate_seed(run_seed: int, genome: Genome) -> int:
     return int.from_bytes(hashlib.sha256(f"{run_seed}:{genome.digest}".encode()).digest()[:4], "big")
 
 
-def measurement(what: Score, seed: int, bench: Bench, rung: int | None = None) -> dict[str, Any]:
+def measurement(what: Score, seed: int, context: Context, rung: int | None = None) -> dict[str, Any]:
     """A score as the store keeps it: that of the full attack, or of a rung below."""
-    top = bench.config.search.rungs - 1
+    top = context.config.search.rungs - 1
     place = {"purpose": SEARCH, "rung": top} if rung in (None, top) else {"purpose": RUNG, "rung": rung}
-    return asdict(what) | place | {"seed": seed, "protocol": bench.protocol, "floor": bench.floor}
+    return asdict(what) | place | {"seed": seed, "protocol": context.protocol, "floor": context.floor}
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import torch
 from rosearch_engine.attack import run as module
 from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.pieces import Text
-from rosearch_engine.attack.protocol import candidates_key, example, protocol, score
+from rosearch_engine.attack.protocol import example, protocol, score, swap_store_key
 from rosearch_engine.attack.run import Attacker, Result, Said, Swaps, Target
 from rosearch_engine.attack.task import Task
 from rosearch_engine.attack.trial import Trial
@@ -403,8 +403,8 @@ def test_the_protocols_hash_tells_settings_and_data(workshop) -> None:
 
 
 def test_a_changed_constraint_is_another_protocol(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = protocol(AttackConfig(recipe="pwws"), "x")["hash"], candidates_key(AttackConfig(recipe="pwws"))
+    before = protocol(AttackConfig(recipe="pwws"), "x")["hash"], swap_store_key(AttackConfig(recipe="pwws"))
     monkeypatch.setattr("rosearch_engine.attack.protocol.REVISION", 999)
-    after = protocol(AttackConfig(recipe="pwws"), "x")["hash"], candidates_key(AttackConfig(recipe="pwws"))
+    after = protocol(AttackConfig(recipe="pwws"), "x")["hash"], swap_store_key(AttackConfig(recipe="pwws"))
     assert before[0] != after[0]
     assert before[1] != after[1]

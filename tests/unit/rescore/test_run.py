@@ -24,7 +24,7 @@ from rosearch_engine.data import load
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.errors import UserError
 from rosearch_engine.objectives import wilson
-from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.rescore.figures import held_out_figures, survivors
 from rosearch_engine.rescore.run import rescore, training_seed
 from rosearch_engine.statistics.paired import mcnemar, success_curve
@@ -234,7 +234,7 @@ class Interrupted(Progress):
         self._recipe, self._left = recipe, after
 
     def advance(self, done: int, **facts: Any) -> None:
-        if self.facts()["stage"] == self._recipe:
+        if self.facts()["detail"] == self._recipe:
             self._left -= 1
             if self._left == 0:
                 self.stop()
@@ -244,7 +244,7 @@ class Interrupted(Progress):
 class Idle(Progress):
     """Cannot be asked to attack or train."""
 
-    def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
+    def stage(self, name: Stage, total: int = 0, unit: str = "", **facts: Any) -> None:
         assert name in ("data",), f"{name} was begun"
         super().stage(name, total, unit, **facts)
 

@@ -18,7 +18,7 @@ import pytest
 from rosearch_engine.config import RunConfig, build, validate
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
-from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.runs import process
 from rosearch_engine.runs.heartbeat import in_charge
 from rosearch_engine.store import Store
@@ -161,7 +161,7 @@ def test_the_holder_of_a_run_says_that_it_lives_and_how_it_ended(store: Store) -
         held = store.run("mine")
         assert process.state(held) == "running"
         assert held["pid"] == os.getpid()
-        progress.stage("attack", 10, "sentences")
+        progress.stage(Stage.ATTACK, 10, "sentences")
     ended = store.run("mine")
     assert process.state(ended) == "finished"
     assert ended["progress"]["stage"] == "attack"

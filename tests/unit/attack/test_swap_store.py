@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.imports import remembered_words, textattack
 from rosearch_engine.attack.pieces import Pieces, Text, whole
 from rosearch_engine.attack.run import Attacker, Result, Target
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.search.context import targets
 
@@ -28,8 +28,8 @@ def facts(results: Sequence[Result]) -> list[tuple[Any, ...]]:
     return [(r.outcome, r.after.text, r.queries, r.raw and (r.raw.outcome, r.raw.queries), r.swaps) for r in results]
 
 
-def attack(victim: Victim, sentences: list[Target], candidates: Candidates) -> list[tuple[Any, ...]]:
-    attacker = Attacker("pwws", 2000, faces=("calibrated", "raw"), one_swap=True, candidates=candidates)
+def attack(victim: Victim, sentences: list[Target], swap_store: SwapStore) -> list[tuple[Any, ...]]:
+    attacker = Attacker("pwws", 2000, faces=("calibrated", "raw"), one_swap=True, swap_store=swap_store)
     return facts(attacker.attack(victim, sentences))
 
 
@@ -40,32 +40,32 @@ def victim(bench, workshop) -> Victim:
 
 def test_the_second_attack_works_nothing_out_again(bench, victim: Victim, tmp_path: Path) -> None:
     file, sentences = tmp_path / "candidates.db", some(bench, 8)
-    first = Candidates("pwws", file)
+    first = SwapStore("pwws", file)
     expected = attack(victim, sentences, first)
     assert first.misses > 0
     # A new process, as it were: only the file is left.
-    second = Candidates("pwws", file)
+    second = SwapStore("pwws", file)
     assert attack(victim, sentences, second) == expected
     assert second.misses == 0
     assert second.hits == first.hits + first.misses
-    assert attack(victim, sentences, Candidates("pwws")) == expected, "and without any memory"
+    assert attack(victim, sentences, SwapStore("pwws")) == expected, "and without any memory"
 
 
 def test_another_student_finds_its_first_swaps_there(bench, victim: Victim, tmp_path: Path) -> None:
     sentences = some(bench, 8)
     file = tmp_path / "candidates.db"
-    attack(victim, sentences, Candidates("pwws", file))
+    attack(victim, sentences, SwapStore("pwws", file))
     other = Victim(victim.model, victim.tokenizer, 6, temperature=1.0)  # reads other words, so it goes other ways
-    fresh = attack(other, sentences, Candidates("pwws"))
-    known = Candidates("pwws", file)
+    fresh = attack(other, sentences, SwapStore("pwws"))
+    known = SwapStore("pwws", file)
     assert attack(other, sentences, known) == fresh
     assert known.hits > 10 * known.misses
 
 
 def test_recipes_do_not_mix(bench, victim: Victim, tmp_path: Path) -> None:
     file = tmp_path / "candidates.db"
-    attack(victim, some(bench, 3), Candidates("pwws-standard-1", file))
-    other = Candidates("pwws-strict-2", file)
+    attack(victim, some(bench, 3), SwapStore("pwws-standard-1", file))
+    other = SwapStore("pwws-strict-2", file)
     attack(victim, some(bench, 3), other)
     assert other.misses > 0
 
@@ -74,31 +74,29 @@ def test_recipes_do_not_mix(bench, victim: Victim, tmp_path: Path) -> None:
 def test_a_spoilt_file_costs_time_and_nothing_else(bench, victim: Victim, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "candidates.db"
     file.write_bytes(content)
-    assert attack(victim, some(bench, 3), Candidates("pwws", file)) == attack(
-        victim, some(bench, 3), Candidates("pwws")
-    )
+    assert attack(victim, some(bench, 3), SwapStore("pwws", file)) == attack(victim, some(bench, 3), SwapStore("pwws"))
 
 
 def test_a_damaged_row_is_worked_out_anew_and_mended(bench, victim: Victim, tmp_path: Path) -> None:
     file, sentences = tmp_path / "candidates.db", some(bench, 4)
-    expected = attack(victim, sentences, Candidates("pwws", file))
+    expected = attack(victim, sentences, SwapStore("pwws", file))
     with contextlib.closing(sqlite3.connect(file)) as rows, rows:
         rows.execute("UPDATE states SET found = x'00112233'")
-    damaged = Candidates("pwws", file)
+    damaged = SwapStore("pwws", file)
     assert attack(victim, sentences, damaged) == expected
     assert damaged.misses > 0
-    mended = Candidates("pwws", file)
+    mended = SwapStore("pwws", file)
     assert attack(victim, sentences, mended) == expected
     assert mended.misses == 0
 
 
 def test_a_file_that_disappears_meanwhile_harms_nothing(bench, victim: Victim, tmp_path: Path) -> None:
     file, sentences = tmp_path / "deep" / "candidates.db", some(bench, 4)
-    candidates = Candidates("pwws", file)
-    expected = attack(victim, sentences, Candidates("pwws"))
+    swap_store = SwapStore("pwws", file)
+    expected = attack(victim, sentences, SwapStore("pwws"))
     for left in file.parent.iterdir():
         left.unlink()
-    assert attack(victim, sentences, candidates) == expected
+    assert attack(victim, sentences, swap_store) == expected
 
 
 @pytest.fixture(scope="module")

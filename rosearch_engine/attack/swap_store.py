@@ -23,7 +23,7 @@ import numpy as np
 KEPT_STATES = 4_000
 
 
-class Candidates:
+class SwapStore:
     """The store of one recipe at one constraint level.
 
     Without a place on disk, or where that cannot be written, it lies in memory.
@@ -38,37 +38,35 @@ class Candidates:
         self._rows = _open(file)
         self.hits = self.misses = 0
 
-    def of(self, sentence: str) -> Shelf:
+    def of(self, sentence: str) -> KnownSwaps:
         """What is known of one sentence under attack."""
         name = hashlib.blake2b(sentence.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known: dict[bytes, bytes] = {}
         with suppress(sqlite3.DatabaseError):
             query = "SELECT state, found FROM states WHERE recipe = ? AND sentence = ?"
             known = dict(self._rows.execute(query, (self._key, name)).fetchall())
-        return Shelf(self, name, known)
+        return KnownSwaps(self, name, known)
 
-    def keep(self, shelf: Shelf) -> None:
+    def keep(self, known_swaps: KnownSwaps) -> None:
         """Write what was worked out for a sentence."""
-        if not shelf.new:
+        if not known_swaps.new:
             return
-        rows = [(self._key, shelf.name, state, found) for state, found in shelf.new.items()]
+        rows = [(self._key, known_swaps.name, state, found) for state, found in known_swaps.new.items()]
         # A full disk or a lost file costs the next student some time, nothing else.
         with suppress(sqlite3.DatabaseError), self._rows:
             self._rows.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", rows)
 
 
-class Shelf:
+class KnownSwaps:
     """The known states of one sentence, and those that came new."""
 
-    def __init__(self, store: Candidates, name: bytes, known: dict[bytes, bytes]) -> None:
+    def __init__(self, store: SwapStore, name: bytes, known: dict[bytes, bytes]) -> None:
         self._store = store
         self.name = name
         self._known = known
         self.new: dict[bytes, bytes] = {}
 
-    def candidates(
-        self, current: Any, transformations: list[Any], asked: dict[str, Any], work: Callable[[], Any]
-    ) -> Any:
+    def texts(self, current: Any, transformations: list[Any], asked: dict[str, Any], work: Callable[[], Any]) -> Any:
         """The texts that the attack may go on to from `current` (a TextAttack `AttackedText`).
 
         Args:
@@ -97,12 +95,12 @@ class Shelf:
 def _state(current: Any, asked: dict[str, Any]) -> bytes:
     """A name for all that the candidates depend on beside the sentence and the recipe."""
     attrs = current.attack_attrs
-    plain = {name: _plain(value) for name, value in sorted(asked.items())}
+    plain = {name: _sorted_places(value) for name, value in sorted(asked.items())}
     whole = [list(current._text_input.items()), sorted(map(int, attrs["modified_indices"])), _map(current), plain]
     return hashlib.blake2b(json.dumps(whole).encode(), digest_size=12).digest()
 
 
-def _plain(value: Any) -> Any:
+def _sorted_places(value: Any) -> Any:
     return sorted(map(int, value)) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
