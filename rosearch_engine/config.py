@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rosearch_engine.errors import UserError
 
@@ -25,9 +25,9 @@ ActivationName = Literal["gelu", "relu", "silu"]
 Level = Literal["standard", "strict"]
 Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
-SwapKind = Literal["off", "synonyms", "characters", "both", "words"]
-SwapLabels = Literal["original", "swapped"]
-Vocabulary = Literal["seen", "whole"]
+Vocabulary = Literal["seen", "words", "whole"]
+Adversary = Literal["off", "gradient"]
+LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
 
 
 class Section(BaseModel):
@@ -116,7 +116,16 @@ class SpaceConfig(Section):
     vocabulary: Vocabulary = Field(
         "seen",
         description="Word pieces of the students: those 'seen' in the distillation sentences (WordPiece tokenizers; "
-        "other words fall apart into smaller pieces), or the teacher's 'whole' table.",
+        "other words fall apart into smaller pieces); 'words': whole words, those of the sentences and all that the "
+        "attack may put in their place, each one token (other words say nothing); or the teacher's 'whole' table.",
+    )
+    ledger_bound: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Give students a ledger: a weight a word and class, added up, trained on its exact worst case. The "
+        "graph may move a class by at most this bound B, so that a sentence whose ledger keeps a margin of 2 B in its "
+        "worst case is proved. Smaller: more sentences are proved, and the graph says less. Empty: no ledger.",
     )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
@@ -148,40 +157,49 @@ class DistilConfig(Section):
         "teacher layer.",
     )
     inherit: bool = Field(True, description="Start nodes from their teacher layer; off: start at random.")
-    swaps: SwapKind = Field(
+    adversary: Adversary = Field(
         "off",
-        description="Train on copies whose words are swapped: robust distillation for 'synonyms' of WordNet, "
-        "misspelt by one of their 'characters', or 'both'; plain augmentation for any 'words' of the data.",
+        description="'gradient': learn from a copy of each sentence whose words are swapped for those of the attack's "
+        "candidates that hurt this student most, to first order, found anew in every step (twice the cost).",
+    )
+    lexicons: tuple[LexiconName, ...] = Field(
+        ("pwws",),
+        min_length=1,
+        description="Where the swaps come from that the adversary and the ledger's worst case count with: 'pwws' "
+        "(WordNet), 'pwws-counter-fitted', 'pwws-ppdb'. Of several, all.",
+    )
+    kappa: float = Field(
+        0.5, ge=0, le=1, description="Weight of the adversary's copies, and of the ledger's worst case, in the loss."
+    )
+    kappa_ramp: float = Field(
+        0.4, ge=0, le=1, description="Share of the steps over which kappa rises from 0 to its full weight."
+    )
+    adversary_share: float = Field(
+        1.0, gt=0, le=1, description="Share of the words that the adversary may swap in a step, drawn at random."
+    )
+    unknown_share: float = Field(
+        0.03,
+        ge=0,
+        le=0.5,
+        description="Share of a copy's words that are made unknown: what a misspelt word is to a student that reads "
+        "whole words.",
+    )
+    extra: str | None = Field(
+        None,
+        description="More sentences of the same domain, without labels: a data set as `data.name` takes it. The "
+        "teacher labels them. Empty: none.",
+    )
+    extra_limit: int = Field(20_000, ge=1, description="Use at most so many of the extra sentences.")
+    copies: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Copies of every sentence with some of its words swapped for others of the data, labelled by the "
+        "teacher: more text to learn from.",
     )
     swapped: float = Field(
-        0.9, gt=0, le=1, description="Most of a copy's words that are swapped; each copy draws its own share below."
+        0.4, gt=0, le=1, description="Most of a copy's words that are swapped; each copy draws its own share below."
     )
-    copies: int = Field(4, ge=1, le=64, description="Swapped copies of every sentence, read in turn, pass by pass.")
-    swap_labels: SwapLabels = Field(
-        "original",
-        description="What the teacher says of a copy: what it said of the 'original', or says of the 'swapped' text.",
-    )
-    worst_of: int = Field(
-        1, ge=1, le=16, description="Adversarial copies: of so many, train on the one that the student does worst on."
-    )
-    consistency_weight: float = Field(
-        0.0,
-        ge=0,
-        le=100,
-        description="Weight of the divergence between what the student says of a sentence and of its copy.",
-    )
-    perturbation: float = Field(
-        0.0,
-        ge=0,
-        le=10,
-        description="Length of an adversarial step in the embedding of a sentence, as a share of the embedding's own.",
-    )
-
-    @model_validator(mode="after")
-    def _labels_fit_the_swaps(self) -> DistilConfig:
-        if self.swaps == "words" and self.swap_labels == "original":
-            raise ValueError("with swaps 'words' a copy means something else: set swap_labels to 'swapped'")
-        return self
 
 
 class AttackConfig(Section):
@@ -287,12 +305,16 @@ class RunConfig(Section):
 
     @property
     def ties_synonyms(self) -> bool:
-        """Whether an input code or the swapped copies draw on WordNet."""
-        return not {"synonyms", "both"}.isdisjoint((*self.space.codes, self.distil.swaps))
+        """Whether an input code, the adversary or the ledger draws on WordNet."""
+        learns = self.distil.adversary != "off" or self.space.ledger_bound is not None
+        return not {"synonyms", "both"}.isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 
-# What won the ablations (benchmarks/distil.md): one code for both kinds of swap, and copies with synonyms.
-_ROBUST: dict[str, dict[str, Any]] = {"space": {"codes": ["plain", "both"]}, "distil": {"swaps": "synonyms"}}
+# What won the ablations (benchmarks/worst_case.md): whole words, a ledger, and the adversary.
+_ROBUST: dict[str, dict[str, Any]] = {
+    "space": {"codes": ["plain", "both"], "vocabulary": "words", "ledger_bound": 0.5},
+    "distil": {"adversary": "gradient"},
+}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "demo": {

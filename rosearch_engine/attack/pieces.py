@@ -59,6 +59,16 @@ class Pieces:
         side = (joined < 0).astype(np.int8)
         return Encoded(np.where(joined < 0, ~joined, joined), side, starts, self._pad)
 
+    def tokens(self, texts: Sequence[Text]) -> list[np.ndarray]:
+        """Token numbers of each text, the special ones included, cut where the model stops reading."""
+        found = [np.frombuffer(key, dtype=np.int32) for key in self.read(texts)]
+        return [np.where(ids < 0, ~ids, ids) for ids in found]
+
+    def words(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """Token numbers of words by themselves."""
+        read = self._reader.encode_batch_fast([self._coded(word) for word in words], add_special_tokens=False)
+        return [tuple(one.ids) for one in read]
+
     def _coded(self, text: str) -> str:
         return self._code.read(whole(text))
 

@@ -43,7 +43,7 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
         naive: run the slowest one too: float32, padded to the maximum, teacher in the loop.
     """
     # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
-    alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.swaps=off"]
+    alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.adversary=off"]
     settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]
     context = prepare(build("demo", settings=settings), progress)
     genome = context.space.chain(LAYERS)

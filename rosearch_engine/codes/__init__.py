@@ -5,13 +5,14 @@ They cost no weights, are fixed by the run's own sentences, and travel with an e
 
 from rosearch_engine.codes.build import PLAIN, Code, make_code, read_code
 from rosearch_engine.codes.clusters import require_wordnet, synonyms
-from rosearch_engine.codes.vocabulary import keep_tokenizer, read_tokenizer, trimmed
+from rosearch_engine.codes.vocabulary import keep_tokenizer, of_words, read_tokenizer, trimmed
 
 __all__ = [
     "PLAIN",
     "Code",
     "keep_tokenizer",
     "make_code",
+    "of_words",
     "read_code",
     "read_tokenizer",
     "require_wordnet",

@@ -8,6 +8,7 @@ import os
 import shutil
 import string
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from rosearch_engine.codes.tokenizer import settings_of
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import tokenizer_folder
+from rosearch_engine.ragged import Ragged
 
 
-def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[PreTrainedTokenizerBase, np.ndarray]:
-    """A tokenizer with the pieces that were seen, and which of the old ones they are, `(pieces,)`, in their order.
+def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[PreTrainedTokenizerBase, Ragged]:
+    """A tokenizer with the pieces that were seen, and which of the old ones they are, one each, in their order.
 
     Special tokens stay, and single letters, digits and signs of ASCII, so that an unseen word falls apart into smaller
     pieces (Abdaoui et al. 2020, "Load what you need"). Only WordPiece knows its pieces one by one: any other tokenizer
@@ -32,7 +34,7 @@ def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[Pre
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     model = content["model"]
     if model["type"] != "WordPiece":
-        return tokenizer, np.arange(len(tokenizer))
+        return tokenizer, _one_each(np.arange(len(tokenizer)))
     special = {token["id"] for token in content["added_tokens"]}
     single = {sign for sign in string.printable if not sign.isspace()}
     mark = model["continuing_subword_prefix"]
@@ -48,7 +50,48 @@ def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[Pre
         token["id"] = new[token["id"]]
     _renumber(content["post_processor"], new)
     core = type(tokenizer.backend_tokenizer).from_str(json.dumps(content | {"truncation": None, "padding": None}))
-    return PreTrainedTokenizerFast(tokenizer_object=core, **settings_of(tokenizer)), np.array(kept)
+    return PreTrainedTokenizerFast(tokenizer_object=core, **settings_of(tokenizer)), _one_each(kept)
+
+
+def of_words(tokenizer: PreTrainedTokenizerBase, words: Iterable[str]) -> tuple[PreTrainedTokenizerBase, Ragged]:
+    """A tokenizer whose every piece is a whole word, and which of the old one's pieces each new one is made of.
+
+    A word then is one token and one state of a student, whatever it is swapped for; one that is not among the words
+    is the unknown token, which says nothing, instead of falling apart into pieces that say anything. The words
+    are split at punctuation as the tokenizer splits them.
+
+    Raises:
+        UserError: if the tokenizer is not WordPiece, which alone puts no mark on a piece that begins a word.
+    """
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    model = content["model"]
+    if model["type"] != "WordPiece":
+        raise UserError(
+            "space.vocabulary",
+            f"'words' needs a WordPiece tokenizer; this teacher's is {model['type']}.",
+            "Set 'seen'.",
+        )
+    old = model["vocab"]
+    special = sorted((token["content"] for token in content["added_tokens"]), key=old.__getitem__)
+    parts = [part for word in words for part in split_words(tokenizer, word)]
+    names = list(dict.fromkeys([*special, *parts]))
+    made_of = [[old[name]] for name in special]
+    coded = tokenizer(names[len(special) :], add_special_tokens=False)["input_ids"] if len(names) > len(special) else []
+    made_of += [list(pieces) or [tokenizer.unk_token_id] for pieces in coded]
+    new = {old[name]: number for number, name in enumerate(special)}
+    model["vocab"] = {name: number for number, name in enumerate(names)}
+    for token in content["added_tokens"]:
+        token["id"] = new[token["id"]]
+    _renumber(content["post_processor"], new)
+    core = type(tokenizer.backend_tokenizer).from_str(json.dumps(content | {"truncation": None, "padding": None}))
+    return PreTrainedTokenizerFast(tokenizer_object=core, **settings_of(tokenizer)), Ragged(made_of)
+
+
+def split_words(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
+    """A text as the tokenizer normalises it and splits it before it looks for pieces."""
+    core = tokenizer.backend_tokenizer
+    normal = core.normalizer.normalize_str(text) if core.normalizer else text
+    return [part for part, _ in core.pre_tokenizer.pre_tokenize_str(normal)]
 
 
 def keep_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -85,6 +128,10 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         problem = f"the students' tokenizer in {folder} is damaged ({reason})."
         raise UserError("tokenizer", problem, f"Delete it and {remedy}") from None
+
+
+def _one_each(pieces: Iterable[int]) -> Ragged:
+    return Ragged([[piece] for piece in pieces])
 
 
 def _renumber(part: Any, new: dict[int, int]) -> None:

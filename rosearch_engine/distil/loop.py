@@ -11,22 +11,17 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import get_linear_schedule_with_warmup
 
-from rosearch_engine.batching import Encoded
 from rosearch_engine.config import DistilConfig
 from rosearch_engine.device import device, training_precision
+from rosearch_engine.distil.adversary import Adversary
+from rosearch_engine.distil.bag import WorstCase, worst_case_loss
 from rosearch_engine.distil.corpus import Corpus
-from rosearch_engine.distil.losses import (
-    adversarial_step,
-    consistency,
-    hidden_states,
-    relations,
-    soft_targets,
-    soft_targets_each,
-)
+from rosearch_engine.distil.losses import hidden_states, relations, soft_targets
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
 CURVE_POINTS = 60
+LEDGER_LEARNING_RATE = 3e-3
 
 
 class Diverged(Exception):
@@ -75,13 +70,20 @@ class Distillation:
             self._projections = nn.ModuleList(
                 nn.Linear(model.config.hidden_size, width, bias=False) for _ in self._supervised if config.hidden_weight
             ).to(self._where)
-        self._optimiser = torch.optim.AdamW(
-            [*model.parameters(), *self._projections.parameters()],
-            lr=config.learning_rate,
-            weight_decay=0.01,
-            fused=True,
-        )
+        ledger = [] if model.ledger is None else list(model.ledger.parameters())
+        mine = {id(one) for one in ledger}
+        self._graph_parameters = [one for one in model.parameters() if id(one) not in mine]
+        groups = [{"params": [*self._graph_parameters, *self._projections.parameters()], "lr": config.learning_rate}]
+        if ledger:
+            # Its rows are sparse and its worst case exact: it learns as the bag of words that it began as.
+            groups.append({"params": ledger, "lr": LEDGER_LEARNING_RATE, "weight_decay": 0.0})
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
         self._schedule = get_linear_schedule_with_warmup(self._optimiser, round(0.1 * self.steps), self.steps)
+        swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
+        self._adversary = None
+        if config.adversary != "off" and swaps:
+            self._adversary = Adversary(model, corpus.sentences, swaps, corpus.special, config, seed)
+        self._worst_case = WorstCase(swaps, self._where) if swaps and model.ledger is not None else None
         self._done, self._tokens, self._seconds = 0, 0, 0.0
         self._curve: list[tuple[int, float]] = []
         self._losses = torch.zeros((), device=self._where)
@@ -103,8 +105,7 @@ class Distillation:
         self._model.train()
         progress.stage(Stage.DISTIL, self.steps, "steps")
         while self._done < until:
-            number, rows = self._plan[self._done]
-            self._losses += self._step(number, rows)
+            self._losses += self._step(self._plan[self._done])
             self._done += 1
             if self._done % report_every == 0 or self._done == until:
                 self._report(progress)
@@ -112,41 +113,55 @@ class Distillation:
         self._seconds += time.perf_counter() - began
         return self.training
 
-    def _step(self, number: int, rows: np.ndarray) -> torch.Tensor:
-        """One step on a batch of sentences, or of their copies; returns the loss."""
-        config, corpus = self._config, self._corpus
-        copied = None if corpus.copies is None else self._copies(number, rows)
-        read = corpus.sentences.batch(rows, self._where) if copied is None else self._batch(corpus.copies, copied)
-        targets = self._tensor(corpus.targets(rows, copied))
-        # Of a copy that means something else, only what the teacher says of the copy itself is true.
-        says_own = copied is not None and corpus.copies_teacher is not None
-        labels = None if says_own else self._tensor(corpus.labels[rows])
-        nudge = None
-        if config.perturbation:
-            shape = (*read["input_ids"].shape, self._model.config.hidden_size)
-            nudge = torch.zeros(shape, device=self._where, requires_grad=True)
-        with training_precision(self._where):
-            said = self._model(**read, nudge=nudge, output_hidden_states=bool(self._supervised) or nudge is not None)
-            logits = said.logits.float()
-            loss = self._task_loss(logits, targets, labels)
-            if self._supervised:
-                states = self._tensor(corpus.states(rows, copied, [layer for _, layer in self._supervised]))
-                loss = loss + self._state_loss(said.hidden_states, read["attention_mask"], states)
-            if config.consistency_weight and copied is not None:
-                loss = loss + self._original_loss(rows, logits)
-        loss.backward()
-        if nudge is not None:
-            self._learn_perturbed(read, nudge, said.hidden_states[0], targets, labels)
-        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+    def _step(self, rows: np.ndarray) -> torch.Tensor:
+        """One step on a batch: the sentences, then copies that hurt this student most; returns the loss."""
+        batch = self._corpus.sentences.batch(rows, self._where)
+        weight = self._kappa() if self._adversary else 0.0
+        loss = self._learn(batch, rows, 1 - weight)
+        if self._adversary and weight:
+            loss = loss + self._learn(self._adversary.copies(rows, batch), rows, weight)
+        if self._worst_case:
+            loss = loss + self._learn_worst_case(batch, rows)
+        nn.utils.clip_grad_norm_(self._graph_parameters, 1.0)
         self._optimiser.step()
         self._schedule.step()
         self._optimiser.zero_grad(set_to_none=True)
-        self._tokens += read["input_ids"].numel()
+        return loss
+
+    def _learn(self, batch: dict[str, torch.Tensor], rows: np.ndarray, weight: float) -> torch.Tensor:
+        """Add the gradient of what the teacher says of the sentences, and of its states; returns the weighed loss."""
+        with training_precision(self._where):
+            said = self._model(**batch, output_hidden_states=bool(self._supervised))
+            targets, labels = self._tensor(self._corpus.targets(rows)), self._tensor(self._corpus.labels[rows])
+            loss = self._task_loss(said.logits.float(), targets, labels)
+            if self._supervised:
+                states = self._tensor(self._corpus.states(rows, [layer for _, layer in self._supervised]))
+                loss = loss + self._state_loss(said.hidden_states, batch["attention_mask"], states)
+            loss = weight * loss
+        loss.backward()
+        self._tokens += batch["input_ids"].numel()
         return loss.detach()
 
-    def _task_loss(self, logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+    def _learn_worst_case(self, batch: dict[str, torch.Tensor], rows: np.ndarray) -> torch.Tensor:
+        """Add the gradient of the ledger's exact worst case; returns the weighed loss."""
+        ledger, bound = self._model.ledger, self._model.config.ledger_bound
+        assert ledger is not None
+        assert self._worst_case is not None
+        labels = self._tensor(self._corpus.labels[rows]).long()
+        logits = ledger(batch["input_ids"], batch["attention_mask"].bool())
+        lost = self._worst_case.losses(ledger.table.weight, rows, labels)
+        loss = self._config.kappa * worst_case_loss(logits, lost, labels, 2 * bound)
+        loss.backward()
+        return loss.detach()
+
+    def _kappa(self) -> float:
+        """The weight of the adversary's copies in this step."""
+        ramp = self._config.kappa_ramp * self.steps
+        return self._config.kappa * (min(1.0, self._done / ramp) if ramp else 1.0)
+
+    def _task_loss(self, logits: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         loss = soft_targets(logits, targets, self._config.temperature)
-        if self._config.hard_weight and labels is not None:
+        if self._config.hard_weight:
             loss = loss + self._config.hard_weight * F.cross_entropy(logits, labels)
         return loss
 
@@ -164,48 +179,6 @@ class Distillation:
             distances = [relations(mean.float(), states[:, i]) for i, mean in enumerate(means)]
             loss = loss + self._config.relation_weight * torch.stack(distances).mean()
         return loss
-
-    def _original_loss(self, rows: np.ndarray, of_copies: torch.Tensor) -> torch.Tensor:
-        """The loss on the sentences as they are, and how differently the student reads their copies."""
-        batch = self._corpus.sentences.batch(rows, self._where)
-        logits = self._model(**batch).logits.float()
-        self._tokens += batch["input_ids"].numel()
-        labels = self._tensor(self._corpus.labels[rows])
-        own = self._task_loss(logits, self._tensor(self._corpus.targets(rows)), labels)
-        return own + self._config.consistency_weight * consistency(logits, of_copies)
-
-    def _learn_perturbed(
-        self,
-        read: dict[str, torch.Tensor],
-        nudge: torch.Tensor,
-        embedded: torch.Tensor,
-        targets: torch.Tensor,
-        labels: torch.Tensor | None,
-    ) -> None:
-        """Add the gradient of the same batch with its embedding moved a step up the loss."""
-        assert nudge.grad is not None
-        step = adversarial_step(nudge.grad, embedded.detach().float(), self._config.perturbation)
-        with training_precision(self._where):
-            logits = self._model(**read, nudge=step.to(embedded.dtype)).logits.float()
-            self._task_loss(logits, targets, labels).backward()
-
-    def _copies(self, number: int, rows: np.ndarray) -> np.ndarray:
-        """The copies to learn from: those whose turn it is, or of a few the ones that the student does worst on."""
-        turns = self._corpus.copies_in_turn(number, rows, self._config.worst_of)
-        if len(turns) == 1:
-            return turns[0]
-        losses = []
-        with torch.no_grad(), training_precision(self._where):
-            for some in turns:
-                targets = self._tensor(self._corpus.targets(rows, some))
-                logits = self._model(**self._batch(self._corpus.copies, some)).logits.float()
-                losses.append(soft_targets_each(logits, targets, self._config.temperature))
-        worst = torch.stack(losses).argmax(dim=0).cpu().numpy()  # (batch,)
-        return np.stack(turns)[worst, np.arange(len(rows))]
-
-    def _batch(self, sentences: Encoded | None, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        assert sentences is not None
-        return sentences.batch(rows, self._where)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.array(values)).to(self._where)

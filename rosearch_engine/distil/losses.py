@@ -12,18 +12,13 @@ def soft_targets(student: torch.Tensor, teacher: torch.Tensor, temperature: floa
     Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", section 2; the factor T²
     keeps the gradient's size independent of T.
     """
-    return soft_targets_each(student, teacher, temperature).mean()
-
-
-def soft_targets_each(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
-    """`soft_targets` of each sentence, `(batch,)`."""
     divergence = F.kl_div(
         F.log_softmax(student / temperature, dim=-1),
         F.log_softmax(teacher / temperature, dim=-1),
         reduction="none",
         log_target=True,
     )
-    return temperature**2 * divergence.sum(dim=-1)
+    return temperature**2 * divergence.sum(dim=-1).mean()
 
 
 def hidden_states(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -48,23 +43,3 @@ def relations(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         centred = states - states.mean(dim=0)
         rows.append(F.normalize(centred @ centred.T, dim=-1))
     return (rows[0] - rows[1]).square().sum(dim=-1).mean()
-
-
-def consistency(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Symmetric KL divergence of what a student says, `(batch, classes)` logits, of a sentence and of its copy.
-
-    ½ (KL(p || q) + KL(q || p)), averaged over the batch. Jiang et al. 2020, "SMART", asks this of perturbed embeddings;
-    the copies here have their words swapped.
-    """
-    p, q = F.log_softmax(one, dim=-1), F.log_softmax(other, dim=-1)
-    return 0.5 * ((p.exp() - q.exp()) * (p - q)).sum(dim=-1).mean()
-
-
-def adversarial_step(gradient: torch.Tensor, states: torch.Tensor, size: float) -> torch.Tensor:
-    """A step up the loss in the embedding `(batch, length, width)`, as long as `size` times each sentence's states.
-
-    Miyato, Dai & Goodfellow 2017, "Adversarial Training Methods for Semi-Supervised Text Classification",
-    r = ε g / ||g||, the norms taken over a whole sentence.
-    """
-    length = gradient.norm(dim=(1, 2), keepdim=True).clamp(min=1e-12)
-    return size * states.norm(dim=(1, 2), keepdim=True) * gradient / length

@@ -14,7 +14,11 @@ KERNEL = {"conv3": 3, "conv5": 5}
 
 @dataclass(frozen=True)
 class Frame:
-    """What every student of a run shares: facts of its teacher and its task, not genes."""
+    """What every student of a run shares: facts of its teacher and its task, not genes.
+
+    Attributes:
+        ledger_bound: the bound B of the students' ledgers; None: they have none.
+    """
 
     vocabulary: int
     positions: int
@@ -27,6 +31,7 @@ class Frame:
     feed_forward: int
     weights: int
     encoder_weights: int
+    ledger_bound: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Cost:
 def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
     """Size of a genome's student, and its work on one sentence of `length` tokens."""
     encoder = sum(node_weights(genome, number, frame) for number in range(1, genome.head))
-    outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame)
+    outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame) + ledger_weights(frame)
     flops = 2 * length * genome.rank * genome.width + 2 * genome.width * frame.classes
     flops += sum(_flops(node, genome.width, frame.head_size, length) for node in genome.nodes)
     weights = encoder + outside
@@ -69,6 +74,11 @@ def embedding_weights(genome: Genome, frame: Frame) -> int:
     """Word table in two factors, positions, token types, layer norm."""
     words = frame.vocabulary * genome.rank + genome.rank * genome.width
     return words + (frame.positions + frame.token_types + 2) * genome.width
+
+
+def ledger_weights(frame: Frame) -> int:
+    """A number a word and class, and one a class; none without a ledger."""
+    return 0 if frame.ledger_bound is None else (frame.vocabulary + 1) * frame.classes
 
 
 def node_weights(genome: Genome, number: int, frame: Frame) -> int:

@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 _UNSCALED = {
     "teacher": ("name", "max_length"),
     "space": ("max_nodes", "operations", "widths", "feed_forwards", "codes"),
-    "distil": ("tokens", "swaps", "worst_of", "consistency_weight", "perturbation"),
+    "distil": ("tokens", "adversary", "copies", "extra"),
     "attack": ("recipe", "level", "one_swap", "precision", "query_budget"),
 }
 # Stages whose result is kept for later runs of the same data and teacher, and those that take what they take.

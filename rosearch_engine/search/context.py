@@ -24,7 +24,7 @@ from rosearch_engine.genome import Frame, Space
 from rosearch_engine.objectives import floor
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home
-from rosearch_engine.search.readings import Reading, read
+from rosearch_engine.search.readings import Reading, Readings, read
 from rosearch_engine.teacher import Teacher, obtain
 
 
@@ -33,22 +33,28 @@ class Context:
     """What all students of a run share: made once, never changed by a student.
 
     Attributes:
-        tokenizer: the students', before their input code.
-        kept: `(vocabulary,)` which of the teacher's word pieces are theirs.
-        readings: by the name of their input code; "plain" is always there.
+        read: the sentences as the students read them.
     """
 
     config: RunConfig
     data: Dataset
     teacher: Teacher
-    tokenizer: PreTrainedTokenizerBase
-    kept: np.ndarray
     space: Space
-    readings: Mapping[str, Reading]
+    read: Readings
     targets: Sequence[Target]
     attacker: Attacker
     protocol: dict[str, Any]
     teacher_pieces: Pieces
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The students', before their input code."""
+        return self.read.tokenizer
+
+    @property
+    def readings(self) -> Mapping[str, Reading]:
+        """By the name of their input code; "plain" is always there."""
+        return self.read.by_code
 
     @property
     def pad(self) -> int:
@@ -90,16 +96,15 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
-    tokenizer, kept, readings = read(config, data, teacher, progress)
+    readings = read(config, data, teacher, progress)
+    frame = replace(teacher.frame, vocabulary=len(readings.pieces), ledger_bound=config.space.ledger_bound)
     progress.stage(Stage.LOADING_ATTACK)
     release_memory()
     return Context(
         config,
         data,
         teacher,
-        tokenizer,
-        kept,
-        Space.of(config.space, replace(teacher.frame, vocabulary=len(kept))),
+        Space.of(config.space, frame),
         readings,
         targets(data.search_attack.head(config.attack.sentences), data.columns),
         attacker(config.attack, config.search.seed),

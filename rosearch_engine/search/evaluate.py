@@ -144,7 +144,7 @@ def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceC
         context.pad,
         teacher=teacher,
         seed=seed,
-        pieces=context.kept,
+        pieces=context.read.pieces,
         counts=context.readings[genome.code].corpus.counts,
     )
 

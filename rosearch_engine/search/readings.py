@@ -1,21 +1,31 @@
-"""What the students of a run read: the sentences under each input code, and copies of them with their words swapped."""
+"""What the students of a run read: the sentences under each input code, and what an attack may make of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from rosearch_engine.attack.pieces import Pieces
+from rosearch_engine.attack.lexicon import Lexicon
+from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.attack.victim import softmax
 from rosearch_engine.batching import Encoded, encode_split, join
-from rosearch_engine.codes import Code, make_code, trimmed
-from rosearch_engine.config import RunConfig
+from rosearch_engine.codes import Code, make_code, of_words, trimmed
+from rosearch_engine.config import CodeName, RunConfig
 from rosearch_engine.data import Dataset, Split
-from rosearch_engine.distil.augment import neighbours, swapped
-from rosearch_engine.distil.corpus import Corpus
+from rosearch_engine.data.extra import load_extra
+from rosearch_engine.distil.augment import swapped
+from rosearch_engine.distil.corpus import Corpus, Special
+from rosearch_engine.distil.swaps import Tokens, tabulate
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.teacher import Teacher, outputs
+from rosearch_engine.ragged import Ragged
+from rosearch_engine.resources import home, is_ready
+from rosearch_engine.teacher import Outputs, Teacher, outputs
+
+SURE = 0.8
+"""Of sentences that only the teacher labels, those are learnt from of which it is this sure."""
 
 
 @dataclass(frozen=True)
@@ -34,51 +44,143 @@ class Reading:
     pieces: Pieces
 
 
-def read(
-    config: RunConfig,
-    data: Dataset,
-    teacher: Teacher,
-    progress: Progress,
-) -> tuple[PreTrainedTokenizerBase, np.ndarray, dict[str, Reading]]:
-    """The students' tokenizer, which of the teacher's word pieces it kept, and the sentences under each input code.
+@dataclass(frozen=True)
+class Readings:
+    """All readings of a run, and the tokenizer that they share.
+
+    Attributes:
+        tokenizer: the students', before their input code.
+        pieces: which of the teacher's word pieces each of theirs is made of.
+        by_code: by the name of the input code; "plain" is always there.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    pieces: Ragged
+    by_code: Mapping[str, Reading]
+
+
+def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress) -> Readings:
+    """Read the sentences under each input code of the space.
 
     Raises:
-        UserError: if a code or the copies need WordNet and it is missing.
+        UserError: if a code or the adversary needs WordNet and it is missing, or the extra sentences cannot be had.
     """
-    split, length = data.distillation, teacher.max_length
-    plain = encode_split(split, teacher.tokenizer, length)
+    length = teacher.max_length
+    plain = encode_split(data.distillation, teacher.tokenizer, length)
     said = outputs(teacher, plain, progress)
-    tokenizer, kept = teacher.tokenizer, np.arange(teacher.frame.vocabulary)
-    if config.space.vocabulary == "seen":
-        tokenizer, kept = trimmed(tokenizer, np.bincount(plain.ids))
-    rounds = copies_of(split, config, progress)
-
-    def coded(part: Split, code: Code) -> Encoded:
-        return encode_split(part, tokenizer, length, code)
-
-    of_copies = None
-    if rounds and config.distil.swap_labels == "swapped":
-        theirs = join(encode_split(copy, teacher.tokenizer, length) for copy in rounds)
-        imitates = bool(config.distil.hidden_weight or config.distil.relation_weight)
-        of_copies = outputs(teacher, theirs, progress, hidden=imitates)
+    split, said = _with_more(config, data, teacher, said, progress)
+    lexicons = lexicons_of(config)
+    codes = {name: make_code(name, data.distillation, teacher.tokenizer) for name in _codes(config)}
+    if config.space.vocabulary == "words":
+        progress.stage(Stage.READING, detail="vocabulary")
+        tokenizer, pieces = of_words(teacher.tokenizer, vocabulary_of(texts_of(split), lexicons, list(codes.values())))
+    elif config.space.vocabulary == "seen":
+        tokenizer, pieces = trimmed(teacher.tokenizer, np.bincount(encode_split(split, teacher.tokenizer, length).ids))
+    else:
+        tokenizer, pieces = teacher.tokenizer, Ragged([[piece] for piece in range(teacher.frame.vocabulary)])
+    special = Special(int(tokenizer.unk_token_id or 0), tuple(map(int, tokenizer.all_special_ids)))
     readings: dict[str, Reading] = {}
-    for name in dict.fromkeys(("plain", *config.space.codes)):
-        progress.stage(Stage.READING, detail=f"code {name}")
-        code = make_code(name, split, teacher.tokenizer)
-        copies = join(coded(copy, code) for copy in rounds) if rounds else None
-        corpus = Corpus(coded(split, code), split.labels, said, copies, of_copies)
-        readings[name] = Reading(code, corpus, coded(data.validation, code), Pieces(tokenizer, length, code))
-    return tokenizer, kept, readings
+    for name, code in codes.items():
+        progress.stage(Stage.READING, detail=name)
+        sentences = encode_split(split, tokenizer, length, code)
+        swaps = None
+        if lexicons:
+            swaps = tabulate(texts_of(split), sentences, lexicons, tokens_of(tokenizer, code), special.unknown)
+        corpus = Corpus(sentences, split.labels, said, special, swaps)
+        validation = encode_split(data.validation, tokenizer, length, code)
+        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code))
+    for lexicon in lexicons:
+        lexicon.keep()
+    return Readings(tokenizer, pieces, readings)
 
 
-def copies_of(split: Split, config: RunConfig, progress: Progress) -> list[Split]:
-    """Copies of the sentences with their words swapped, round by round; none if the settings ask for none."""
-    if config.distil.swaps == "off":
-        return []
-    sources, rng = neighbours(config.distil.swaps, split), np.random.default_rng(config.search.seed)
-    progress.stage(Stage.SWAPPING, config.distil.copies, "copies")
-    rounds = []
-    for number in range(config.distil.copies):
-        rounds.append(swapped(split, sources, config.distil.swapped, rng))
-        progress.advance(number + 1)
-    return rounds
+def lexicons_of(config: RunConfig) -> list[Lexicon]:
+    """The lexicons that the adversary, the ledger and the vocabulary of words draw on; none where none of them is on.
+
+    Raises:
+        UserError: if a lexicon's resource is missing.
+    """
+    asked = config.distil.adversary != "off" or config.space.ledger_bound is not None
+    if config.space.vocabulary == "words" and not asked:
+        return [named_lexicon(name) for name in config.distil.lexicons if name != "pwws" or is_ready("wordnet")]
+    return [named_lexicon(name) for name in config.distil.lexicons] if asked else []
+
+
+def named_lexicon(recipe: str) -> Lexicon:
+    """The lexicon of a recipe, with the swaps that are kept on this machine."""
+    return Lexicon(recipe, home() / "lexicons" / f"{recipe}.json.gz")
+
+
+def texts_of(split: Split) -> list[Text]:
+    """A split's sentences or pairs."""
+    return list(split.texts) if split.pairs is None else list(zip(split.texts, split.pairs, strict=True))
+
+
+def vocabulary_of(texts: Sequence[Text], lexicons: Sequence[Lexicon], codes: Sequence[Code]) -> list[str]:
+    """Every word of the texts and everything that may stand in its place, as each code reads it, seen ones first."""
+    whole = [part for text in texts for part in ([text] if isinstance(text, str) else text)]
+    words = dict.fromkeys(word for lexicon in lexicons for text in texts for word in lexicon.words(text))
+    swaps = dict.fromkeys(swap for lexicon in lexicons for word in words for swap in lexicon.swaps(word))
+    return list(dict.fromkeys(code.read(part) for part in (*whole, *swaps) for code in codes))
+
+
+def tokens_of(tokenizer: PreTrainedTokenizerBase, code: Code) -> Tokens:
+    """From words to what a student of that code reads for each."""
+
+    def tokens(words: Sequence[str]) -> list[tuple[int, ...]]:
+        if not words:
+            return []
+        return [
+            tuple(ids) for ids in tokenizer([code.read(word) for word in words], add_special_tokens=False)["input_ids"]
+        ]
+
+    return tokens
+
+
+def _codes(config: RunConfig) -> list[CodeName]:
+    names: tuple[CodeName, ...] = ("plain", *config.space.codes)
+    return list(dict.fromkeys(names))
+
+
+def _with_more(
+    config: RunConfig, data: Dataset, teacher: Teacher, said: Outputs, progress: Progress
+) -> tuple[Split, Outputs]:
+    """The labelled sentences, then those that the teacher labels: copies with other words, and extra sentences."""
+    split, more = data.distillation, []
+    if config.distil.copies:
+        rng = np.random.default_rng(config.search.seed)
+        progress.stage(Stage.SWAPPING, config.distil.copies, "copies")
+        more += [swapped(split, config.distil.swapped, rng) for _ in range(config.distil.copies)]
+    if config.distil.extra:
+        texts = load_extra(config.data, config.distil.extra, config.distil.extra_limit)
+        more.append(Split(np.full(len(texts), -1), texts, None, np.zeros(len(texts), dtype=np.int64)))
+    if not more:
+        return split, said
+    theirs = join(encode_split(part, teacher.tokenizer, teacher.max_length) for part in more)
+    imitates = bool(config.distil.hidden_weight or config.distil.relation_weight)
+    answers = outputs(teacher, theirs, progress, hidden=imitates)
+    sure = np.flatnonzero(softmax(np.asarray(answers.logits, dtype=np.float64)).max(axis=1) >= SURE)
+    added = _joined(more)
+    picked = Split(
+        added.ids[sure],
+        tuple(added.texts[row] for row in sure),
+        None if added.pairs is None else tuple(added.pairs[row] for row in sure),
+        answers.logits[sure].argmax(axis=1),
+    )
+    hidden = None
+    if said.hidden is not None and answers.hidden is not None:
+        hidden = np.concatenate([said.hidden, answers.hidden[sure]])
+    everything = replace(said, logits=np.concatenate([said.logits, answers.logits[sure]]), hidden=hidden)
+    return _joined([split, picked]), everything
+
+
+def _joined(parts: Sequence[Split]) -> Split:
+    pairs = None
+    if parts[0].pairs is not None:
+        pairs = tuple(text for part in parts for text in part.pairs or ())
+    return Split(
+        np.concatenate([part.ids for part in parts]),
+        tuple(text for part in parts for text in part.texts),
+        pairs,
+        np.concatenate([part.labels for part in parts]),
+    )

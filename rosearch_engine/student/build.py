@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS
+from rosearch_engine.ragged import Ragged
 from rosearch_engine.student.anatomy import Anatomy, Layer, dissect
 from rosearch_engine.student.modeling import Attention, FeedForward, RoSearchConfig, RoSearchForSequenceClassification
 
@@ -36,6 +37,7 @@ def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: 
         edges=genes["edges"],
         merge=genome.merge,
         pooling=genome.pooling,
+        ledger_bound=frame.ledger_bound,
         pad_token_id=pad,
         id2label=dict(enumerate(classes)),
         label2id={name: index for index, name in enumerate(classes)},
@@ -50,13 +52,13 @@ def build(
     *,
     teacher: PreTrainedModel | None,
     seed: int,
-    pieces: np.ndarray | None = None,
+    pieces: Ragged | None = None,
     counts: np.ndarray | None = None,
 ) -> RoSearchForSequenceClassification:
     """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights.
 
     Args:
-        pieces: `(vocabulary,)` which of the teacher's word pieces the student's are; None: all.
+        pieces: which of the teacher's word pieces each of the student's is made of; None: it has the teacher's.
         counts: how often each of the student's word pieces occurs in the task's sentences; None: all alike.
     """
     with torch.random.fork_rng(devices=[]):
@@ -66,9 +68,16 @@ def build(
         with torch.no_grad():
             parts = dissect(teacher)
             if pieces is not None:
-                parts = replace(parts, words=parts.words[torch.from_numpy(pieces).to(parts.words.device)])
+                parts = replace(parts, words=_means(parts.words, pieces))
             _inherit(model, genome, parts, counts)
     return model
+
+
+def _means(table: torch.Tensor, rows: Ragged) -> torch.Tensor:
+    """The mean of some rows of the table `(pieces, width)` for each row of `rows`."""
+    values, owners = (torch.from_numpy(found).to(table.device) for found in rows.take(np.arange(len(rows))))
+    sums = torch.zeros(len(rows), table.shape[1], device=table.device).index_add(0, owners, table[values])
+    return sums / torch.from_numpy(rows.lengths).to(table.device)[:, None]
 
 
 def _inherit(

@@ -6,6 +6,7 @@ installed: it imports torch and transformers only.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ class RoSearchConfig(PretrainedConfig):
 
     `nodes` holds one mapping an operation (operation, heads, feed_forward, activation, teacher_layer);
     `edges` joins node 0 (embedding), nodes 1 … n (operations) and node n + 1 (classifier head).
+    `ledger_bound` is the bound B of a student with a ledger, see `RoSearchForSequenceClassification`; None: no ledger.
+    Without edges there is no graph: the ledger alone decides, a bag of words.
     """
 
     model_type = "rosearch_student"
@@ -36,6 +39,7 @@ class RoSearchConfig(PretrainedConfig):
         edges: list[list[int]] | None = None,
         merge: str = "mean",
         pooling: str = "mean",
+        ledger_bound: float | None = None,
         layer_norm_eps: float = 1e-12,
         **kwargs: Any,
     ) -> None:
@@ -50,6 +54,7 @@ class RoSearchConfig(PretrainedConfig):
         self.edges = edges or []
         self.merge = merge
         self.pooling = pooling
+        self.ledger_bound = ledger_bound
         self.layer_norm_eps = layer_norm_eps
 
 
@@ -191,6 +196,41 @@ class Merge(nn.Module):
         return self.norm(mixed)
 
 
+class Ledger(nn.Module):
+    """What each word says of each class by itself, added up: a bag of words.
+
+    Since it is a sum over words, its worst case over any swaps of words is exact, see `attack.certificate`.
+    """
+
+    def __init__(self, config: RoSearchConfig) -> None:
+        super().__init__()
+        self.table = nn.Embedding(config.vocab_size, config.num_labels)
+        self.bias = nn.Parameter(torch.zeros(config.num_labels))
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """ids and mask `(batch, length)` -> logits `(batch, classes)`, float32."""
+        return (self.table(ids).float() * mask[..., None]).sum(dim=1) + self.bias.float()
+
+
+@dataclass
+class StudentOutput(SequenceClassifierOutput):
+    """With the two parts of the logits where the student has a ledger, each `(batch, classes)`.
+
+    Attributes:
+        ledger: what the words say one by one.
+        context: what the graph says of the whole sentence, before it is bounded.
+    """
+
+    ledger: torch.FloatTensor | None = None
+    context: torch.FloatTensor | None = None
+
+
+def bounded(context: torch.Tensor, bound: float) -> torch.Tensor:
+    """Logits `(batch, classes)` about their mean, none further from it than `bound`."""
+    centred = context - context.mean(dim=-1, keepdim=True)
+    return bound * torch.tanh(centred / bound)
+
+
 def operation(config: RoSearchConfig, node: dict[str, Any]) -> nn.Module:
     """The module of one inner node."""
     name = node["operation"]
@@ -208,7 +248,11 @@ def operation(config: RoSearchConfig, node: dict[str, Any]) -> nn.Module:
 
 
 class RoSearchForSequenceClassification(PreTrainedModel):
-    """The student. `hidden_states` are the embedding's and each inner node's output, in their order."""
+    """The student. `hidden_states` are the embedding's and each inner node's output, in their order.
+
+    With a ledger the logits are `ledger + B tanh(context / B)`: the graph moves a margin by at most 2 B, so that a
+    sentence whose ledger keeps a larger margin in its worst case cannot be flipped, whatever the graph says.
+    """
 
     config_class = RoSearchConfig  # type: ignore[assignment]
     base_model_prefix = "student"
@@ -217,11 +261,14 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         self.num_labels = config.num_labels
         head = len(config.nodes) + 1
-        self.inputs = {n: sorted(a for a, b in config.edges if b == n) for n in range(1, head + 1)}
-        self.embedding = Embedding(config)
-        self.operations = nn.ModuleList(operation(config, node) for node in config.nodes)
-        self.merges = nn.ModuleList(Merge(config, len(self.inputs[n])) for n in range(1, head + 1))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.ledger = None if config.ledger_bound is None else Ledger(config)
+        self.has_graph = bool(config.edges)
+        if self.has_graph:
+            self.inputs = {n: sorted(a for a, b in config.edges if b == n) for n in range(1, head + 1)}
+            self.embedding = Embedding(config)
+            self.operations = nn.ModuleList(operation(config, node) for node in config.nodes)
+            self.merges = nn.ModuleList(Merge(config, len(self.inputs[n])) for n in range(1, head + 1))
+            self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -239,25 +286,36 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        nudge: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **_: Any,
-    ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
-        """Token numbers `(batch, length)` -> logits `(batch, classes)`; with labels `(batch,)` a loss too.
-
-        `nudge` `(batch, length, width)` is added to the embedding: adversarial training perturbs there.
-        """
+    ) -> StudentOutput | tuple[torch.Tensor, ...]:
+        """Token numbers `(batch, length)` -> logits `(batch, classes)`; with labels `(batch,)` a loss too."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         mask = mask.bool()
-        embedded = self.embedding(input_ids, token_type_ids)
-        states = [embedded if nudge is None else embedded + nudge]
-        for number, module in enumerate(self.operations, start=1):
-            states.append(module(self._merged(number, states), mask))
-        logits = self.classifier(pool(self._merged(len(states), states), mask, self.config.pooling))
+        states: list[torch.Tensor] = []
+        ledger = context = None
+        if self.has_graph:
+            states = [self.embedding(input_ids, token_type_ids)]
+            for number, module in enumerate(self.operations, start=1):
+                states.append(module(self._merged(number, states), mask))
+            context = self.classifier(pool(self._merged(len(states), states), mask, self.config.pooling))
+        if self.ledger is None:
+            assert context is not None
+            logits = context
+        else:
+            ledger = logits = self.ledger(input_ids, mask)
+            if context is not None:
+                context = context.float()
+                logits = ledger + bounded(context, self.config.ledger_bound)
         loss = None if labels is None else F.cross_entropy(logits, labels)
-        kept = tuple(states) if output_hidden_states else None
-        output = SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=kept)  # type: ignore[arg-type]
+        output = StudentOutput(
+            loss=loss,  # type: ignore[arg-type]
+            logits=logits,  # type: ignore[arg-type]
+            hidden_states=tuple(states) if output_hidden_states else None,  # type: ignore[arg-type]
+            ledger=ledger,
+            context=context if ledger is not None else None,
+        )
         return output.to_tuple() if return_dict is False else output
 
     def _merged(self, number: int, states: list[torch.Tensor]) -> torch.Tensor:

@@ -1,0 +1,170 @@
+"""Proof that no combination of an attack's swaps can flip a sentence: exact, without an attack.
+
+A student with a ledger says `ledger + B tanh(context / B)`. The ledger is a sum over words, so the worst that any
+combination of swaps can do to its margin is the sum of the worst that each word's swaps can do; the rest moves a
+margin by at most 2 B. Where the worst margin stays above that, the sentence is certified. What may stand in a word's
+place is asked of TextAttack itself (`attack.lexicon`), and a sentence of which the sum might not hold (words that the
+tokenizer reads together with what stands beside them, or that fall off its end) is not certified.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rosearch_engine.attack.lexicon import Lexicon
+from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.student.modeling import RoSearchForSequenceClassification
+
+# A model adds up in float32: a margin must be clear of what that can lose.
+CLEARANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Move:
+    """What one word's swaps can do at worst.
+
+    Attributes:
+        word: as it stands.
+        swap: the swap that takes most from the margin; None if none takes anything.
+        loss: how much of the margin it takes, in logits.
+    """
+
+    word: str
+    swap: str | None
+    loss: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What can be proved of one sentence.
+
+    Attributes:
+        certified: no combination of swaps can change the prediction from the label.
+        margin: the ledger's margin to the nearest other class, in logits.
+        worst: the same after the worst of all combinations.
+        needed: what it must exceed: twice the bound of the graph.
+        moves: of each word that can be swapped, in their order, towards the class that comes nearest.
+        reason: why nothing can be proved whatever the margins; empty where they decide.
+    """
+
+    certified: bool
+    margin: float
+    worst: float
+    needed: float
+    moves: tuple[Move, ...]
+    reason: str = ""
+
+
+class Certifier:
+    """Certifies sentences for one student and one lexicon.
+
+    Args:
+        model: a student with a ledger.
+        pieces: its tokenizer, after its input code.
+        max_length: most tokens that it reads.
+    """
+
+    def __init__(
+        self, model: RoSearchForSequenceClassification, pieces: Pieces, max_length: int, lexicon: Lexicon
+    ) -> None:
+        if model.ledger is None:
+            raise ValueError("a student without a ledger proves nothing")
+        self._table = model.ledger.table.weight.detach().double().cpu().numpy()
+        self._bias = model.ledger.bias.detach().double().cpu().numpy()
+        # Without a graph nothing moves but the ledger.
+        self._needed = 2 * float(model.config.ledger_bound) if model.has_graph else 0.0
+        self._pieces, self._max_length, self._lexicon = pieces, max_length, lexicon
+        self._options: dict[str, tuple[list[str | None], np.ndarray, int]] = {}
+
+    def certify(self, texts: Sequence[Text], labels: Sequence[int]) -> list[Certificate]:
+        """What can be proved of sentences with these labels."""
+        return [self._certify(text, int(label)) for text, label in zip(texts, labels, strict=True)]
+
+    def _certify(self, text: Text, label: int) -> Certificate:
+        tokens = self._pieces.tokens([text])[0]
+        logits = self._table[tokens].sum(axis=0) + self._bias
+        margins = logits[label] - logits
+        words = self._lexicon.words(text)
+        losses = np.zeros_like(margins)
+        longest = len(tokens)
+        found = []
+        for word in words:
+            swaps, said, most = self._of(word)
+            taken = (said[0, label] - said[0]) - (said[:, label, None] - said)  # (options, classes)
+            losses += taken.max(axis=0)
+            longest += most
+            if len(swaps) > 1:
+                found.append((word, swaps, taken))
+        worst = margins - losses
+        others = [place for place in range(len(margins)) if place != label]
+        nearest = min(others, key=lambda place: worst[place])
+        moves = tuple(_move(word, swaps, taken[:, nearest]) for word, swaps, taken in found)
+        reason = ""
+        if longest > self._max_length:
+            reason = "swaps can make it longer than the model reads"
+        elif self._is_glued(text, words) or not self._are_read_apart(words, tokens):
+            reason = "a word that can be swapped is read together with what stands beside it"
+        certified = not reason and worst[nearest] > self._needed + CLEARANCE
+        return Certificate(
+            bool(certified), float(min(margins[others])), float(worst[nearest]), self._needed, moves, reason
+        )
+
+    def _of(self, word: str) -> tuple[list[str | None], np.ndarray, int]:
+        """The options of a word, what the ledger says of each `(options, classes)`, and the tokens they may add."""
+        known = self._options.get(word)
+        if known is None:
+            swaps = self._lexicon.swaps(word)
+            options = self._pieces.words([word, *swaps])
+            said = np.stack([self._table[list(ids)].sum(axis=0) for ids in options])
+            most = max(len(ids) for ids in options) - len(options[0])
+            self._options[word] = known = [None, *swaps], said, most
+        return known
+
+    def _is_glued(self, text: Text, words: list[str]) -> bool:
+        """Whether a word that can be swapped stands next to a sign that is no border between words to every reader."""
+        whole = text if isinstance(text, str) else "\n".join(text)
+        begin = 0
+        for word in words:
+            place = whole.find(word, begin)
+            if place < 0:
+                return True
+            begin = place + len(word)
+            sides = whole[max(0, place - 1) : place], whole[begin : begin + 1]
+            if len(self._of(word)[0]) > 1 and not all(map(_is_border, sides)):
+                return True
+        return False
+
+    def _are_read_apart(self, words: list[str], tokens: np.ndarray) -> bool:
+        """Whether the tokens of every word that can be swapped stand in the sentence as they do by themselves."""
+        row, begin = [int(token) for token in tokens], 0
+        for word in words:
+            swaps, _, _ = self._of(word)
+            own = list(self._pieces.words([word])[0]) if len(swaps) > 1 else []
+            if not own:
+                continue
+            while row[begin : begin + len(own)] != own:
+                begin += 1
+                if begin > len(row):
+                    return False
+            begin += len(own)
+        return True
+
+
+def _is_border(sign: str) -> bool:
+    """Whether a sign (or nothing) parts words for the attack, the input codes and the tokenizer alike."""
+    if not sign or sign.isspace():
+        return True
+    if sign.isascii():
+        # Brackets may make a special token of a word, which no input code reads.
+        return not sign.isalnum() and sign not in "[]<>"
+    # A typographic apostrophe joins words for the input codes, not for the attack.
+    return sign != "’" and unicodedata.category(sign).startswith("P")
+
+
+def _move(word: str, swaps: list[str | None], taken: np.ndarray) -> Move:
+    most = int(taken.argmax())
+    return Move(word, swaps[most], float(taken[most]))

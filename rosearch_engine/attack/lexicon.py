@@ -1,0 +1,104 @@
+"""What a recipe may put in a word's place, word by word: asked of TextAttack's own transformation and constraints.
+
+Of a recipe whose candidates depend on nothing but the word, this is the whole relation between a sentence and what
+the attack can make of it: each word stands, or is one of its swaps. Case matters (stop words are left alone in lower
+case only), so words are kept as they are written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rosearch_engine.attack.pieces import Text
+from rosearch_engine.attack.recipes.build import assemble, make_ready
+from rosearch_engine.attack.recipes.catalogue import ready_recipe
+from rosearch_engine.attack.task import Question
+from rosearch_engine.errors import UserError
+
+LEXICAL = ("pwws", "pwws-counter-fitted", "pwws-ppdb")
+"""Recipes whose candidates depend on the word alone."""
+
+
+class Lexicon:
+    """The swaps of one recipe.
+
+    Args:
+        recipe: one of `LEXICAL`.
+        file: where the swaps of words seen before are kept; None: nowhere.
+
+    Raises:
+        UserError: if the recipe is not such a one, or a resource that it needs is missing.
+    """
+
+    def __init__(self, recipe: str, file: Path | None = None) -> None:
+        if recipe not in LEXICAL:
+            problem = f"what '{recipe}' puts in a word's place depends on more than the word."
+            raise UserError("recipe", problem, f"Choose one of: {', '.join(LEXICAL)}.")
+        self.recipe = recipe
+        found = ready_recipe(recipe)
+        make_ready(found, "standard")
+        self._attack = assemble(found, "standard", Question())
+        self._file = file
+        self._known = _read(file)
+        self._new = False
+
+    def words(self, text: Text) -> list[str]:
+        """The words of a text as the attack splits it; of a pair, both sides'."""
+        return list(_attacked(text).words)
+
+    def swaps(self, word: str) -> tuple[str, ...]:
+        """What may stand in the word's place, sorted; nothing for a stop word."""
+        found = self._known.get(word)
+        if found is None:
+            self._known[word] = found = self._ask(word)
+            self._new = True
+        return found
+
+    def keep(self) -> None:
+        """Write what was asked anew, for the next process."""
+        if self._file is None or not self._new:
+            return
+        with suppress(OSError):  # the next process asks again
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._file.with_suffix(".draft")
+            draft.write_bytes(gzip.compress(json.dumps(self._known).encode(), 1))
+            draft.replace(self._file)
+        self._new = False
+
+    def _ask(self, word: str) -> tuple[str, ...]:
+        text = _attacked(word)
+        if list(text.words) != [word]:
+            return ()
+        swaps = self._attack.get_transformations(text, original_text=text, indices_to_modify=[0])
+        return tuple(swap.text for swap in swaps)
+
+
+def distinct(texts: Iterable[Sequence[str]]) -> list[str]:
+    """Every word of some lists of words, once, in the order of their first appearance."""
+    return list(dict.fromkeys(word for words in texts for word in words))
+
+
+def _attacked(text: Text) -> Any:
+    from collections import OrderedDict
+
+    from textattack.shared import AttackedText  # here, since importing it takes long and `imports` makes it ready
+
+    if isinstance(text, str):
+        return AttackedText(text)
+    return AttackedText(OrderedDict((f"text{number}", part) for number, part in enumerate(text)))
+
+
+def _read(file: Path | None) -> dict[str, tuple[str, ...]]:
+    if file is None:
+        return {}
+    try:
+        rows = json.loads(gzip.decompress(file.read_bytes()))
+        return {word: tuple(swaps) for word, swaps in rows.items()}
+    except (OSError, EOFError, ValueError, AttributeError, TypeError, zlib.error):
+        return {}

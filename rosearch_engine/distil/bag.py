@@ -1,0 +1,126 @@
+"""The worst-case bag of words: the first baseline, and where a student's ledger begins.
+
+A bag of words is a sum over words, so the worst that swaps can do to it is a sum too: of each word the option that
+hurts most. It is trained on that exact worst case, over all words of a sentence at once, not on samples of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from rosearch_engine.batching import Encoded
+from rosearch_engine.distil.swaps import SwapTable
+from rosearch_engine.ragged import Ragged
+
+BATCH = 128
+LEARNING_RATE = 0.01
+L2 = 1e-3
+STEPS = 1_200
+
+
+class WorstCase:
+    """The exact worst case of an additive model over a table of swaps.
+
+    Args:
+        swaps: of the sentences that are asked about.
+        where: the device of the table of weights.
+    """
+
+    def __init__(self, swaps: SwapTable, where: torch.device) -> None:
+        self._swaps, self._where = swaps, where
+
+    def losses(self, table: torch.Tensor, rows: np.ndarray, labels: torch.Tensor) -> torch.Tensor:
+        """How much the swaps of sentences can take from each margin at worst, `(batch, classes)`, none positive.
+
+        The margin of class j is what its own class `labels` `(batch,)` is ahead of it; its own column is 0.
+
+        Args:
+            table: `(vocabulary, classes)` weights of the words.
+        """
+        forms, sentences = self._take(self._swaps.forms, rows)
+        options, of_form = self._take(self._swaps.options, forms)
+        tokens, of_option = self._take(self._swaps.tokens, options)
+        said = torch.zeros(len(options), table.shape[1], device=self._where)
+        said = said.index_add(0, self._tensor(of_option), table[self._tensor(tokens)].float())
+        own = labels[self._tensor(sentences)][self._tensor(of_form)]
+        margins = said.gather(1, own[:, None]) - said  # (options, classes)
+        begin = self._tensor(self._first(options, of_form, len(forms)))
+        index = self._tensor(of_form)[:, None].expand(-1, table.shape[1])
+        least = torch.full((len(forms), table.shape[1]), torch.inf, device=self._where)
+        least = least.scatter_reduce(0, index, margins, "amin", include_self=False)
+        lost = torch.zeros(len(rows), table.shape[1], device=self._where)
+        return lost.index_add(0, self._tensor(sentences), least - margins[begin])
+
+    def _take(self, ragged: Ragged, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return ragged.take(rows)
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values).to(self._where)
+
+    @staticmethod
+    def _first(options: np.ndarray, of_form: np.ndarray, forms: int) -> np.ndarray:
+        """Where the word itself stands among the options of each form."""
+        counts = np.bincount(of_form, minlength=forms)
+        return np.cumsum(counts) - counts
+
+
+def worst_case_loss(logits: torch.Tensor, lost: torch.Tensor, labels: torch.Tensor, spare: float = 0.0) -> torch.Tensor:
+    """Cross-entropy of the margins that swaps leave, averaged over the batch.
+
+    log sum_j exp(-m_j), the m_j being the worst margin to each class j (Jia et al. 2019, "Certified Robustness to
+    Adversarial Word Substitutions", train such a bound; here it is exact).
+
+    Args:
+        logits: `(batch, classes)` of the sentences as they are.
+        lost: what `WorstCase.losses` gives.
+        spare: margin that must be left over: twice the bound B of a graph beside the ledger.
+    """
+    margins = logits.gather(1, labels[:, None]) - logits + lost
+    others = F.one_hot(labels, logits.shape[1]) == 0
+    return torch.logsumexp(torch.where(others, spare - margins, torch.zeros_like(margins)), dim=1).mean()
+
+
+def train_bag(
+    sentences: Encoded,
+    labels: np.ndarray,
+    swaps: SwapTable,
+    vocabulary: int,
+    classes: int,
+    kappa: float,
+    seed: int,
+    where: torch.device,
+    fixed: tuple[int, ...] = (),
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights `(vocabulary, classes)` and bias `(classes,)` of a bag of words trained on its exact worst case.
+
+    Args:
+        kappa: weight of the worst case; it rises from 0 over the first half of the steps.
+        fixed: tokens whose weight stays 0, such as the special ones.
+    """
+    rng = np.random.default_rng(seed)
+    table = torch.zeros(vocabulary, classes, device=where, requires_grad=True)
+    bias = torch.zeros(classes, device=where, requires_grad=True)
+    optimiser = torch.optim.Adam([table, bias], lr=LEARNING_RATE)
+    tokens = Ragged(np.split(sentences.ids, sentences.starts[1:-1]))
+    worst, every = WorstCase(swaps, where), torch.from_numpy(labels).long().to(where)
+    silent = torch.tensor(fixed, dtype=torch.long, device=where)
+    order = np.concatenate([rng.permutation(len(labels)) for _ in range(-(-STEPS * BATCH // len(labels)))])
+    for step in range(STEPS):
+        rows = order[step * BATCH : (step + 1) * BATCH]
+        weight = kappa * min(1.0, 2 * step / STEPS)
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * max(0.02, 1 - step / STEPS)
+        found, owners = tokens.take(rows)
+        said = table[torch.from_numpy(found).to(where)]
+        logits = torch.zeros(len(rows), classes, device=where).index_add(0, torch.from_numpy(owners).to(where), said)
+        logits, own = logits + bias, every[rows]
+        loss = (1 - weight) * F.cross_entropy(logits, own) + L2 / BATCH * table.square().sum()
+        if weight:
+            loss = loss + weight * worst_case_loss(logits, worst.losses(table, rows, own), own)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        with torch.no_grad():
+            table[silent] = 0.0
+    return table.detach(), bias.detach()
