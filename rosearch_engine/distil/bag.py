@@ -6,11 +6,14 @@ hurts most. It is trained on that exact worst case, over all words of a sentence
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from rosearch_engine.batching import Encoded
+from rosearch_engine.device import device
+from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.ragged import Ragged
 
@@ -82,45 +85,51 @@ def worst_case_loss(logits: torch.Tensor, lost: torch.Tensor, labels: torch.Tens
     return torch.logsumexp(torch.where(others, spare - margins, torch.zeros_like(margins)), dim=1).mean()
 
 
-def train_bag(
-    sentences: Encoded,
-    labels: np.ndarray,
-    swaps: SwapTable,
-    vocabulary: int,
-    classes: int,
-    kappa: float,
-    seed: int,
-    where: torch.device,
-    fixed: tuple[int, ...] = (),
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights `(vocabulary, classes)` and bias `(classes,)` of a bag of words trained on its exact worst case.
+@dataclass(frozen=True)
+class Bag:
+    """A trained bag of words.
+
+    Attributes:
+        table: `(vocabulary, classes)` what each token says of each class.
+        bias: `(classes,)`.
+    """
+
+    table: torch.Tensor
+    bias: torch.Tensor
+
+
+def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed: int) -> Bag:
+    """A bag of words trained on its exact worst case.
 
     Args:
         kappa: weight of the worst case; it rises from 0 over the first half of the steps.
-        fixed: tokens whose weight stays 0, such as the special ones.
     """
+    sentences, labels, where = corpus.sentences, corpus.labels, device()
+    swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
     rng = np.random.default_rng(seed)
     table = torch.zeros(vocabulary, classes, device=where, requires_grad=True)
     bias = torch.zeros(classes, device=where, requires_grad=True)
     optimiser = torch.optim.Adam([table, bias], lr=LEARNING_RATE)
     tokens = Ragged(np.split(sentences.ids, sentences.starts[1:-1]))
-    worst, every = WorstCase(swaps, where), torch.from_numpy(labels).long().to(where)
-    silent = torch.tensor(fixed, dtype=torch.long, device=where)
+    worst = WorstCase(swaps, where) if swaps else None
+    every = torch.from_numpy(labels).long().to(where)
+    # Of what frames a sentence nothing is learnt, and of the unknown nothing is known.
+    silent = torch.tensor([corpus.special.unknown, *corpus.special.protected], dtype=torch.long, device=where)
     order = np.concatenate([rng.permutation(len(labels)) for _ in range(-(-STEPS * BATCH // len(labels)))])
     for step in range(STEPS):
         rows = order[step * BATCH : (step + 1) * BATCH]
-        weight = kappa * min(1.0, 2 * step / STEPS)
+        weight = kappa * min(1.0, 2 * step / STEPS) if worst else 0.0
         optimiser.param_groups[0]["lr"] = LEARNING_RATE * max(0.02, 1 - step / STEPS)
         found, owners = tokens.take(rows)
         said = table[torch.from_numpy(found).to(where)]
         logits = torch.zeros(len(rows), classes, device=where).index_add(0, torch.from_numpy(owners).to(where), said)
         logits, own = logits + bias, every[rows]
         loss = (1 - weight) * F.cross_entropy(logits, own) + L2 / BATCH * table.square().sum()
-        if weight:
+        if worst and weight:
             loss = loss + weight * worst_case_loss(logits, worst.losses(table, rows, own), own)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         with torch.no_grad():
             table[silent] = 0.0
-    return table.detach(), bias.detach()
+    return Bag(table.detach(), bias.detach())

@@ -137,6 +137,7 @@ class _Stopwatch:
 def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
     """A genome's student before its training."""
     teacher = context.teacher.model if context.config.distil.inherit else None
+    bag = context.readings[genome.code].bag
     return build(
         genome,
         context.frame,
@@ -146,6 +147,7 @@ def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceC
         seed=seed,
         pieces=context.read.pieces,
         counts=context.readings[genome.code].corpus.counts,
+        ledger=(bag.table, bag.bias) if bag else None,
     )
 
 

@@ -17,6 +17,7 @@ from rosearch_engine.config import CodeName, RunConfig
 from rosearch_engine.data import Dataset, Split
 from rosearch_engine.data.extra import load_extra
 from rosearch_engine.distil.augment import swapped
+from rosearch_engine.distil.bag import Bag, train_bag
 from rosearch_engine.distil.corpus import Corpus, Special
 from rosearch_engine.distil.swaps import Tokens, tabulate
 from rosearch_engine.progress import Progress, Stage
@@ -36,12 +37,14 @@ class Reading:
         corpus: what students learn from.
         validation: the validation sentences.
         pieces: the tokenizer as an attack uses it.
+        bag: the worst-case bag of words: a baseline, and where ledgers begin. None where nobody asks for it.
     """
 
     code: Code
     corpus: Corpus
     validation: Encoded
     pieces: Pieces
+    bag: Bag | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,11 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
             swaps = tabulate(texts_of(split), sentences, lexicons, tokens_of(tokenizer, code), special.unknown)
         corpus = Corpus(sentences, split.labels, said, special, swaps)
         validation = encode_split(data.validation, tokenizer, length, code)
-        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code))
+        bag = None
+        if lexicons:
+            progress.stage(Stage.READING, detail=f"{name}, bag of words")
+            bag = train_bag(corpus, len(pieces), len(data.classes), config.distil.kappa, config.search.seed)
+        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag)
     for lexicon in lexicons:
         lexicon.keep()
     return Readings(tokenizer, pieces, readings)

@@ -54,12 +54,14 @@ def build(
     seed: int,
     pieces: Ragged | None = None,
     counts: np.ndarray | None = None,
+    ledger: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> RoSearchForSequenceClassification:
     """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights.
 
     Args:
         pieces: which of the teacher's word pieces each of the student's is made of; None: it has the teacher's.
         counts: how often each of the student's word pieces occurs in the task's sentences; None: all alike.
+        ledger: weights `(vocabulary, classes)` and bias `(classes,)` that its ledger begins with; None: zeros.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -70,6 +72,30 @@ def build(
             if pieces is not None:
                 parts = replace(parts, words=_means(parts.words, pieces))
             _inherit(model, genome, parts, counts)
+    if model.ledger is not None:
+        with torch.no_grad():
+            model.ledger.table.weight.copy_(ledger[0]) if ledger else model.ledger.table.weight.zero_()
+            model.ledger.bias.copy_(ledger[1]) if ledger else model.ledger.bias.zero_()
+    return model
+
+
+def build_bag(
+    table: torch.Tensor, bias: torch.Tensor, frame: Frame, classes: tuple[str, ...], pad: int
+) -> RoSearchForSequenceClassification:
+    """A student that is nothing but a ledger: a bag of words with weights `(vocabulary, classes)`."""
+    config = RoSearchConfig(
+        vocab_size=frame.vocabulary,
+        max_position_embeddings=frame.positions,
+        ledger_bound=0.0,
+        pad_token_id=pad,
+        id2label=dict(enumerate(classes)),
+        label2id={name: index for index, name in enumerate(classes)},
+    )
+    model = RoSearchForSequenceClassification(config)
+    assert model.ledger is not None
+    with torch.no_grad():
+        model.ledger.table.weight.copy_(table)
+        model.ledger.bias.copy_(bias)
     return model
 
 

@@ -311,7 +311,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         loss = None if labels is None else F.cross_entropy(logits, labels)
         output = StudentOutput(
             loss=loss,  # type: ignore[arg-type]
-            logits=logits,  # type: ignore[arg-type]
+            logits=logits,
             hidden_states=tuple(states) if output_hidden_states else None,  # type: ignore[arg-type]
             ledger=ledger,
             context=context if ledger is not None else None,
