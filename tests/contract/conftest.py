@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rosearch_engine.attack.catalogue import Recipe, ready_recipe
-from rosearch_engine.attack.setup import textattack
+from rosearch_engine.attack.imports import textattack
+from rosearch_engine.attack.recipes.catalogue import Recipe, ready_recipe
 from rosearch_engine.config import Level
 from tests.conftest import SHARED, Workshop, added, fetched
 

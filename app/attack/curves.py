@@ -1,0 +1,105 @@
+"""How soon an attack gets through: the share of sentences lost against the queries that it may ask of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import cards, formats, glossary, state
+from app.charts import ACCENT, GREY, STAR
+from rosearch_engine.objectives import wilson
+from rosearch_engine.store.models import TEACHER
+
+Row = Mapping[str, Any]
+
+LOOKS = {"student": (ACCENT, "solid", 3), "baseline": (GREY, "dash", 2), TEACHER: (STAR, "dot", 2)}
+
+
+def panel(run: Row, student: Row) -> None:
+    """The curve of the student in hand beside those of the nearest plain chain and the teacher."""
+    found = state.curves(run, student["name"])
+    if not found:
+        cards.empty("No attack to draw", "The curve needs the sentences that the search attacked.")
+        return
+    titles = [title(row) for row in found]
+    chosen = titles[0]
+    if len(found) > 1:
+        chosen = st.segmented_control("Measured on", titles, default=titles[0], key="curve", required=True) or chosen
+    row = found[titles.index(chosen)]
+    st.subheader(f"Sentences lost by queries: {chosen}", anchor=False, help=glossary.GLOSSARY["success curve"])
+    st.caption(state.plain(sentence(row, student["name"])))
+    st.plotly_chart(figure(row, student["name"]), key="curve_chart", config={"displaylogo": False})
+    st.caption(
+        "The attack alone, on calibrated answers: a sentence that only a single swap or the raw attack takes is not "
+        f"counted as lost here. Left standing at the end: {left_standing(row)}.",
+        help=glossary.of("calibrated", "interval"),
+    )
+
+
+def title(row: Row) -> str:
+    """Which attack on which sentences, with their number."""
+    kind = "held-out sentences" if row["held_out"] else "the search's sentences"
+    return f"{cards.title(row['recipe'])}, {kind}, n = {row['n']}"
+
+
+def figure(row: Row, student: str) -> go.Figure:
+    """A step curve a model, as far as any of them still changes."""
+    drawn = go.Figure()
+    for name, line in row["lines"].items():
+        colour, dash, width = LOOKS["student" if name == student else line["role"]]
+        drawn.add_trace(
+            go.Scatter(
+                x=[queries for queries, _ in line["curve"]],
+                y=[share for _, share in line["curve"]],
+                name=label(name, line["role"]) if name != student else name,
+                mode="lines",
+                line={"shape": "hv", "color": colour, "dash": dash, "width": width},
+                hovertemplate="%{y:.0%} lost by %{x} queries",
+            )
+        )
+    drawn.update_layout(
+        xaxis={"title": "Queries about one sentence", "range": [0, _end(row)]},
+        yaxis={"title": "Sentences lost (%)", "tickformat": ".0%", "range": [0, 1]},
+        height=420,
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
+        hovermode="x unified",
+    )
+    return drawn
+
+
+def _end(row: Row) -> float:
+    """Where the last sentence of all falls, and a little more: from there to the budget nothing happens."""
+    curves = [line["curve"] for line in row["lines"].values()]
+    # The last corner only carries the curve on to the budget.
+    falls = max((curve[-2][0] for curve in curves if len(curve) > 1), default=0)
+    return min(curves[0][-1][0], 1.1 * max(falls, 20))
+
+
+def sentence(row: Row, student: str) -> str:
+    """What `figure` says, for the half of the sentences."""
+    parts = []
+    for name, line in row["lines"].items():
+        who = name if name == student else label(name, line["role"])
+        needed = next((queries for queries, share in line["curve"] if share >= 0.5), None)
+        if needed is None:
+            parts.append(f"not within {line['curve'][-1][0]:,} ({who})")
+        else:
+            parts.append(f"{needed:,} ({who})" if needed else f"none, it is wrong on half from the start ({who})")
+    return f"Half of the {row['n']} sentences are lost after so many queries about each: {', '.join(parts)}."
+
+
+def left_standing(row: Row) -> str:
+    """What each model holds at the end, with its interval."""
+    parts = []
+    for name, line in row["lines"].items():
+        held = round((1 - line["curve"][-1][1]) * row["n"])
+        parts.append(f"{label(name, line['role'])} {held / row['n']:.0%} ({formats.interval(wilson(held, row['n']))})")
+    return ", ".join(parts)
+
+
+def label(name: str, role: str) -> str:
+    return f"plain chain {name}" if role == "baseline" else f"the {name}" if role == TEACHER else name

@@ -1,0 +1,215 @@
+"""Commands on runs: search, stop, resume, delete, pack."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rosearch_engine.cli.console import bars, say, table
+from rosearch_engine.cli.options import AsJson, RunName, listed, quieten
+from rosearch_engine.config import build
+from rosearch_engine.errors import UserError
+from rosearch_engine.progress import Progress, Stopped
+
+app = typer.Typer()
+
+
+@app.command()
+def search(
+    preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
+    config: Annotated[Path | None, typer.Option(help="JSON file of settings, laid over the preset.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; may be repeated.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run. Empty: preset and time.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search for students. Ctrl-C stops it safely; `resume` goes on."""
+    from rosearch_engine.runs import process
+
+    plan = build(preset, config, settings or [])
+    name = run or f"{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if detach:
+        process.start(name, plan)
+        _print_state(name, as_json)
+        return
+    process.create(name, plan)
+    _search_here(name, as_json)
+
+
+@app.command()
+def resume(
+    run: RunName,
+    detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a stopped, crashed or killed run from its last finished student."""
+    from rosearch_engine.runs import process
+
+    if detach:
+        process.resume(run)
+        _print_state(run, as_json)
+        return
+    process.reopen(run)
+    _search_here(run, as_json)
+
+
+@app.command(hidden=True)
+def work(run: RunName) -> None:
+    """Search in this process, writing a log: what a background search runs."""
+    from rosearch_engine.search.loop import search as search_here
+
+    quieten()
+    try:
+        search_here(run)
+    except Stopped:
+        print("stopped", flush=True)
+
+
+@app.command()
+def status(
+    run: Annotated[str | None, typer.Argument(help="Name of the run. Empty: all runs.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the true state of a run, or of all."""
+    if run:
+        _print_state(run, as_json)
+        return
+    from rosearch_engine.runs import process
+    from rosearch_engine.store.repo import Store
+
+    rows = [_state(row, process.state(row)) for row in Store.read().runs()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        say("No runs yet. Start one: python -m rosearch_engine search --preset demo")
+        return
+    table(
+        "Runs",
+        ["run", "state", "students", "strategy", "data"],
+        [[row["run"], row["state"], str(row["students"]), row["strategy"], row["data"]] for row in rows],
+    )
+
+
+@app.command()
+def stop(
+    run: RunName,
+    force: Annotated[bool, typer.Option("--force", help="Kill it now; nothing measured is lost.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a run safely; `resume` goes on."""
+    from rosearch_engine.runs import process
+
+    process.stop(run, force)
+    _print_state(run, as_json)
+
+
+@app.command()
+def delete(
+    run: RunName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget a run for good: its students, their measurements, weights that no other run has."""
+    from rosearch_engine.runs import process
+
+    if as_json and not yes:
+        raise UserError("yes", "a run is deleted only on a second word.", "Add --yes.")
+    if not yes:
+        typer.confirm(f"Delete '{run}' and everything measured in it?", abort=True)
+    process.remove(run)
+    if as_json:
+        print(json.dumps({"deleted": run}))
+    else:
+        say(f"'{run}' is gone.")
+
+
+@app.command()
+def pack(
+    run: RunName,
+    to: Annotated[Path, typer.Option(help="The file to write; .zip by custom.")],
+    students: Annotated[
+        str, typer.Option(help="Whose weights go with it, as s0003,s0007. Empty: four of the front.")
+    ] = "",
+    name: Annotated[str, typer.Option("--as", help="The run's name in the file. Empty: its own.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write a finished run to one file: all measurements, some students' weights in half precision."""
+    from rosearch_engine.recorded.pack import pack as write
+
+    manifest = write(run, to, listed(students), name or None)
+    size = to.expanduser().stat().st_size
+    if as_json:
+        facts = {"file": str(to), "bytes": size} | manifest.model_dump(include={"run", "made"})
+        print(json.dumps(facts, indent=2))
+    else:
+        say(f"{to}: {size / 1e6:.1f} MB, with the weights of {', '.join(manifest.made.students)}")
+
+
+@app.command()
+def unpack(
+    file: Annotated[Path | None, typer.Argument(help="A file of `pack`. None: the run that comes along.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring in a packed run, as a recorded one; the same file twice gives one run."""
+    from rosearch_engine.recorded import unpack as recorded
+
+    file = file or recorded.shipped()
+    if file is None:
+        raise UserError("file", "no recorded run came with this program.", "Name a file that `pack` wrote.")
+    name = recorded.unpack(file)
+    if as_json:
+        print(json.dumps({"run": name}))
+    else:
+        say(f"'{name}' is here. See it: python -m rosearch_engine report {name}")
+
+
+def _search_here(name: str, as_json: bool) -> None:
+    quieten()
+    from rosearch_engine.search.loop import search as search_here
+
+    progress = Progress()
+    try:
+        with bars(enabled=not as_json) as show:
+            show.follow(progress)
+            search_here(name, progress)
+    except Stopped:
+        say(f"Stopped. Go on with: python -m rosearch_engine resume {name}", error=True)
+    _print_state(name, as_json)
+
+
+def _print_state(name: str, as_json: bool) -> None:
+    from rosearch_engine.runs import process
+    from rosearch_engine.store.repo import Store
+
+    row = Store.read().run(name)
+    facts = _state(row, process.state(row)) | {"log": process.log_tail(name, 5)}
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    now = facts["progress"] or {}
+    who = now.get("student") or "preparing"
+    at = f" ({who}: {now['stage']} {now['done']}/{now['total']})" if now.get("total") else ""
+    say(f"{name}: {facts['state']}, {facts['students']} students{at if facts['state'] == 'running' else ''}")
+    if facts["exit"] and facts["exit"]["message"]:
+        say(facts["exit"]["message"])
+
+
+def _state(row: dict[str, Any], state: str) -> dict[str, Any]:
+    progress = row["progress"]
+    return {
+        "run": row["name"],
+        "state": state,
+        "students": row["students"],
+        "strategy": row["config"]["search"]["strategy"],
+        "data": row["config"]["data"]["name"],
+        "pid": row["pid"],
+        "progress": progress,
+        "exit": row["exit"],
+    }

@@ -1,0 +1,244 @@
+"""What a search will take here, from what earlier ones took: their seconds by part, scaled to the settings.
+
+Training scales with the training sentences and the passes over them, an attack with the attacked sentences. What
+changes the time and cannot be scaled is named, so that nobody takes the figure for more than it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rosearch_engine.config import RunConfig
+from rosearch_engine.progress import Stage, spent_by_stage
+
+Row = Mapping[str, Any]
+
+# What changes the time in ways that no count of sentences foretells.
+_UNSCALED = {
+    "teacher": ("name", "max_length"),
+    "space": ("max_nodes", "operations", "widths", "feed_forwards", "codes"),
+    "distil": ("tokens", "swaps", "worst_of", "consistency_weight", "perturbation"),
+    "attack": ("recipe", "level", "one_swap", "precision", "query_budget"),
+}
+# Stages whose result is kept for later runs of the same data and teacher, and those that take what they take.
+_ONCE = (Stage.FINE_TUNING, Stage.OUTPUTS)
+_LOADING = (Stage.STARTING, Stage.DATA, Stage.LOADING_ATTACK)
+# Stages that go through the sentences once a process.
+_READING = (Stage.TEACHER, Stage.SWAPPING, Stage.READING)
+
+
+FEW = 5  # students are too few to foretell others by, if there is better
+RECENT = 10  # students that say how fast a search is now
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a search goes.
+
+    Attributes:
+        of: students that say so, the last ones.
+        each: seconds of work a student.
+        left: seconds until the last student, at that pace.
+    """
+
+    of: int
+    each: float
+    left: float
+
+    @property
+    def an_hour(self) -> float:
+        return 3600 / self.each
+
+
+def pace(config: Mapping[str, Any], planned: int, students: Sequence[Row]) -> Pace | None:
+    """The pace of a search in its last students, measured or stopped early; None before the first.
+
+    Args:
+        config: the run's, as the store has it.
+        planned: students to measure in all.
+    """
+    worked = [row for row in students if row["told"] is not None and row["seconds"]]
+    recent = [_seconds(row) for row in heapq.nlargest(RECENT, worked, key=lambda row: row["told"])]
+    if not sum(recent):
+        return None
+    each = sum(recent) / len(recent)
+    left = max(0, planned - sum(row["told"] is not None for row in students)) * each
+    minutes = config["search"].get("minutes")
+    if minutes is not None:
+        # The student in hand when the time is up is still finished.
+        left = min(left, max(0.0, 60 * minutes - sum(map(_seconds, worked))) + each)
+    return Pace(len(recent), each, left)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a search will take.
+
+    Attributes:
+        run: the earlier run whose pace it is.
+        measured: how many of its students say so.
+        device: what that run computed on.
+        fastest: seconds of that run's fastest student.
+        slowest: seconds of its slowest.
+        students: how many there is time for.
+        seconds: by part: "teacher", "training", "attacks", "rest".
+        sentences: training sentences.
+        assumed: whether these are only that run's: the data set's own number is not known.
+        unlike: settings, as `stage.field`, that change the time in ways not scaled for, and differ from that run's.
+        lacking: what the figure leaves out because no run here has done it.
+        at_most: the fidelity ladder will stop students early, and the figure knows nothing of that.
+    """
+
+    run: str
+    measured: int
+    device: str
+    fastest: float
+    slowest: float
+    students: int
+    seconds: dict[str, float]
+    sentences: int
+    assumed: bool
+    unlike: tuple[str, ...]
+    lacking: tuple[str, ...]
+    at_most: bool
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+
+def basis(config: RunConfig, runs: Iterable[Row]) -> Row | None:
+    """Of rows of `Store.runs` the one made on this machine that is most like these settings; of several the newest with
+    more than a handful of students."""
+    here = [run for run in runs if run["students"] and run["dataset"] and _is_ours(run)]
+    return min(here, key=lambda run: (len(unlike(config, run)), run["students"] < FEW), default=None)
+
+
+def unlike(config: RunConfig, run: Row) -> tuple[str, ...]:
+    """Settings, as `stage.field`, that change the time in ways not scaled for, and are others than a run's."""
+    now = _as_json(config)
+    return tuple(
+        f"{stage}.{field}"
+        for stage, fields in _UNSCALED.items()
+        for field in fields
+        if now[stage][field] != _value(run["config"], stage, field)
+    )
+
+
+def estimate(
+    config: RunConfig,
+    planned: int,
+    run: Row,
+    students: Sequence[Row],
+    runs: Sequence[Row],
+    sizes: Mapping[str, int] | None = None,
+) -> Estimate | None:
+    """How long a search of these settings will take, at the pace of an earlier one; None if that tells nothing.
+
+    Args:
+        planned: students to measure, the plain chains among them.
+        run: what `basis` chose.
+        students: its rows of `Store.students`.
+        runs: rows of `Store.runs`: whatever was done once for a teacher and its data is not done again.
+        sizes: sentences of each part of the data set, where known; else those of `run` are taken.
+    """
+    done = [row for row in students if row["status"] == "done" and row["seconds"]]
+    if not done:
+        return None
+    known = sizes or next((other["dataset"]["sizes"] for other in runs if _same_data(config, other)), None)
+    before, now = run["dataset"]["sizes"], known or run["dataset"]["sizes"]
+    of_run, spent = run["config"], _spent(run)
+    more_sentences = now["distillation"] / before["distillation"]
+    more_training = more_sentences * config.distil.epochs / _value(of_run, "distil", "epochs")
+    more_attacks = min(config.attack.sentences, now["search_attack"]) * len(done) / sum(row["attacked"] for row in done)
+    training, attacks = _mean(done, "distil"), _mean(done, "attack")
+    rest = sum(map(_seconds, done)) / len(done) - training - attacks
+    each = {
+        "training": training * more_training,
+        "attacks": attacks * more_attacks,
+        "rest": rest + spent[Stage.SAVING] / len(students),
+    }
+    count = _in_time(planned, sum(each.values()), config.search.minutes)
+    # A process's own count of its attacks: what is over the students' is the teacher's. After a resume less is over.
+    of_teacher = spent[Stage.ATTACK] - sum(row["seconds"].get("attack", 0.0) for row in students if row["seconds"])
+    teacher, lacking = _teacher(config, runs, now["distillation"])
+    reading = sum(spent[stage] for stage in _READING)
+    whole = [_seconds(row) for row in done]
+    return Estimate(
+        run=run["name"],
+        measured=len(done),
+        device=str((run["progress"] or {}).get("device", "")),
+        fastest=min(whole),
+        slowest=max(whole),
+        students=count,
+        seconds={
+            "teacher": teacher,
+            "training": count * each["training"],
+            "attacks": count * each["attacks"] + max(0.0, of_teacher) * more_attacks,
+            "rest": count * each["rest"] + reading * more_sentences + sum(spent[stage] for stage in _LOADING),
+        },
+        sentences=now["distillation"],
+        assumed=known is None,
+        unlike=unlike(config, run),
+        lacking=lacking,
+        at_most=config.search.rungs > 1,
+    )
+
+
+def _in_time(planned: int, each: float, minutes: float | None) -> int:
+    """Students before the search asks for no more."""
+    return planned if minutes is None else min(planned, int(60 * minutes / each) + 1)
+
+
+def _teacher(config: RunConfig, runs: Sequence[Row], sentences: int) -> tuple[float, tuple[str, ...]]:
+    """Seconds until the teacher is ready, and what of them nobody has measured here."""
+    ours = [run for run in runs if _is_ours(run) and run["dataset"] and run["teacher"]]
+    if any(_same_data(config, run) and run["config"]["teacher"] == _as_json(config)["teacher"] for run in ours):
+        return 0.0, ()
+    seconds, lacking = 0.0, []
+    alike = [run for run in ours if _value(run["config"], "teacher", "name") == config.teacher.name]
+    for stage in _ONCE:
+        found = [run for run in alike if _spent(run)[stage]]
+        if not found:
+            lacking.append(stage)
+            continue
+        run = found[0]
+        passes = (
+            config.teacher.epochs / _value(run["config"], "teacher", "epochs") if stage is Stage.FINE_TUNING else 1.0
+        )
+        seconds += _spent(run)[stage] * passes * sentences / run["dataset"]["sizes"]["distillation"]
+    return seconds, tuple(lacking)
+
+
+def _spent(run: Row) -> Mapping[Stage, float]:
+    return spent_by_stage((run["progress"] or {}).get("spent", {}))
+
+
+def _seconds(student: Row) -> float:
+    return sum(student["seconds"].values())
+
+
+def _mean(rows: Sequence[Row], part: str) -> float:
+    return sum(row["seconds"].get(part, 0.0) for row in rows) / len(rows)
+
+
+def _is_ours(run: Row) -> bool:
+    return not run["recorded"] and run["host"] == socket.gethostname()
+
+
+def _same_data(config: RunConfig, run: Row) -> bool:
+    return bool(run["dataset"]) and run["config"]["data"] == _as_json(config)["data"]
+
+
+def _value(config: Mapping[str, Any], stage: str, field: str) -> Any:
+    """A run's setting; one that its version did not know had what is the default today."""
+    default = _as_json(RunConfig())[stage][field]
+    return config.get(stage, {}).get(field, default)
+
+
+def _as_json(config: RunConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json")

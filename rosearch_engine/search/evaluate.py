@@ -1,0 +1,243 @@
+"""Genome -> Evaluation: build, distil, calibrate, attack."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from rosearch_engine.attack.protocol import Score, score, score_swaps
+from rosearch_engine.attack.run import Result, Swaps, Target
+from rosearch_engine.attack.victim import Victim
+from rosearch_engine.device import release_memory
+from rosearch_engine.distil.loop import Distillation, Training
+from rosearch_engine.genome import Genome
+from rosearch_engine.inference import accuracy, predict
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.search.context import Context
+from rosearch_engine.search.ladder import rungs
+from rosearch_engine.store.models import RUNG, SEARCH
+from rosearch_engine.student.build import build
+from rosearch_engine.student.modeling import RoSearchForSequenceClassification
+
+LATENCY_TOKENS = 32
+
+
+class OutOfMemory(Exception):
+    """A student did not fit."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was learnt of one student.
+
+    Attributes:
+        scores: one of each rung that it was measured on, the lowest first.
+        results: every sentence of the full attack; empty if the student was stopped below the top.
+    """
+
+    model: RoSearchForSequenceClassification
+    training: Training
+    scores: list[Score]
+    results: list[Result]
+    latency_ms: float
+    seconds: dict[str, float]
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was stopped below the top."""
+        return not self.results
+
+
+GoesOn = Callable[[int, Score], bool]
+Clock = Callable[[], float]
+
+
+def always(rung: int, score: Score) -> bool:
+    """Let every student climb to the top of the ladder."""
+    return True
+
+
+def evaluate(
+    genome: Genome,
+    seed: int,
+    context: Context,
+    progress: Progress,
+    goes_on: GoesOn = always,
+    clock: Clock = time.perf_counter,
+) -> Evaluation:
+    """Train and attack the student of a genome; equal seeds give equal results on one machine.
+
+    Args:
+        goes_on: is told the rung and the score of each rung below the top; False stops the student there.
+        clock: seconds by which the parts of the evaluation are timed: the wall's, or only this process's own.
+
+    Raises:
+        Diverged: if its training does.
+        OutOfMemory: if it does not fit.
+        Stopped: if the progress says so.
+    """
+    release_memory()
+    with _told_apart_from_bugs():
+        return _climb(genome, seed, context, progress, goes_on, _Stopwatch(clock))
+
+
+def _climb(
+    genome: Genome, seed: int, context: Context, progress: Progress, goes_on: GoesOn, timed: _Stopwatch
+) -> Evaluation:
+    with timed("build"):
+        model = student(genome, seed, context)
+        training = Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
+    scores: list[Score] = []
+    results: list[Result] = []
+    for rung in rungs(context.config.search):
+        with timed("distil"):
+            training.run(math.ceil(rung.share * training.steps), progress)
+        with timed("validate"):
+            n = math.ceil(rung.share * len(context.data.validation.labels))
+            logits = predict(model, context.readings[genome.code].validation.head(n))
+            victim = context.victim(model, logits, genome.code)
+        right = accuracy(logits, context.data.validation.labels[:n])
+        if rung.top:
+            with timed("attack"):
+                results = attack(victim, context.targets, context, progress)
+            scores.append(score(right, n, results, victim.temperature))
+            break
+        with timed("screen"):
+            some = context.targets[: math.ceil(rung.share * len(context.targets))]
+            scores.append(screen(victim, right, n, some, context, progress))
+        if not goes_on(rung.number, scores[-1]):
+            break
+    with timed("validate"):
+        latency_ms = latency(model)
+    return Evaluation(model, training.training, scores, results, latency_ms, timed.seconds)
+
+
+class _Stopwatch:
+    """Adds up what each part of an evaluation takes, in seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        began = self._clock()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + self._clock() - began
+
+
+def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
+    """A genome's student before its training."""
+    teacher = context.teacher.model if context.config.distil.inherit else None
+    return build(
+        genome,
+        context.frame,
+        context.data.classes,
+        context.pad,
+        teacher=teacher,
+        seed=seed,
+        pieces=context.kept,
+        counts=context.readings[genome.code].corpus.counts,
+    )
+
+
+def train(
+    genome: Genome, seed: int, context: Context, progress: Progress
+) -> tuple[RoSearchForSequenceClassification, Training]:
+    """Build a genome's student and distil it to the end; equal seeds give equal weights on one machine.
+
+    Raises:
+        Diverged: if its training does.
+        OutOfMemory: if it does not fit.
+    """
+    with _told_apart_from_bugs():
+        model = student(genome, seed, context)
+        training = Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
+        return model, training.run(training.steps, progress)
+
+
+def evaluate_teacher(context: Context, progress: Progress) -> tuple[Score, list[Result]]:
+    """The teacher under the very same attack."""
+    logits, labels = context.teacher.validation_logits, context.data.validation.labels
+    victim = context.victim(context.teacher.model, logits)
+    results = attack(victim, context.targets, context, progress)
+    return score(accuracy(logits, labels), len(labels), results, victim.temperature), results
+
+
+def attack(victim: Victim, sentences: Sequence[Target], context: Context, progress: Progress) -> list[Result]:
+    """Attack sentences of the run's search attack set."""
+    progress.stage(Stage.ATTACK, len(sentences), "sentences")
+    done: list[Result] = []
+
+    def tell(result: Result) -> None:
+        done.append(result)
+        progress.advance(len(done))
+
+    results = context.attacker.attack(victim, sentences, tell, watch=lambda *_: progress.check())
+    store = context.attacker.swap_store
+    progress.tell(shared={"hits": store.hits, "misses": store.misses})
+    return results
+
+
+def screen(
+    victim: Victim, right: float, n: int, sentences: Sequence[Target], context: Context, progress: Progress
+) -> Score:
+    """What a lower rung asks instead of the attack: exact one-swap robustness, see `attack.one_swap`.
+
+    A recipe whose candidates are drawn at random has no such set: then the sentences are attacked.
+    """
+    if not context.attacker.has_swaps:
+        return score(right, n, attack(victim, sentences, context, progress), victim.temperature)
+    progress.stage(Stage.SINGLE_SWAPS, len(sentences), "sentences")
+    done: list[Swaps | None] = []
+
+    def tell(_: Target, swaps: Swaps | None) -> None:
+        done.append(swaps)
+        progress.advance(len(done))
+
+    return score_swaps(right, n, context.attacker.swaps(victim, sentences, tell), victim.temperature)
+
+
+def latency(model: RoSearchForSequenceClassification, repeats: int = 15) -> float:
+    """Median milliseconds for one sentence of 32 tokens on this machine; a noisy figure."""
+    where = next(model.parameters()).device
+    ids = torch.zeros((1, LATENCY_TOKENS), dtype=torch.long, device=where)
+    times = []
+    with torch.inference_mode():
+        for _ in range(repeats):
+            began = time.perf_counter()
+            model(ids).logits.cpu()
+            times.append(1e3 * (time.perf_counter() - began))
+    return statistics.median(times)
+
+
+def candidate_seed(run_seed: int, genome: Genome) -> int:
+    """Seed of a student's training: the same architecture trains the same way whenever its turn comes."""
+    return int.from_bytes(hashlib.sha256(f"{run_seed}:{genome.digest}".encode()).digest()[:4], "big")
+
+
+def measurement(what: Score, seed: int, context: Context, rung: int | None = None) -> dict[str, Any]:
+    """A score as the store keeps it: that of the full attack, or of a rung below."""
+    top = context.config.search.rungs - 1
+    place = {"purpose": SEARCH, "rung": top} if rung in (None, top) else {"purpose": RUNG, "rung": rung}
+    return asdict(what) | place | {"seed": seed, "protocol": context.protocol, "floor": context.floor}
+
+
+@contextmanager
+def _told_apart_from_bugs() -> Iterator[None]:
+    """Give running out of memory a name: torch says it in three ways."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        refused = ("not enough memory", "can't allocate memory")
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in refused):
+            raise OutOfMemory("it ran out of memory") from error
+        raise

@@ -1,0 +1,78 @@
+"""A student's own word pieces: the same reading of what was seen, whatever the teacher's family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertTokenizerFast, MPNetTokenizerFast, PreTrainedTokenizerBase
+
+from rosearch_engine.codes import keep_tokenizer, read_tokenizer, trimmed
+from rosearch_engine.errors import UserError
+from rosearch_engine.search.evaluate import student
+
+PIECES = ["film", "plot", "good", "bad", "##s", "##ish", "rare", "f", "i", "l", "m", "##f", "##i", "##l", "##m"]
+
+
+def tokenizer_of(family: str, folder: Path) -> PreTrainedTokenizerBase:
+    special = {
+        "bert": ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+        "mpnet": ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>"],
+    }[family]
+    (folder / "vocab.txt").write_text("\n".join([*special, *PIECES]), encoding="utf-8")
+    kind = BertTokenizerFast if family == "bert" else MPNetTokenizerFast
+    return kind(vocab_file=str(folder / "vocab.txt"), model_max_length=64)
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet"])
+def test_what_was_seen_reads_as_before(family: str, tmp_path: Path) -> None:
+    whole = tokenizer_of(family, tmp_path)
+    texts = ["good films", "plot plot"]
+    small, kept = trimmed(whole, np.bincount(np.concatenate(whole(texts)["input_ids"])))
+    assert len(small) == len(kept) < len(whole)
+    for text, pair in [(texts[0], None), (texts[1], texts[0])]:
+        mine, theirs = small(text, pair), whole(text, pair)
+        assert kept[mine["input_ids"]].tolist() == theirs["input_ids"]
+        assert mine.get("token_type_ids") == theirs.get("token_type_ids")
+    padded = small(["good films", "plot"], padding=True)
+    assert padded["input_ids"][1][-1] == small.pad_token_id
+    assert padded["attention_mask"][1][-1] == 0
+    assert kept[small.pad_token_id] == whole.pad_token_id
+    assert small.convert_ids_to_tokens(small("rare film")["input_ids"]).count(small.unk_token) == 1
+    assert "bad" not in small.get_vocab()
+
+
+def test_an_unseen_word_falls_apart_into_letters(tmp_path: Path) -> None:
+    whole = tokenizer_of("bert", tmp_path)
+    small, _ = trimmed(whole, np.bincount(whole("good")["input_ids"]))
+    assert small.tokenize("film") == ["f", "##i", "##l", "##m"]
+
+
+def test_a_kept_tokenizer_comes_back(tmp_path: Path, home: Path) -> None:
+    whole = tokenizer_of("bert", tmp_path)
+    small, _ = trimmed(whole, np.bincount(whole("good films")["input_ids"]))
+    digest = keep_tokenizer(small)
+    assert keep_tokenizer(small) == digest
+    again = read_tokenizer(digest)
+    assert again("good rare films").data == small("good rare films").data
+    assert again.model_max_length == 64
+    (home / "tokenizers" / digest / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        read_tokenizer(digest)
+    with pytest.raises(UserError, match="gone"):
+        read_tokenizer("0123456789abcdef")
+
+
+def test_students_inherit_the_vectors_of_their_own_pieces(bench) -> None:
+    assert len(bench.tokenizer) == bench.frame.vocabulary == len(bench.kept)
+    assert bench.frame.vocabulary < bench.teacher.frame.vocabulary
+    genome = bench.space.chain(1)
+    model = student(genome, 0, bench)
+    assert model.num_parameters() < bench.teacher.model.num_parameters()
+    table = bench.teacher.model.base_model.embeddings.word_embeddings.weight.detach()
+    mine = (model.embedding.words.weight @ model.embedding.expand.weight.T).detach()
+    reached = torch.nn.functional.cosine_similarity(mine, table[bench.kept], dim=1)
+    seen = np.flatnonzero(bench.readings["plain"].corpus.counts >= 5)
+    assert reached[seen].mean() > 0.6
