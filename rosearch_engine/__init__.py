@@ -4,4 +4,4 @@ The modules read in the order in which data flows:
 data -> teacher -> genome -> student -> distil -> attack -> objectives -> front -> store.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
