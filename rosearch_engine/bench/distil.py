@@ -47,7 +47,7 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
         UserError: if accelerate, which `Trainer` needs, is not installed.
     """
     if find_spec("accelerate") is None:
-        raise UserError("accelerate", "it is not installed; Trainer needs it.", "pip install 'rosearch-explorer[bench]'")
+        raise UserError("accelerate", "it is not installed; Trainer needs it.", "Run: pip install accelerate")
     # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
     alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.swaps=off"]
     settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]
