@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import state, words
-from rosearch_engine import process
-from rosearch_engine.attack.catalogue import RECIPES
+from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.objectives import counts
+from rosearch_engine.runs import process
 from rosearch_engine.store.models import CHAIN
 
 Row = Mapping[str, Any]

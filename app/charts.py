@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from app.ledger import Step
+from app.cache import Step
 from app.words import interval, percent, times
 from rosearch_engine.front import non_dominated
 from rosearch_engine.objectives import counts

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from rosearch_engine import child
 from rosearch_engine.errors import UserError
+from rosearch_engine.runs import spawn
 from rosearch_engine.store.repo import database
 
 WITHIN = 180.0
@@ -50,8 +50,8 @@ def _parcel(address: str, run: str, student: str, sha256: str) -> Parcel:
         folder = Path(place) / f"{run}-{student}"
         try:
             ended = subprocess.run(
-                child.command("export", f"{run}/{student}", "--to", str(folder), "--json"),
-                env=child.environment(ROSEARCH_STORE=address),
+                spawn.command("export", f"{run}/{student}", "--to", str(folder), "--json"),
+                env=spawn.environment(ROSEARCH_STORE=address),
                 capture_output=True,
                 text=True,
                 timeout=WITHIN,
@@ -77,6 +77,6 @@ def parcel(run: str, student: str, sha256: str) -> Parcel:
     """The checkpoint of a student whose weights have that digest.
 
     Raises:
-        UserError: as `rosearch_engine.export.export` does.
+        UserError: as `rosearch_engine.checkpoints.export.export` does.
     """
     return _parcel(database(), run, student, sha256)

@@ -18,7 +18,7 @@ SCREENS = {
     "overview": ("Overview", ":material/home:"),
     "search": ("Search", ":material/travel_explore:"),
     "front": ("Front", ":material/scatter_plot:"),
-    "study": ("Statistics", ":material/query_stats:"),
+    "statistics": ("Statistics", ":material/query_stats:"),
     "architecture": ("Architecture", ":material/account_tree:"),
     "attack": ("Attack", ":material/bolt:"),
     "export": ("Export", ":material/inventory_2:"),

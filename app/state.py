@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
-from app.ledger import Ledger, Step
-from rosearch_engine import elite, process, report
+from app.cache import Ledger, Step
+from rosearch_engine import report
 from rosearch_engine.errors import UserError
+from rosearch_engine.rescore import elite
+from rosearch_engine.runs import process
 from rosearch_engine.store.repo import Store, database
 
 Row = dict[str, Any]

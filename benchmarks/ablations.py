@@ -16,11 +16,11 @@ from typing import Any
 from rosearch_engine.attack.run import Attacker, Result
 from rosearch_engine.config import RunConfig, build, fingerprint
 from rosearch_engine.data.held_out import load_held_out
-from rosearch_engine.evaluate import attacker, prepare, targets, train
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
+from rosearch_engine.search.evaluate import attacker, prepare, targets, train
 
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]
 COPIES = ['distil.swaps="both"']

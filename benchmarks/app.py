@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str, dict[str, str], str]] = {
     "Overview": ("", {}, ".js-plotly-plot .point"),
     "Search": ("search", {}, "[data-testid=stNumberInput]"),
     "Front": ("front", {}, ".js-plotly-plot .point"),
-    "Statistics": ("study", {}, ".js-plotly-plot .main-svg"),
+    "Statistics": ("statistics", {}, ".js-plotly-plot .main-svg"),
     "Architecture": ("architecture", {"student": "s0007"}, "svg .node"),
     "Export": ("export", {"student": "s0007"}, "[data-testid=stMain] button[kind=primary]"),
     "Attack": ("attack", {"student": "s0007"}, "textarea"),

@@ -13,17 +13,17 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from rosearch_engine.attack.catalogue import ready_recipe
+from rosearch_engine.attack.as_shipped import attack_as_shipped
+from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.result import Result
 from rosearch_engine.attack.run import Attacker
-from rosearch_engine.attack.stock import attack_as_shipped
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import Precision, build
-from rosearch_engine.evaluate import prepare, targets, train
 from rosearch_engine.genome import cost
 from rosearch_engine.genome.operators import sample
 from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import prepare, targets, train
 
 LENGTH = 64
 SEED = 0

@@ -20,8 +20,8 @@ from rosearch_engine.attack.victim import Victim
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import build
 from rosearch_engine.device import memory_mb
-from rosearch_engine.evaluate import prepare, train
 from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import prepare, train
 
 
 def main() -> None:

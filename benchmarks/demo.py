@@ -17,8 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from rosearch_engine import process, resources
+from rosearch_engine import resources
 from rosearch_engine.config import build
+from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 
 

@@ -13,12 +13,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from rosearch_engine import process
-from rosearch_engine.attack.compare import rank_correlation
 from rosearch_engine.config import build
-from rosearch_engine.ladder import Ladder
 from rosearch_engine.resources import home
-from rosearch_engine.search import search
+from rosearch_engine.runs import process
+from rosearch_engine.search.ladder import Ladder
+from rosearch_engine.search.loop import search
+from rosearch_engine.statistics.paired import rank_correlation
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import RUNG
 
@@ -60,9 +60,9 @@ def main() -> None:
 
 
 def _sample(candidates: int) -> None:
-    import rosearch_engine.journal
+    import rosearch_engine.search.journal
 
-    rosearch_engine.journal.Ladder = Everyone  # type: ignore[misc]
+    rosearch_engine.search.journal.Ladder = Everyone  # type: ignore[misc]
     store = Store.write()
     if RUN not in {run["name"] for run in store.runs()}:
         store.create_run(RUN, build("standard", settings=[*SETTINGS, f"search.candidates={candidates}"]))

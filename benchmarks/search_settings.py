@@ -21,8 +21,8 @@ from rosearch_engine.genome import Frame, Genome, Space, cost
 from rosearch_engine.genome.features import features
 from rosearch_engine.objectives import saved
 from rosearch_engine.resources import home
+from rosearch_engine.search.strategies import Proposal, make_strategy
 from rosearch_engine.store import Store
-from rosearch_engine.strategies import Proposal, make_strategy
 
 RUN = "random-1"
 BASE = {"strategy": "pareto", "population": 6, "crossover": 0.5, "mutations": 1, "chains": 2}

@@ -16,11 +16,11 @@ from rosearch_engine.batching import encode_split
 from rosearch_engine.config import build
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.distil.loop import Distillation
-from rosearch_engine.evaluate import prepare, student
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import prepare, student
 from rosearch_engine.store import Store
 
 LOOKS = 6

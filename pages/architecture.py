@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import architecture, cards, compare, lineage, state, words
+from app import cards, state, words
+from app.architecture import drawing, lineage, overlay
 from rosearch_engine.genome import Genome
 
 st.title("Architecture", anchor=False)
@@ -14,7 +15,7 @@ if run is None or student is None:
     st.stop()
 
 genome = Genome.from_dict(student["genome"])
-frame = architecture.frame_of(run)
+frame = drawing.frame_of(run)
 others = {row["name"]: row for row in state.measured(state.students(run)) if row["name"] != student["name"]}
 st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
 left, right = st.columns([11, 6], gap="large")
@@ -30,26 +31,26 @@ with right:
 other = others.get(name or "")
 with left:
     if other is None:
-        architecture.legend()
-        node = architecture.show(genome, frame, key=f"dag.{run['name']}.{student['name']}")
-        drawn, file = architecture.svg(genome, frame), f"{run['name']}-{student['name']}.svg"
+        drawing.legend()
+        node = drawing.show(genome, frame, key=f"dag.{run['name']}.{student['name']}")
+        drawn, file = drawing.svg(genome, frame), f"{run['name']}-{student['name']}.svg"
         st.caption(
             "T3: starts from the teacher's third layer. Bar: weights, beside the largest node's. Dashed: a skip; "
             "another way leads there too. Hover dims what is not joined. Click a node, or Tab and Enter, to see its "
             "genes."
         )
     else:
-        compare.legend(student["name"], other["name"])
+        overlay.legend(student["name"], other["name"])
         both = f"{student['name']}-{other['name']}"
-        drawn = compare.show(genome, Genome.from_dict(other["genome"]), frame, key=f"pair.{run['name']}.{both}")
+        drawn = overlay.show(genome, Genome.from_dict(other["genome"]), frame, key=f"pair.{run['name']}.{both}")
         file = f"{run['name']}-{both}.svg"
     st.download_button("Picture (SVG)", drawn, file, "image/svg+xml", icon=":material/download:", on_click="ignore")
 with right:
     if other is None:
-        architecture.node_panel(genome, frame, node)
-        architecture.student_panel(student, genome)
-        architecture.lineage(student, state.students(run))
+        drawing.node_panel(genome, frame, node)
+        drawing.student_panel(student, genome)
+        drawing.lineage(student, state.students(run))
     else:
-        st.dataframe(compare.table(student, other), hide_index=True, key="pair_table")
+        st.dataframe(overlay.table(student, other), hide_index=True, key="pair_table")
     cards.ways_on("architecture")
 lineage.show(run, student, state.students(run))

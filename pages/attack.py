@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import attack_view, batch, cards, curves, recorded, state
+from app import cards, recorded, state
+from app.attack import curves, few_sentences, one_sentence
 
 ONE, FEW, CURVE = "One sentence", "A few sentences", "Queries needed"
 
@@ -15,7 +16,7 @@ if run is None or student is None:
     st.stop()
 
 recorded.stop_without_weights(run, student, "attacked")
-attack_view.warm_worker()
+one_sentence.warm_worker()
 view = st.segmented_control(
     "View",
     [ONE, FEW, CURVE],
@@ -26,10 +27,10 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 if view == FEW:
-    batch.panel(run, student)
+    few_sentences.panel(run, student)
 elif view == CURVE:
     curves.panel(run, student)
 else:
-    attack_view.example_pills(student["measurement_id"])
-    attack_view.form(run, student)
-    attack_view.outcome(run)
+    one_sentence.example_pills(student["measurement_id"])
+    one_sentence.form(run, student)
+    one_sentence.outcome(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, charts, recorded, state
-from rosearch_engine import process
+from rosearch_engine.runs import process
 
 st.title("RoSearch Explorer", anchor=False)
 st.markdown(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import run_compare, setup, state, watch
-from rosearch_engine import process
+from app import state
+from app.search import compare, new_run, watch
+from rosearch_engine.runs import process
 
 st.title("Search", anchor=False)
 run = state.run()
 if run is None:
-    setup.form()
+    new_run.form()
     st.stop()
 
 panels = ["Watch", "New search", "Compare runs"]
@@ -22,6 +23,6 @@ panel = st.segmented_control(
 if panel == "Watch":
     watch.panel(run["name"])
 elif panel == "Compare runs":
-    run_compare.panel()
+    compare.panel()
 else:
-    setup.form()
+    new_run.form()

@@ -71,6 +71,6 @@ def margin(logits: np.ndarray, label: int) -> np.ndarray:
 
 
 def _attacked_text(example: Any) -> Any:
-    from textattack.shared import AttackedText  # here, since importing it takes long and `setup` makes it ready
+    from textattack.shared import AttackedText  # here, since importing it takes long and `imports` makes it ready
 
     return AttackedText(example)

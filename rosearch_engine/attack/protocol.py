@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from rosearch_engine import resources
-from rosearch_engine.attack.catalogue import REVISION, ready_recipe
-from rosearch_engine.attack.recipes import describe
+from rosearch_engine.attack.recipes.build import describe
+from rosearch_engine.attack.recipes.catalogue import REVISION, ready_recipe
 from rosearch_engine.attack.result import Result, Said, Swaps
 from rosearch_engine.config import AttackConfig, fingerprint
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rosearch_engine.attack.candidates import Candidates
-from rosearch_engine.attack.catalogue import ready_recipe
-from rosearch_engine.attack.recipes import assemble, make_ready
+from rosearch_engine.attack.imports import rare_collections, remembered_words
+from rosearch_engine.attack.recipes.build import assemble, make_ready
+from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
-from rosearch_engine.attack.setup import rare_collections, remembered_words
 from rosearch_engine.attack.task import Question, Task
 from rosearch_engine.attack.trial import Trial, Watch, fit
 from rosearch_engine.attack.victim import Victim

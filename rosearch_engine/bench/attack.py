@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from rosearch_engine.attack.as_shipped import attack_as_shipped
 from rosearch_engine.attack.candidates import Candidates
-from rosearch_engine.attack.catalogue import ready_recipe
 from rosearch_engine.attack.pieces import Pieces
+from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.run import Attacker, Result, Target
-from rosearch_engine.attack.stock import attack_as_shipped
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.batching import reading_batches
 from rosearch_engine.bench.machine import machine
+from rosearch_engine.checkpoints.export import write_checkpoint
 from rosearch_engine.config import Precision, build
 from rosearch_engine.device import arithmetic, attack_tokens, device, has_fast_bfloat16
-from rosearch_engine.evaluate import Bench, prepare, targets, train
-from rosearch_engine.export import write_checkpoint
 from rosearch_engine.inference import inputs_for
 from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import Bench, prepare, targets, train
 
 POSITIONS = 512
 SEED = 0

@@ -20,10 +20,10 @@ from rosearch_engine.config import build
 from rosearch_engine.device import device, has_fast_bfloat16
 from rosearch_engine.distil.loop import Distillation
 from rosearch_engine.errors import UserError
-from rosearch_engine.evaluate import Bench, prepare, student
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import Bench, prepare, student
 from rosearch_engine.teacher import write_outputs
 
 SEED = 0

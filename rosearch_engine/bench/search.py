@@ -22,25 +22,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from rosearch_engine import evaluate as evaluation
-from rosearch_engine.attack.compare import rank_correlation
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import RunConfig, build, fingerprint
-from rosearch_engine.custody import stop_on_signals
 from rosearch_engine.errors import UserError
-from rosearch_engine.evaluate import candidate_seed, evaluate, prepare
 from rosearch_engine.front import Front, hypervolume_curve
 from rosearch_engine.genome import Frame, Space, cost
 from rosearch_engine.genome.operators import sample
-from rosearch_engine.ladder import Ladder
 from rosearch_engine.objectives import FAILED, saved, vector
-from rosearch_engine.process import state
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
-from rosearch_engine.search import search
+from rosearch_engine.runs.heartbeat import stop_on_signals
+from rosearch_engine.runs.process import state
+from rosearch_engine.search import evaluate as evaluation
+from rosearch_engine.search.evaluate import candidate_seed, evaluate, prepare
+from rosearch_engine.search.ladder import Ladder
+from rosearch_engine.search.loop import search
+from rosearch_engine.search.strategies import make_strategy
+from rosearch_engine.statistics.paired import rank_correlation
 from rosearch_engine.store.models import CHAIN, SEARCH
 from rosearch_engine.store.repo import Store
-from rosearch_engine.strategies import make_strategy
 
 RANDOM = "random"
 # No searches of their own: the chains that another arm began on, then random search's students.

@@ -18,14 +18,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from rosearch_engine.attack.catalogue import settle
+from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.config import PRESETS, build
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path, tokenizer_folder, weights_path
-from rosearch_engine.process import state
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, PARTS, ROWS, VERSION, Manifest, Provenance, Source
 from rosearch_engine.resources import RESOURCES, is_ready, require
+from rosearch_engine.runs.process import state
 from rosearch_engine.store.repo import Store, check_name
 from rosearch_engine.store.whole import take_out
 

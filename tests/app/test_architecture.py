@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from app import architecture
+from app.architecture import drawing
 from rosearch_engine.config import SpaceConfig
 from rosearch_engine.genome import Genome, Node, Space
 from rosearch_engine.genome.operators import sample
@@ -27,38 +27,38 @@ def groups(picture: str, kind: str) -> list[ElementTree.Element]:
     return [g for g in ElementTree.fromstring(picture).iter(f"{SVG}g") if g.get("class") == kind]
 
 
-@pytest.mark.parametrize("draw", [architecture.layout, architecture.layered], ids=["graphviz", "layers"])
+@pytest.mark.parametrize("draw", [drawing.layout, drawing.layered], ids=["graphviz", "layers"])
 def test_every_node_and_edge_is_drawn_inside_the_picture(draw) -> None:
     for genome in genomes():
         placed = draw(genome)
-        picture = architecture.svg(genome, FRAME, placed)
+        picture = drawing.svg(genome, FRAME, placed)
         assert {int(g.get("data-id", -1)) for g in groups(picture, "node")} == set(range(genome.head + 1))
         drawn = {(int(g.get("data-a", -1)), int(g.get("data-b", -1))) for g in groups(picture, "edge")}
         assert drawn == set(genome.edges)
         for x, y in placed.centres.values():
-            assert architecture.WIDTH / 2 <= x <= placed.width - architecture.WIDTH / 2
-            assert architecture.HEIGHT / 2 <= y <= placed.height - architecture.HEIGHT / 2
+            assert drawing.WIDTH / 2 <= x <= placed.width - drawing.WIDTH / 2
+            assert drawing.HEIGHT / 2 <= y <= placed.height - drawing.HEIGHT / 2
         for a, b in genome.edges:
             assert placed.centres[a][1] < placed.centres[b][1]
 
 
-@pytest.mark.parametrize("draw", [architecture.layout, architecture.layered], ids=["graphviz", "layers"])
+@pytest.mark.parametrize("draw", [drawing.layout, drawing.layered], ids=["graphviz", "layers"])
 def test_nodes_do_not_overlap(draw) -> None:
     for genome in genomes():
         centres = list(draw(genome).centres.values())
         for i, (x, y) in enumerate(centres):
             for a, b in centres[i + 1 :]:
-                assert abs(x - a) >= architecture.WIDTH or abs(y - b) >= architecture.HEIGHT
+                assert abs(x - a) >= drawing.WIDTH or abs(y - b) >= drawing.HEIGHT
 
 
 def test_a_machine_without_graphviz_still_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    assert architecture.layout(SPACE.chain(2)).engine == "layers"
+    assert drawing.layout(SPACE.chain(2)).engine == "layers"
 
 
 def test_texts_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(architecture.TITLES, "transformer", '<script>alert("x")</script> & more')
-    picture = architecture.svg(SPACE.chain(1), FRAME)
+    monkeypatch.setitem(drawing.TITLES, "transformer", '<script>alert("x")</script> & more')
+    picture = drawing.svg(SPACE.chain(1), FRAME)
     assert "<script" not in picture
     texts = [t.text for t in ElementTree.fromstring(picture).iter(f"{SVG}text")]
     assert '<script>alert("x")</script> & more' in texts
@@ -68,7 +68,7 @@ def test_weights_of_the_boxes_add_up_to_the_genomes() -> None:
     from rosearch_engine.genome import cost
 
     for genome in genomes():
-        assert sum(box.weights or 0 for box in architecture.boxes(genome, FRAME)) == cost(genome, FRAME).weights
+        assert sum(box.weights or 0 for box in drawing.boxes(genome, FRAME)) == cost(genome, FRAME).weights
 
 
 def test_only_an_edge_with_another_way_round_is_dashed() -> None:
@@ -78,13 +78,13 @@ def test_only_an_edge_with_another_way_round_is_dashed() -> None:
     )
     dashed = {
         (int(g.get("data-a", -1)), int(g.get("data-b", -1)))
-        for g in groups(architecture.svg(genome, FRAME), "edge")
+        for g in groups(drawing.svg(genome, FRAME), "edge")
         if "stroke-dasharray" in ElementTree.tostring(g, encoding="unicode")
     }
     assert dashed == {(0, 3)}
 
 
 def test_a_run_without_a_frame_yet_is_drawn_without_weights() -> None:
-    picture = architecture.svg(SPACE.chain(1), None)
+    picture = drawing.svg(SPACE.chain(1), None)
     assert "weights" not in picture
     assert len(groups(picture, "node")) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import attack_view
+from app.attack import one_sentence
 from rosearch_engine.store import Store
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -15,15 +15,15 @@ def test_every_word_is_escaped() -> None:
         {"op": "insert", "before": "", "after": HOSTILE},
         {"op": "delete", "before": HOSTILE, "after": ""},
     ]
-    drawn = attack_view.diff_html(changes)
+    drawn = one_sentence.diff_html(changes)
     assert "<img" not in drawn
     assert (drawn.count("<del"), drawn.count("<ins")) == (2, 2)
-    assert "<img" not in attack_view.importance_html([{"index": 0, "word": HOSTILE, "score": 0.2}])
-    assert "<img" not in attack_view.bars_html([0.4, 0.6], [0.9, 0.1], [HOSTILE, HOSTILE])
+    assert "<img" not in one_sentence.importance_html([{"index": 0, "word": HOSTILE, "score": 0.2}])
+    assert "<img" not in one_sentence.bars_html([0.4, 0.6], [0.9, 0.1], [HOSTILE, HOSTILE])
 
 
 def test_the_bars_show_each_class_before_and_after() -> None:
-    drawn = attack_view.bars_html([0.2, 0.8], [0.7, 0.3], ["negative", "positive"])
+    drawn = one_sentence.bars_html([0.2, 0.8], [0.7, 0.3], ["negative", "positive"])
     assert drawn.index("positive") < drawn.index("negative")
     for share in ("80.0%", "30.0%", "20.0%", "70.0%"):
         assert share in drawn
@@ -33,13 +33,13 @@ def test_examples_are_the_runs_own_sentences(run_id: int) -> None:
     store = Store.read()
     student = next(s for s in store.students(run_id) if s["status"] == "done")
     stored = {row["before"]["text"] for row in store.examples(student["measurement_id"])}
-    shown = attack_view.examples(student["measurement_id"])
+    shown = one_sentence.examples(student["measurement_id"])
     assert shown
     assert {text for text, _ in shown} <= stored
 
 
 def test_a_long_sentence_is_cut_between_words() -> None:
-    short = attack_view.shortened("word " * 40)
+    short = one_sentence.shortened("word " * 40)
     assert short.endswith("word …")
     assert len(short) < 50
-    assert attack_view.shortened("brief") == "brief"
+    assert one_sentence.shortened("brief") == "brief"

@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import attack_view
+from app.attack import one_sentence
 from rosearch_engine.store import Store
 from tests.app.conftest import fill, open_page
 
@@ -34,7 +34,7 @@ def said(app: AppTest, *kinds: str) -> str:
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """No attack process is started: these tests are about what comes before it."""
-    monkeypatch.setattr(attack_view, "warm_worker", lambda: None)
+    monkeypatch.setattr(one_sentence, "warm_worker", lambda: None)
 
 
 CSV = b"""id,remark,verdict
@@ -129,7 +129,7 @@ def test_a_file_is_attacked_summed_up_opened_and_taken_away(real: str) -> None:
     rows = [{"text": e["before"]["text"], "label": classes[e["label"]]} for e in examples]
     app = few(run=real, student="s0001")
     upload(app, "\n".join(map(json.dumps, rows)).encode(), "mine.jsonl")
-    app.main.selectbox(key="batch.recipe").set_value(next(r for r in attack_view.recipes() if r["name"] == "pwws"))
+    app.main.selectbox(key="batch.recipe").set_value(next(r for r in one_sentence.recipes() if r["name"] == "pwws"))
     app.button(key="batch.start").click().run()
     assert not app.exception
     wait(app)

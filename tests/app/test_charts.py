@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app import charts
-from app.ledger import Ledger
+from app.cache import Ledger
 from rosearch_engine.front import hypervolume_curve, non_dominated
 from rosearch_engine.objectives import vector
 from rosearch_engine.store import Store

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from app import architecture, compare
+from app.architecture import drawing, overlay
 from rosearch_engine.config import SpaceConfig
 from rosearch_engine.genome import Genome, Space
 from rosearch_engine.genome.operators import mutate, sample
@@ -26,16 +26,16 @@ def pair_of(seed: int) -> tuple[Genome, Genome]:
 @pytest.mark.parametrize("seed", range(30))
 def test_both_students_are_in_the_picture_whole(seed: int) -> None:
     first, second = pair_of(seed)
-    pair = compare.lay_over(first, second)
+    pair = overlay.lay_over(first, second)
     assert nx.is_directed_acyclic_graph(pair.graph())
     for side, genome in ((0, first), (1, second)):
         place = {own[side]: number for number, own in enumerate(pair.nodes)}
         assert set(place) - {None} == set(range(genome.head + 1))
         mine = {(place[a], place[b]) for a, b in genome.edges}
         assert {edge for edge, of in pair.origin.items() if of in ("both", ("first", "second")[side])} == mine
-    drawn = compare.pair_boxes(pair, first, second, FRAME)
+    drawn = overlay.pair_boxes(pair, first, second, FRAME)
     assert len(drawn) == pair.head + 1
-    picture = ElementTree.fromstring(architecture.picture(pair, drawn, architecture.layout(pair), "two"))
+    picture = ElementTree.fromstring(drawing.picture(pair, drawn, drawing.layout(pair), "two"))
     groups = [group.get("class") for group in picture]
     assert groups.count("node") == pair.head + 1
     assert groups.count("edge") == len(pair.edges)
@@ -43,8 +43,8 @@ def test_both_students_are_in_the_picture_whole(seed: int) -> None:
 
 def test_a_student_and_itself_have_all_in_common() -> None:
     first, _ = pair_of(4)
-    pair = compare.lay_over(first, first)
-    assert {compare.fate(pair, number, first, first) for number in range(pair.head + 1)} == {"both"}
+    pair = overlay.lay_over(first, first)
+    assert {overlay.fate(pair, number, first, first) for number in range(pair.head + 1)} == {"both"}
     assert set(pair.origin.values()) == {"both"}
     assert list(pair.edges) == list(first.edges)
 
@@ -56,9 +56,9 @@ def test_a_changed_gene_shows_before_and_after() -> None:
     second = first
     while second.node(1).heads == first.node(1).heads:
         second = sample(space, rng)
-    pair = compare.lay_over(first, second)
-    box = compare.pair_boxes(pair, first, second, FRAME)[1]
-    assert compare.fate(pair, 1, first, second) == "changed"
+    pair = overlay.lay_over(first, second)
+    box = overlay.pair_boxes(pair, first, second, FRAME)[1]
+    assert overlay.fate(pair, 1, first, second) == "changed"
     assert box.title.startswith("≠")
     assert f"{first.node(1).heads} head" in box.shape
     assert f"⇒ {second.node(1).heads} head" in box.shape
@@ -70,4 +70,4 @@ def test_the_page_lays_another_student_over_the_one_in_hand(run_id: int) -> None
     assert not app.exception
     table = next(frame.value for frame in app.dataframe)
     assert list(table.columns) == ["", "s0003", "s0001", "differs"]
-    assert len(table) == 4 + len(compare.GENES)
+    assert len(table) == 4 + len(overlay.GENES)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app import attack_view, curves
-from rosearch_engine import elite
+from app.attack import curves, one_sentence
+from rosearch_engine.rescore import elite
 from rosearch_engine.store import Store
 from tests.app.conftest import open_page
 
@@ -64,7 +64,7 @@ def test_a_real_student_stands_beside_its_chain_and_the_teacher(calm: str) -> No
 
 
 def test_the_screen_draws_it(run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attack_view, "warm_worker", lambda: None)
+    monkeypatch.setattr(one_sentence, "warm_worker", lambda: None)
     app = open_page("attack", run="demo", student="s0004", attack_with="Queries needed")
     assert not app.exception
     assert not app.error

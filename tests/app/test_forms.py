@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import forms, words
+from app import words
+from app.search import forms
 from rosearch_engine import config
 from rosearch_engine.config import PRESETS, RunConfig
 from rosearch_engine.errors import UserError
@@ -14,7 +15,7 @@ from rosearch_engine.errors import UserError
 def _draw(preset: str) -> None:
     import streamlit as st
 
-    from app import forms
+    from app.search import forms
     from rosearch_engine.config import PRESETS, RunConfig
 
     values = PRESETS[preset]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from app import attack_view, cards, glossary, words
+from app import cards, glossary, words
+from app.attack import one_sentence
 from rosearch_engine.store import Store
 from tests.app.conftest import open_page
 
 
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attack_view, "warm_worker", lambda: None)
+    monkeypatch.setattr(one_sentence, "warm_worker", lambda: None)
 
 
 def test_every_name_of_a_term_has_a_meaning() -> None:

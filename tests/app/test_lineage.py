@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import lineage
+from app.architecture import lineage
 from rosearch_engine.store import Store
 from tests.app.conftest import open_page
 

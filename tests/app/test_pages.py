@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import attack_view, state
-from rosearch_engine import process
+from app import state
+from app.attack import one_sentence
 from rosearch_engine.genome import Genome, cost
+from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT, RUNG
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
-PAGES = ("overview", "search", "front", "study", "architecture", "attack", "export")
+PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
 
 
 class Worker:
@@ -39,7 +40,7 @@ class Worker:
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     made = Worker()
-    monkeypatch.setattr(attack_view, "warm_worker", lambda: made)
+    monkeypatch.setattr(one_sentence, "warm_worker", lambda: made)
     return made
 
 
@@ -49,7 +50,7 @@ def ready_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
         {"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, "missing": [], "note": ""},
         {"name": "leap", "title": "LEAP", "kind": "swarm", "ready": False, "missing": ["wordnet"], "note": "fetch it"},
     ]
-    monkeypatch.setattr(attack_view, "recipes", lambda: known)
+    monkeypatch.setattr(one_sentence, "recipes", lambda: known)
 
 
 def text_of(app: AppTest) -> str:
@@ -420,7 +421,7 @@ def test_a_run_that_ended_early_offers_to_go_on(home: Path, monkeypatch: pytest.
 def test_start_takes_the_form_and_watches_the_new_run(
     home: Path, monkeypatch: pytest.MonkeyPatch, ready_recipes: None
 ) -> None:
-    from app import setup
+    from app.search import new_run
     from rosearch_engine import config
 
     started: list[tuple[str, config.RunConfig]] = []
@@ -430,7 +431,7 @@ def test_start_takes_the_form_and_watches_the_new_run(
         started.append((name, settings))
 
     monkeypatch.setattr(process, "start", start)
-    monkeypatch.setattr(setup, "missing", lambda settings: [])
+    monkeypatch.setattr(new_run, "missing", lambda settings: [])
     app = open_page("search")
     app.number_input(key="demo.search.candidates").set_value(5)
     app.button(key="start").click().run()
@@ -445,9 +446,9 @@ def test_start_takes_the_form_and_watches_the_new_run(
 def test_a_taken_or_impossible_name_is_refused_in_words(
     run_id: int, monkeypatch: pytest.MonkeyPatch, ready_recipes: None
 ) -> None:
-    from app import setup
+    from app.search import new_run
 
-    monkeypatch.setattr(setup, "missing", lambda settings: [])
+    monkeypatch.setattr(new_run, "missing", lambda settings: [])
     monkeypatch.setattr(process, "settle", lambda recipe: recipe)
     for name in ("demo", "../etc"):
         app = open_page("search")
@@ -459,10 +460,10 @@ def test_a_taken_or_impossible_name_is_refused_in_words(
 
 
 def test_what_is_missing_blocks_the_start_and_names_the_command(home: Path) -> None:
-    from app import setup
+    from app.search import new_run
     from rosearch_engine import config, resources
 
-    lacking = {status.name for status in setup.missing(config.build(settings=["attack.recipe=pwws"]))}
+    lacking = {status.name for status in new_run.missing(config.build(settings=["attack.recipe=pwws"]))}
     absent = {status.name for status in resources.status() if not status.ready}
     assert lacking == absent & {"movie-reviews", "minilm", "stopwords", "wordnet"}
     app = open_page("search")
@@ -472,10 +473,10 @@ def test_what_is_missing_blocks_the_start_and_names_the_command(home: Path) -> N
 
 
 def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None:
-    from app import setup
+    from app.search import new_run
 
     lines = ["sentence,label", *(f"a fairly long sentence number {i},{('bad', 'good')[i % 4 == 0]}" for i in range(80))]
-    path = setup.keep("../my file.csv", "\n".join(lines).encode())
+    path = new_run.keep("../my file.csv", "\n".join(lines).encode())
     assert Path(path).parent.parent == home / "uploads"
     app = open_page("search")
     app.text_input(key="demo.data.name").set_value(path)
@@ -637,7 +638,7 @@ def test_an_empty_sentence_is_not_attacked(run_id: int, worker: Worker, ready_re
 def test_an_example_fills_the_form(run_id: int, ready_recipes: None) -> None:
     app = open_page("attack")
     student = Store.read().student(run_id, app.session_state["student"])
-    first = attack_view.examples(student["measurement_id"])[0][0]
+    first = one_sentence.examples(student["measurement_id"])[0][0]
     app.pills(key="example").set_value(0).run()
     assert app.text_area(key="sentence").value == first
 
@@ -645,7 +646,7 @@ def test_an_example_fills_the_form(run_id: int, ready_recipes: None) -> None:
 def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worker, ready_recipes: None) -> None:
     app = open_page("attack")
     box = next(box for box in app.main.selectbox if box.label == "Attack")
-    box.set_value(attack_view.recipes()[1])
+    box.set_value(one_sentence.recipes()[1])
     attack(app, "it is dull")
     assert not worker.jobs
     assert "wordnet" in app.warning[0].value
@@ -654,7 +655,7 @@ def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worke
 
 def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) -> None:
     fill("many", students=60)
-    app = open_page("study")
+    app = open_page("statistics")
     assert not app.exception
     said = text_of(app)
     assert "students of 1 run compared" in said
@@ -666,7 +667,7 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
 
 
 def test_a_study_of_few_students_concludes_nothing(run_id: int) -> None:
-    app = open_page("study")
+    app = open_page("statistics")
     assert "Nothing can be concluded" in text_of(app)
     assert not app.success
 
@@ -674,7 +675,7 @@ def test_a_study_of_few_students_concludes_nothing(run_id: int) -> None:
 def test_runs_are_studied_together(home: Path) -> None:
     for number in range(3):
         fill(f"run-{number}", students=16, seed=number)
-    app = open_page("study")
+    app = open_page("statistics")
     assert "Nothing can be concluded" in text_of(app)
     app.multiselect(key="together").set_value(["run-0", "run-1"]).run()
     assert not app.exception

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import attack_view
+from app.attack import one_sentence
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store import Store
 from tests.app.conftest import fill, open_page
 
-PAGES = ("overview", "search", "front", "study", "architecture", "attack", "export")
+PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
 RECIPES = [{"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, "missing": [], "note": ""}]
 
 
@@ -21,8 +21,8 @@ RECIPES = [{"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, 
 def example(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh home of someone who has just installed the program; no attack process is started."""
     monkeypatch.delenv("ROSEARCH_RECORDED")
-    monkeypatch.setattr(attack_view, "warm_worker", lambda: SimpleNamespace(state="ready"))
-    monkeypatch.setattr(attack_view, "recipes", lambda: RECIPES)
+    monkeypatch.setattr(one_sentence, "warm_worker", lambda: SimpleNamespace(state="ready"))
+    monkeypatch.setattr(one_sentence, "recipes", lambda: RECIPES)
     return home
 
 

@@ -44,7 +44,7 @@ def new_address(made_workshop: Workshop, tmp_path: Path) -> Iterator[str]:
 
 
 def _end_searches(workshop: Workshop) -> None:
-    from rosearch_engine import process
+    from rosearch_engine.runs import process
     from rosearch_engine.store import Store
 
     with workshop.entered():

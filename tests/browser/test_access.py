@@ -71,7 +71,7 @@ def nothing(screen: Screen) -> None:
         ("search", unfold),
         ("search", compare_runs),
         ("front", nothing),
-        ("study", nothing),
+        ("statistics", nothing),
         ("architecture", pick_a_node),
         ("architecture", lay_another_over_it),
         ("attack", attack_the_first_example),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rosearch_engine import resources
-from rosearch_engine.attack.catalogue import RECIPES, Recipe, ready_recipe
+from rosearch_engine.attack.recipes.catalogue import RECIPES, Recipe, ready_recipe
 from rosearch_engine.config import Level
 from tests.conftest import SHARED, Workshop
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from rosearch_engine.attack.as_shipped import attack_as_shipped
 from rosearch_engine.attack.result import Result, Target
 from rosearch_engine.attack.run import Attacker
-from rosearch_engine.attack.stock import attack_as_shipped
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.evaluate import targets
+from rosearch_engine.search.evaluate import targets
 
 BUDGET = 200
 NAMES = ("pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map", "leap")

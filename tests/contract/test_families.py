@@ -21,10 +21,10 @@ from transformers import (
     RobertaTokenizerFast,
 )
 
-from rosearch_engine import shelf
+from rosearch_engine.checkpoints.load import load
 from rosearch_engine.config import build
 from rosearch_engine.progress import Progress
-from rosearch_engine.search import search
+from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
 from tests.conftest import Workshop, word_pieces, write_encoder
 
@@ -74,6 +74,6 @@ def test_students_of_a_teacher_of_the_family(
     assert {student["genome"]["code"] for student in students[:2]} == {"plain", "both"}
     assert all(student["accuracy"] > 0.6 for student in students), "all of them have learned"
     for student in students:
-        loaded = shelf.load(store, name, student["name"])
+        loaded = load(store, name, student["name"])
         said = loaded.victim.probabilities(sentences).argmax(axis=1)
         assert (said == labels).mean() > 0.6, "and what is on the shelf is what was trained"

@@ -18,10 +18,10 @@ import pytest
 import torch
 
 from rosearch_engine import resources
-from rosearch_engine.attack.catalogue import FALLBACK, RECIPES, UNAVAILABLE, ready_recipe, recipes, settle
-from rosearch_engine.attack.recipes import build
+from rosearch_engine.attack.imports import textattack
+from rosearch_engine.attack.recipes.build import build
+from rosearch_engine.attack.recipes.catalogue import FALLBACK, RECIPES, UNAVAILABLE, ready_recipe, recipes, settle
 from rosearch_engine.attack.run import Attacker, Target
-from rosearch_engine.attack.setup import textattack
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
@@ -337,7 +337,7 @@ def test_every_recipe_of_textattack_is_accounted_for(stocked: Callable) -> None:
 def test_neighbours_take_the_case_of_the_word(stocked: Callable, tmp_path: Path) -> None:
     stocked("textfooler-map-minilm", "standard")
     textattack()
-    from rosearch_engine.attack.neighbours import NeighbourSwap
+    from rosearch_engine.attack.recipes.neighbours import NeighbourSwap
 
     swap = NeighbourSwap("counter-fitted", max_candidates=3)
     plain = swap._get_replacement_words("movie")
@@ -351,7 +351,7 @@ def test_neighbours_take_the_case_of_the_word(stocked: Callable, tmp_path: Path)
 def test_textfoolers_stop_words_are_its_own(stocked: Callable) -> None:
     stocked("textfooler-map-minilm", "standard")
     textattack()
-    from rosearch_engine.attack.shaped import _textfooler_stop_words
+    from rosearch_engine.attack.recipes.shaped import _textfooler_stop_words
 
     found = _textfooler_stop_words()
     assert len(found) > 250
@@ -362,7 +362,7 @@ def test_textfoolers_stop_words_are_its_own(stocked: Callable) -> None:
 def test_an_embedding_does_not_depend_on_what_is_beside_it(bench: Any, stocked: Callable) -> None:
     stocked("deepwordbug", "strict")
     textattack()
-    from rosearch_engine.attack.encoder import _Encoder
+    from rosearch_engine.attack.recipes.encoder import _Encoder
 
     texts = [*dict.fromkeys(sentences(bench, 50)), "", "half \ud83d", "long " * 3000]
     folder = resources.require("minilm")
@@ -380,7 +380,7 @@ def test_the_encoder_remembers_a_bounded_number_of_texts(
 ) -> None:
     stocked("deepwordbug", "strict")
     textattack()
-    from rosearch_engine.attack import encoder
+    from rosearch_engine.attack.recipes import encoder
 
     monkeypatch.setattr(encoder, "REMEMBERED", 4)
     small = encoder._Encoder(resources.require("minilm"))

@@ -11,7 +11,7 @@ import pytest
 from rosearch_engine.config import ObjectivesConfig, SearchConfig, SpaceConfig, Strategy
 from rosearch_engine.genome import Space
 from rosearch_engine.objectives import FAILED
-from rosearch_engine.strategies import Proposal, make_strategy
+from rosearch_engine.search.strategies import Proposal, make_strategy
 from tests.property.strategies import FRAME
 from tests.property.test_genomes import assert_in_space
 

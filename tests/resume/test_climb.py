@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rosearch_engine.checkpoints.export import export
+from rosearch_engine.checkpoints.load import load
 from rosearch_engine.codes import PLAIN
 from rosearch_engine.config import build
-from rosearch_engine.export import export
 from rosearch_engine.progress import Progress, Stopped
-from rosearch_engine.search import search
-from rosearch_engine.shelf import load
+from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
 from tests.conftest import elsewhere
 from tests.resume.test_kill import comparable

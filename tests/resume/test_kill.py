@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rosearch_engine import process
+from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from tests.conftest import ROOT, Workshop
 

@@ -25,8 +25,8 @@ from rosearch_engine.attack.victim import Victim, softmax
 from rosearch_engine.batching import encode_split
 from rosearch_engine.config import AttackConfig
 from rosearch_engine.errors import UserError
-from rosearch_engine.evaluate import targets
 from rosearch_engine.inference import predict
+from rosearch_engine.search.evaluate import targets
 
 NO_LIMIT = 10**9
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from rosearch_engine.config import build
-from rosearch_engine.evaluate import Bench, evaluate, prepare
 from rosearch_engine.genome import Genome, Node
 from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import Bench, evaluate, prepare
 
 
 def bench_of(workshop: Any, rows: pd.DataFrame, folder: Path, *settings: str) -> Bench:

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosearch_engine.attack.candidates import Candidates
+from rosearch_engine.attack.imports import remembered_words, textattack
 from rosearch_engine.attack.pieces import Pieces, Text, whole
 from rosearch_engine.attack.run import Attacker, Result, Target
-from rosearch_engine.attack.setup import remembered_words, textattack
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.evaluate import targets
+from rosearch_engine.search.evaluate import targets
 
 
 def some(bench, count: int) -> list[Target]:

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from rosearch_engine.cli import app
-from rosearch_engine.process import state
+from rosearch_engine.runs.process import state
 from rosearch_engine.store import Store
 from tests.conftest import Answer, Workshop, rosearch
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rosearch_engine.attack.compare import McNemar, mcnemar, rank_correlation, success_curve
+from rosearch_engine.statistics.paired import McNemar, mcnemar, rank_correlation, success_curve
 from tests.conftest import spearman_interval
 
 

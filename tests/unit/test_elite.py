@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rosearch_engine.elite import agreement, chains, elite
-from rosearch_engine.rescore import training_seed
+from rosearch_engine.rescore.elite import agreement, chains, elite
+from rosearch_engine.rescore.run import training_seed
 
 
 def student(number: int, robustness: float, origin: str = "mutation", **facts: Any) -> dict[str, Any]:

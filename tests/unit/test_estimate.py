@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rosearch_engine.config import RunConfig, build
-from rosearch_engine.estimate import Estimate, basis, estimate, pace, unlike
+from rosearch_engine.runs.estimate import Estimate, basis, estimate, pace, unlike
 from rosearch_engine.store import Store
 
 Row = dict[str, Any]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rosearch_engine.config import ObjectivesConfig, SearchConfig
-from rosearch_engine.ladder import Ladder, Rung, rungs
+from rosearch_engine.search.ladder import Ladder, Rung, rungs
 
 
 def ladder(strategy: str = "pareto", reduction: float = 2.0) -> Ladder:

@@ -43,15 +43,23 @@ def test_import_rules_hold() -> None:
         ("rosearch_engine/genome/dag.py", "from rosearch_engine import teacher", "The engine's later stages"),
         ("rosearch_engine/store/repo.py", "import torch", "Nothing the app imports leads to torch"),
         ("rosearch_engine/store/repo.py", "import app.words", "Screens stand on the app"),
-        ("rosearch_engine/evaluate.py", "import textattack", "TextAttack has one door"),
+        ("rosearch_engine/search/evaluate.py", "import textattack", "TextAttack has one door"),
         ("rosearch_engine/new.py", "", "The engine's later stages"),
         ("app/words.py", "from pages import front", "Screens stand on the app"),
         ("pages/front.py", "import datasets", "The app reads data sets through the engine"),
-        ("rosearch_engine/evaluate.py", "from rosearch_engine.data import held_out", "No search reads the held-out"),
-        ("rosearch_engine/transfer.py", "import rosearch_engine.data.held_out", "No search reads the held-out"),
+        (
+            "rosearch_engine/search/evaluate.py",
+            "from rosearch_engine.data import held_out",
+            "No search reads the held-out",
+        ),
+        ("rosearch_engine/rescore/transfer.py", "import rosearch_engine.data.held_out", "No search reads the held-out"),
         ("rosearch_engine/data/__init__.py", "from .held_out import load_held_out", "No search reads the held-out"),
-        ("rosearch_engine/journal.py", "from rosearch_engine.data.rows import read", "Undivided rows stay inside"),
-        ("rosearch_engine/search.py", "from rosearch_engine import rescore", "The engine's later stages"),
+        (
+            "rosearch_engine/search/journal.py",
+            "from rosearch_engine.data.rows import read",
+            "Undivided rows stay inside",
+        ),
+        ("rosearch_engine/search/loop.py", "from rosearch_engine import rescore", "The engine's later stages"),
     ],
 )
 def test_a_breach_is_noticed(copy: Path, file: str, line: str, rule: str) -> None:
@@ -68,8 +76,10 @@ def test_the_exported_model_imports_torch_and_transformers_only() -> None:
     assert {name for name in imported if name not in sys.stdlib_module_names} == {"torch", "transformers"}
 
 
-@pytest.mark.parametrize("searching", ["rosearch_engine.search", "rosearch_engine.process", "app.main", "pages.front"])
+@pytest.mark.parametrize(
+    "searching", ["rosearch_engine.search.loop", "rosearch_engine.runs.process", "app.main", "pages.front"]
+)
 def test_nothing_that_searches_leads_to_the_held_out_sentences(searching: str) -> None:
     graph = build_graph("rosearch_engine", "app", "pages")
-    assert graph.find_shortest_chain("rosearch_engine.rescore", "rosearch_engine.data.held_out")
+    assert graph.find_shortest_chain("rosearch_engine.rescore.run", "rosearch_engine.data.held_out")
     assert graph.find_shortest_chain(searching, "rosearch_engine.data.held_out") is None

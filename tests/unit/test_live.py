@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rosearch_engine.data.own import Sentence
-from rosearch_engine.live import AttackWorker, Job
+from rosearch_engine.live.client import AttackWorker, Job
 from rosearch_engine.store import Store
 
 PATIENCE = 600.0  # against a hang only

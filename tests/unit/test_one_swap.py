@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from rosearch_engine.attack.imports import textattack
 from rosearch_engine.attack.one_swap import margin
 from rosearch_engine.attack.protocol import score
 from rosearch_engine.attack.run import Attacker, Target
-from rosearch_engine.attack.setup import textattack
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.errors import UserError
-from rosearch_engine.evaluate import targets
+from rosearch_engine.search.evaluate import targets
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rosearch_engine.attack.victim import softmax
-from rosearch_engine.brought import uncalibrated
 from rosearch_engine.data import own
 from rosearch_engine.data.own import Picked, Sentence
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
+from rosearch_engine.live.sentences import uncalibrated
 
 CLASSES = ("negative", "positive")
 

@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from rosearch_engine import process
 from rosearch_engine.config import RunConfig, build, validate
-from rosearch_engine.custody import in_charge
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.runs import process
+from rosearch_engine.runs.heartbeat import in_charge
 from rosearch_engine.store import Store
 from tests.conftest import Workshop
 from tests.unit.test_store import add, finish

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rosearch_engine import data, process
+from rosearch_engine import data
+from rosearch_engine.checkpoints.load import load
 from rosearch_engine.config import validate
 from rosearch_engine.errors import UserError
 from rosearch_engine.recorded import unpack
 from rosearch_engine.recorded.layout import MANIFEST, ROWS
 from rosearch_engine.recorded.pack import elect, pack
-from rosearch_engine.shelf import load
+from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from tests.conftest import Workshop, rosearch
 

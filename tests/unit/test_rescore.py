@@ -18,16 +18,16 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from rosearch_engine.attack.compare import mcnemar, success_curve
+from rosearch_engine.checkpoints.load import load as load_student
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data import load
 from rosearch_engine.data.held_out import load_held_out
-from rosearch_engine.elite import rescored, survivors
 from rosearch_engine.errors import UserError
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress, Stopped
-from rosearch_engine.rescore import rescore, training_seed
-from rosearch_engine.shelf import load as load_student
+from rosearch_engine.rescore.elite import rescored, survivors
+from rosearch_engine.rescore.run import rescore, training_seed
+from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
 from tests.conftest import CALM, Workshop, rosearch
 

@@ -12,11 +12,11 @@ import torch
 
 from rosearch_engine import data
 from rosearch_engine.batching import encode_split
+from rosearch_engine.checkpoints.export import export
+from rosearch_engine.checkpoints.load import load
 from rosearch_engine.errors import UserError
-from rosearch_engine.export import export
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.paths import weights_path
-from rosearch_engine.shelf import load
 from rosearch_engine.store import Store
 from tests.conftest import elsewhere
 

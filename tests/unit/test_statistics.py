@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rosearch_engine import elite, evaluate
 from rosearch_engine.config import RunConfig, SpaceConfig
 from rosearch_engine.genome import Genome, Node, Space, cost
 from rosearch_engine.genome.features import WORDS, features
 from rosearch_engine.genome.operators import sample
+from rosearch_engine.rescore import elite
+from rosearch_engine.search import evaluate
 from rosearch_engine.statistics import FEWEST, LINEAGE, NOTHING, OUTCOMES, Effort, statistics, words_of
 from rosearch_engine.statistics.effect import LEVEL, Effect, corrected
 from rosearch_engine.statistics.groups import Box, cliffs_delta

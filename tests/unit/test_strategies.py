@@ -6,7 +6,7 @@ import numpy as np
 
 from rosearch_engine.config import ObjectivesConfig, SearchConfig, SpaceConfig
 from rosearch_engine.genome import Space
-from rosearch_engine.strategies import Pareto, Proposal, Strategy, make_strategy
+from rosearch_engine.search.strategies import Pareto, Proposal, Strategy, make_strategy
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from rosearch_engine.checkpoints.load import load
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
-from rosearch_engine.shelf import load
+from rosearch_engine.rescore.transfer import LABEL, table_rows, transfer
 from rosearch_engine.store import Store
-from rosearch_engine.transfer import LABEL, table_rows, transfer
 from tests.conftest import CALM, Workshop, rosearch
 
 

@@ -11,7 +11,7 @@ from transformers import BertTokenizerFast, MPNetTokenizerFast, PreTrainedTokeni
 
 from rosearch_engine.codes import keep_tokenizer, read_tokenizer, trimmed
 from rosearch_engine.errors import UserError
-from rosearch_engine.evaluate import student
+from rosearch_engine.search.evaluate import student
 
 PIECES = ["film", "plot", "good", "bad", "##s", "##ish", "rare", "f", "i", "l", "m", "##f", "##i", "##l", "##m"]
 

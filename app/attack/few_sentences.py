@@ -1,0 +1,217 @@
+"""A few sentences of one's own under attack at once: from a file or typed, with progress, a summary and a table."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import glossary, state, words
+from app.attack import one_sentence
+from app.search import new_run
+from rosearch_engine.config import AttackConfig
+from rosearch_engine.data import own
+from rosearch_engine.data.own import LONGEST, Picked, Sentence
+from rosearch_engine.data.table import Table
+from rosearch_engine.errors import UserError
+from rosearch_engine.live.client import BATCH_SECONDS, Job
+
+MOST = 50
+SOURCES = ("A file", "Typed here")
+FILE_TYPES = ["csv", "tsv", "jsonl", "parquet", "txt"]
+NO_LABELS = "none: the model's own answer"
+OWN_ANSWER = "No labels were given: the model's own answer counts as right, so its accuracy is not known."
+
+
+def panel(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
+    """Choose sentences, attack them, see what came of it."""
+    about = run["dataset"] or {"classes": [], "pair": False}
+    with st.container(border=True):
+        try:
+            rows = _source(bool(about["pair"]))
+            if rows is None:
+                st.info(
+                    f"Up to {MOST} sentences: a CSV, TSV, JSONL or Parquet file with a column of sentences and, if "
+                    "you have them, one of labels; or plain text with a sentence a line.",
+                    icon=":material/upload:",
+                )
+            else:
+                _start_box(run, student, rows, _chosen(rows, about))
+        except UserError as error:
+            state.show_error(error)
+    outcome(run)
+
+
+def _source(pair: bool) -> Table | None:
+    """The rows to choose from; None while there are none."""
+    source = st.segmented_control("Sentences", SOURCES, default=SOURCES[0], key="batch.source", required=True)
+    if source == SOURCES[0]:
+        sent = st.file_uploader("File", FILE_TYPES, key="batch.file", help="Read and forgotten: it is not kept here.")
+        return None if sent is None else _read(sent.name, sent.getvalue(), pair)
+    each = f"one pair a line, with a {own.BETWEEN} between the two" if pair else "one a line"
+    typed = st.text_area(f"Sentences, {each}", key="batch.typed", height=140, persist_state="session")
+    return own.lines(typed, pair) if (typed or "").strip() else None
+
+
+@st.cache_data(max_entries=2, ttl=600, show_spinner="Reading the file …")
+def _read(name: str, content: bytes, pair: bool) -> Table:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / new_run.safe_name(name)
+        path.write_bytes(content)
+        return own.table(path, pair)
+
+
+def _chosen(rows: Table, about: Mapping[str, Any]) -> list[Sentence]:
+    """The sentences to attack, and a word on those that are left out."""
+    typed = st.session_state["batch.source"] != SOURCES[0]
+    picked = own.guess(rows) if typed else _picked(rows, bool(about["pair"]))
+    found, left_out = own.take(rows, picked, about["classes"], LONGEST)
+    if not found:
+        raise UserError("file", f"no row of '{picked.text}' can be attacked.", "Pick another column, or mend the rows.")
+    said = [f"{words.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
+    said += [f"{words.plural(number, 'row')} left out: {reason}" for reason, number in left_out.items()]
+    st.caption(" · ".join(said))
+    return found[:MOST]
+
+
+def _picked(rows: Table, is_pair: bool) -> Picked:
+    """The columns that the reader picks, beside a look at the rows."""
+    guess, names = own.guess(rows), [str(name) for name in rows.train]
+    # Other columns are another question: the answer to the last one must not stand.
+    key = f"batch.{hash(tuple(names))}"
+    with st.container(horizontal=True):
+        text = st.selectbox("Sentence", names, names.index(guess.text), key=f"{key}.text")
+        pair = None
+        if is_pair:
+            second = names.index(guess.pair) if guess.pair else None
+            pair = st.selectbox("Second sentence", names, second, key=f"{key}.pair")
+        labels = [NO_LABELS, *(name for name in names if name not in (text, pair))]
+        first = labels.index(guess.label) if guess.label in labels else 0
+        label = st.selectbox("Label", labels, first, key=f"{key}.label", help=words.GLOSSARY["labels of a batch"])
+    st.dataframe(own.look(rows, MOST), height=160, key=f"{key}.rows")
+    if is_pair and pair is None:
+        raise UserError("second sentence", "this model reads two sentences.", "Pick the column of the second one.")
+    return Picked(text, pair, None if label == NO_LABELS else label)
+
+
+def _cut(number: int) -> str:
+    return f"The first {MOST} of {number:,} sentences are attacked; for more, use `attack --file` on the command line"
+
+
+def _start_box(run: Mapping[str, Any], student: Mapping[str, Any], rows: Table, sentences: list[Sentence]) -> None:
+    a, b, c = st.columns([3, 3, 2])
+    models = one_sentence.models_of(run, student)
+    model = a.selectbox("Model", models, key=f"batch.model.{run['name']}.{student['name']}")
+    recipe = b.selectbox(
+        "Attack", one_sentence.recipes(), format_func=one_sentence.recipe_name, key="batch.recipe",
+        help="How words are changed.",
+    )  # fmt: skip
+    most = AttackConfig.model_fields["query_budget"].default
+    budget = c.number_input(
+        "Query budget", 10, 20_000, most, step=100, key="batch.budget", help=words.GLOSSARY["query budget"]
+    )
+    title = f"Attack {words.plural(len(sentences), 'sentence')}"
+    pressed = st.button(title, type="primary", icon=":material/bolt:", key="batch.start")
+    if recipe and not recipe["ready"]:
+        one_sentence.recipe_note(recipe)
+    elif pressed and recipe:
+        stop()
+        job = one_sentence.warm_worker().submit_batch(run["name"], model, recipe["name"], sentences, int(budget))
+        facts = {"run": run["name"], "student": model, "recipe": recipe["name"], "query_budget": int(budget)}
+        st.session_state["batch"] = {"job": job, "of": len(sentences), "file": rows.name, "facts": facts}
+
+
+def stop() -> None:
+    held = st.session_state.get("batch")
+    if held and held["job"].state in one_sentence.WORKING:
+        held["job"].stop()
+
+
+def outcome(run: Mapping[str, Any]) -> None:
+    """This run's batch in hand: its progress while it works, its results when it is done."""
+    held = st.session_state.get("batch")
+    if held is None or held["facts"]["run"] != run["name"]:
+        return
+    classes = (run["dataset"] or {}).get("classes", [])
+    job: Job = held["job"]
+    if job.state in one_sentence.WORKING:
+        st.fragment(_progress, run_every=0.5)()
+        return
+    facts, rows = held["facts"], sorted(job.rows, key=lambda row: row["sentence"])
+    st.subheader(state.plain(f"{facts['student']} on {words.plural(len(rows), 'sentence')}"), anchor=False)
+    if job.error:
+        state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
+    if job.state == "stopped":
+        why = f"{words.duration(BATCH_SECONDS)} are over" if job.late else "Stopped by you"
+        st.warning(
+            f"{why}: {len(rows)} of {held['of']} sentences were done. The figures are of these.",
+            icon=":material/stop_circle:",
+        )
+    if job.summary:
+        _summary(job.summary)
+    if rows:
+        _table(rows, classes, facts, job)
+
+
+def _progress() -> None:
+    held = st.session_state["batch"]
+    job: Job = held["job"]
+    if job.state not in one_sentence.WORKING:
+        st.rerun()
+    if job.state == "waiting":
+        loading = one_sentence.warm_worker().state != "ready"
+        text = "waiting, the attack tools are loading" if loading else "waiting, others are before you"
+    else:
+        fooled = sum(row["outcome"] == "fooled" for row in job.rows)
+        text = f"{len(job.rows)} / {held['of']} sentences, {fooled} fooled · {job.queries:,} queries · {job.note}"
+    st.progress(len(job.rows) / held["of"], text=state.plain(text))
+    if st.button("Stop", icon=":material/stop_circle:", key="batch.stop", help="What is done is kept."):
+        stop()
+
+
+def _summary(found: Mapping[str, Any]) -> None:
+    known, n = words.GLOSSARY, found["attacked"]
+    accuracy, low = found["accuracy"], words.interval(found["robustness_interval"])
+    with st.container(horizontal=True):
+        st.metric("Clean", words.percent(accuracy), border=True, help=known["clean accuracy"])
+        st.metric("After attack", words.percent(found["robustness"]), border=True, help=known["after attack"])
+        success = words.percent(found["success_rate"], 0)
+        st.metric("Attacks that succeed", success, border=True, help=known["success rate"])
+        st.metric("Queries a sentence", f"{found['mean_queries']:.0f}", border=True, help=known["mean queries"])
+    parts = [f"After attack: {found['held']} of {n}, {low} with 95% confidence"]
+    for name, key in (("calibrated", "calibrated_held"), ("raw", "raw_held"), ("no single swap", "one_swap_held")):
+        if found[key] is not None:
+            parts.append(f"{name} {found[key]} of {n}")
+    st.caption(" · ".join(parts) + ".", help=words.of("calibrated", "raw", "one swap"))
+    if accuracy is None:
+        st.info(OWN_ANSWER, icon=":material/label_off:")
+
+
+def _table(rows: list[dict[str, Any]], classes: list[str], facts: Mapping[str, Any], job: Job) -> None:
+    table = one_sentence.result_table(rows)
+    shown = _percents(table.drop(columns=["raw before", "raw after", "changed sentence", "reason"]))
+    picked = st.dataframe(
+        shown,
+        column_config=glossary.columns(shown),
+        hide_index=True,
+        key="batch.rows",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=min(420, 38 + 35 * len(rows)),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        whole = {**facts, "stopped": job.state == "stopped", "summary": job.summary, "sentences": rows}
+        one_sentence.downloads(whole, rows, f"attack-{facts['student']}-{len(rows)}")
+        st.caption("Click a row to see its attack.")
+    chosen = picked["selection"]["rows"]
+    if chosen and chosen[0] < len(rows):
+        with st.container(border=True):
+            one_sentence.show(rows[chosen[0]], classes, facts["run"], facts["student"])
+
+
+def _percents(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{name: 100 * table[name].astype(float) for name in glossary.SHARES})

@@ -1,0 +1,464 @@
+"""The attack screen's pieces: the job in hand, the verdict, the word diff, the probabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import glossary, recorded, state, words
+from rosearch_engine.data.own import LONGEST
+from rosearch_engine.errors import UserError
+from rosearch_engine.live.client import SECONDS, AttackWorker, Job
+from rosearch_engine.store.repo import Store
+
+MOST_MODELS = 5
+WORKING = ("waiting", "attacking")
+MEANINGS = ("Yes, it does", "No")
+SHOWN_EXAMPLES = 6
+
+VERDICTS: dict[str, tuple[str, str, str]] = {
+    "fooled": ("error", ":material/gpp_bad:", "**Fooled.** The model changed its mind after {changes}."),
+    "held": ("success", ":material/verified_user:", "**Held.** The attack ran out of words to change."),
+    "budget used": (
+        "success",
+        ":material/verified_user:",
+        "**Held.** The query budget was used up before it gave way.",
+    ),
+    "already wrong": ("warning", ":material/error:", "**Already wrong.** There is nothing left to attack."),
+    "a swap flips it": (
+        "warning",
+        ":material/gpp_maybe:",
+        "**Does not hold.** The attack found nothing, but {flips} of all {asked} single swaps change its mind.",
+    ),
+    "failed": ("warning", ":material/error:", "**Not attacked.** {reason} It counts as lost."),
+    "out of time": ("warning", ":material/timer_off:", "**Time is up.** What was found so far is below."),
+    "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** What was found so far is below."),
+}
+SURE = st.column_config.ProgressColumn(
+    "probability", format="percent", min_value=0, max_value=1, help="Calibrated, of the label it had at first."
+)
+FACES = {"Calibrated": "probabilities", "Raw": "raw"}
+
+_REMOVED = "background:rgba(220,64,52,.16);text-decoration:line-through;text-decoration-color:rgba(220,64,52,.9)"
+_ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid rgba(34,160,96,.9)"
+_WORD = "padding:.08em .25em;border-radius:.3em"
+
+
+@st.cache_resource(show_spinner=False, on_release=AttackWorker.close)
+def _worker() -> AttackWorker:
+    return AttackWorker()
+
+
+def warm_worker() -> AttackWorker:
+    """The one process that attacks for all visitors; it loads, or starts anew after a death, without waiting."""
+    _worker().start()
+    return _worker()
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def recipes() -> list[dict[str, Any]]:
+    """Every attack recipe and whether it is ready here."""
+    from rosearch_engine.attack.recipes import catalogue
+
+    return catalogue.recipes()
+
+
+def recipe_name(recipe: Mapping[str, Any]) -> str:
+    lacking = "" if recipe["ready"] else f" (needs {', '.join(recipe['missing'])})"
+    return f"{recipe['title']}{lacking}"
+
+
+def recipe_note(recipe: Mapping[str, Any]) -> None:
+    """What a recipe does, or what brings it."""
+    if recipe["ready"]:
+        st.caption(f"{state.plain(recipe['title'])}: {state.plain(recipe['kind'])}.")
+    else:
+        lacking = state.plain(", ".join(recipe["missing"]))
+        st.warning(f"{state.plain(recipe['title'])} needs {lacking}. To bring it, run:", icon=":material/download:")
+        st.code(recipe["note"], language="bash")
+
+
+def examples(measurement_id: int) -> list[tuple[str, str | None]]:
+    """Short sentences that the run itself attacked, each with its second sentence where there is one."""
+    texts = [row["before"]["text"] for row in state.store().examples(measurement_id) if row["outcome"] != "failed"]
+    pairs = [(text, None) if isinstance(text, str) else (text[0], text[1]) for text in texts]
+    fitting = [pair for pair in pairs if all(len(part or "") <= LONGEST for part in pair)]
+    return sorted(fitting, key=lambda pair: (len(pair[0]) < 30, len(pair[0])))[:SHOWN_EXAMPLES]
+
+
+def example_pills(measurement_id: int) -> None:
+    """Example sentences to start from; a click writes one into the form."""
+    known = examples(measurement_id)
+    if not known:
+        return
+    chosen = st.pills(
+        "Examples, as the search attacked them",
+        range(len(known)),
+        format_func=lambda index: state.plain(shortened(known[index][0])),
+        key="example",
+        wrap=True,
+    )
+    if chosen is not None and st.session_state.get("example_taken") != (measurement_id, chosen):
+        st.session_state["example_taken"] = (measurement_id, chosen)
+        st.session_state["sentence"], st.session_state["pair"] = known[chosen][0], known[chosen][1] or ""
+
+
+def shortened(text: str, most: int = 44) -> str:
+    """The beginning of a sentence, cut between words."""
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
+
+
+def form(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
+    """The sentence, who is attacked with it and how; a press hands it to the worker."""
+    is_pair = bool((run["dataset"] or {}).get("pair"))
+    with st.form("attack_form", border=True):
+        text = st.text_area(
+            "Your sentence",
+            key="sentence",
+            max_chars=LONGEST,
+            height=92,
+            placeholder="Write a sentence, or pick an example above.",
+            persist_state="session",
+        )
+        pair = st.text_area("Second sentence", key="pair", max_chars=LONGEST, height=68) if is_pair else None
+        a, b, c, d = st.columns([6, 5, 3, 3])
+        models = a.multiselect(
+            "Models",
+            models_of(run, student),
+            default=[student["name"]],
+            key=f"models.{run['name']}.{student['name']}",
+            max_selections=MOST_MODELS,
+            help="The student in hand; more of them, or the teacher, to see the same sentence side by side. Of a "
+            "recorded run: those whose weights were shipped.",
+        )
+        recipe = b.selectbox("Attack", recipes(), format_func=recipe_name, help="How words are changed.")
+        budget = c.number_input("Query budget", 10, 20_000, 500, step=100, help=words.GLOSSARY["query budget"])
+        seconds = d.number_input("Seconds, at most", 5, 600, SECONDS, step=5, help=words.GLOSSARY["time limit"])
+        pressed = st.form_submit_button("Attack  (Ctrl+Enter)", type="primary", icon=":material/bolt:")
+    if recipe:
+        recipe_note(recipe)
+    if not pressed or not recipe or not recipe["ready"]:
+        return
+    first, second = (text or "").strip(), (pair or "").strip()
+    if not models:
+        st.warning("**models**: none is chosen. Choose one or more.", icon=":material/edit:")
+    elif not first or (is_pair and not second):
+        field = "second sentence" if first else "sentence"
+        st.warning(f"**{field}**: it is empty. Write one, or pick an example.", icon=":material/edit:")
+    else:
+        start(run["name"], models, recipe["name"], first, second or None, int(budget), int(seconds))
+
+
+def models_of(run: Mapping[str, Any], student: Mapping[str, Any]) -> list[str]:
+    """Who can be attacked: the student in hand, the teacher, every other student whose weights are here.
+
+    A recorded run has the weights of some, and no teacher.
+    """
+    names = [row["name"] for row in recorded.with_weights(state.students(dict(run)))]
+    teacher = [] if run["recorded"] else ["teacher"]
+    return [student["name"], *teacher, *(name for name in names if name != student["name"])]
+
+
+def start(run: str, models: Sequence[str], recipe: str, text: str, pair: str | None, budget: int, seconds: int) -> None:
+    """Hand a sentence to the worker, once for each model, and keep the jobs in this visitor's session."""
+    stop()
+    jobs = {model: warm_worker().submit(run, model, recipe, text, pair, budget, seconds) for model in models}
+    st.session_state["attack"] = {"jobs": jobs, "run": run, "recipe": recipe, "budget": budget}
+
+
+def stop() -> None:
+    for job in _at_work(st.session_state.get("attack")).values():
+        job.stop()
+
+
+def _at_work(held: Mapping[str, Any] | None) -> dict[str, Job]:
+    return {model: job for model, job in held["jobs"].items() if job.state in WORKING} if held else {}
+
+
+def outcome(run: Mapping[str, Any]) -> None:
+    """This run's attack in hand: its progress while it works, its result when it is done."""
+    held = st.session_state.get("attack")
+    if held is None or held["run"] != run["name"]:
+        st.info(
+            "Pick an example or write a sentence of your own, then press **Attack** (Ctrl+Enter). "
+            "The attack changes a word here and there until the model changes its mind.",
+            icon=":material/lightbulb:",
+        )
+        return
+    if _at_work(held):
+        st.fragment(_progress, run_every=0.5)()
+        return
+    jobs: Mapping[str, Job] = held["jobs"]
+    classes = (run["dataset"] or {}).get("classes", [])
+    if len(jobs) > 1:
+        table = _side_by_side(jobs, classes)
+        st.dataframe(table, hide_index=True, key="side_by_side", column_config=glossary.columns(table))
+    places = st.tabs(list(jobs)) if len(jobs) > 1 else [st.container()]
+    for place, (model, job) in zip(places, jobs.items(), strict=True):
+        with place:
+            st.caption(f"{state.plain(model)} of {state.plain(held['run'])}")
+            if job.error:
+                state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
+            if job.result:
+                show(job.result, classes, held["run"], model)
+
+
+def _side_by_side(jobs: Mapping[str, Job], classes: Sequence[str]) -> pd.DataFrame:
+    """How each model fared on the same sentence."""
+    rows = []
+    for model, job in jobs.items():
+        found = job.result
+        if found is None:
+            rows.append({"model": model, "verdict": "failed"})
+            continue
+        said = found["before"]["class"]
+        rows.append(
+            {
+                "model": model,
+                "verdict": standing(found),
+                "said": classes[said] if said < len(classes) else str(said),
+                "sure before": 100 * found["before"]["probabilities"][said],
+                "sure after": 100 * found["after"]["probabilities"][said],
+                "raw logits": found["raw_outcome"] or "–",
+                "words changed": sum(word["op"] != "same" for word in found["words"]),
+                "queries": found["queries"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _progress() -> None:
+    held = st.session_state["attack"]
+    if not _at_work(held):
+        st.rerun()
+    for model, job in held["jobs"].items():
+        name = f"{model}: " if len(held["jobs"]) > 1 else ""
+        if job.state == "waiting":
+            loading = warm_worker().state != "ready"
+            reason = "the attack tools are loading, once for all visitors" if loading else "others are before you"
+            st.progress(0.0, text=state.plain(f"{name}waiting, {job.note or reason}"))
+        elif job.state == "attacking":
+            share = min(1.0, job.queries / held["budget"])
+            text = f"{name}{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
+            st.progress(share, text=state.plain(text))
+            if job.importance:
+                st.html(importance_html(job.importance))
+        else:
+            st.progress(1.0, text=state.plain(f"{name}{job.result['outcome'] if job.result else 'failed'}"))
+    if st.button("Stop", icon=":material/stop_circle:", key="attack.stop"):
+        stop()
+
+
+def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str) -> None:
+    """A finished attack: verdict, diff, probabilities, importance, downloads."""
+    verdict(result, classes)
+    if result["outcome"] == "failed":
+        return
+    if result["outcome"] == "fooled":
+        _ask_meaning(result, run, model)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown("**What the attack changed**" if result["outcome"] == "fooled" else "**The nearest it came**")
+        st.html(diff_html(result["words"]))
+        if result["importance"]:
+            st.markdown("**How much each word matters**", help="How far the confidence falls without the word.")
+            st.html(importance_html(result["importance"]))
+    with right:
+        st.markdown("**What the model thinks**", help="Probability of each class; the line marks one half.")
+        face = st.segmented_control(
+            "Probabilities",
+            list(FACES),
+            default="Calibrated",
+            key=f"face.{model}",
+            required=True,
+            label_visibility="collapsed",
+            help=words.GLOSSARY["raw probabilities"],
+        )
+        which = FACES[face or "Calibrated"]
+        st.html(bars_html(result["before"][which], result["after"][which], classes))
+    if "trace" in result:  # one sentence's, not a batch's
+        table = trace_table(result["trace"])
+        first = "first " if len(table) < result["queries"] else ""
+        with st.expander(f"What the attack asked, in order ({first}{len(table):,} texts)", icon=":material/list_alt:"):
+            config = {"the label's": SURE}
+            st.dataframe(table, hide_index=True, height=260, key=f"trace.{model}", column_config=config)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        downloads({"run": run, "student": model, **result}, [result], f"attack-{model}")
+        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s.")
+
+
+def downloads(whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Results to take away: all that is known as JSON, a row a sentence as CSV."""
+    for title, make, kind in (
+        ("JSON", lambda: json.dumps(whole, indent=2, ensure_ascii=False), "application/json"),
+        ("CSV", lambda: result_table(rows).to_csv(index=False), "text/csv"),
+    ):
+        st.download_button(
+            title,
+            make,
+            file_name=f"{name}.{title.lower()}",
+            mime=kind,
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"{title}.{name}",
+        )
+
+
+def result_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row a sentence: what an attack did to it. Probabilities are those of the class that it is labelled."""
+    return pd.DataFrame(
+        {
+            "verdict": [standing(row) for row in rows],
+            "sentence": [row["original"] for row in rows],
+            "queries": [row["queries"] for row in rows],
+            "sure before": [_sure(row, "before", "probabilities") for row in rows],
+            "sure after": [_sure(row, "after", "probabilities") for row in rows],
+            "changes": [changes(row["words"]) for row in rows],
+            "label": [row["label"] for row in rows],
+            "said before": [row["before"]["name"] for row in rows],
+            "said after": [row["after"]["name"] for row in rows],
+            "raw before": [_sure(row, "before", "raw") for row in rows],
+            "raw after": [_sure(row, "after", "raw") for row in rows],
+            "raw logits": [row["raw_outcome"] for row in rows],
+            "single swaps": [row["one_swap"] and row["one_swap"]["asked"] for row in rows],
+            "flipping": [row["one_swap"] and row["one_swap"]["flips"] for row in rows],
+            "changed sentence": [row["perturbed"] for row in rows],
+            "reason": [row["reason"] for row in rows],
+        }
+    )
+
+
+def trace_table(trace: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row a text that the model was asked about: which words were other, and the label's probability then."""
+    return pd.DataFrame(
+        {
+            "": range(1, 1 + len(trace)),
+            "asked about": [changes(row["words"]) or "the sentence itself" for row in trace],
+            "the label's": [row["probability"] for row in trace],
+        }
+    )
+
+
+def _sure(row: Mapping[str, Any], when: str, key: str) -> float | None:
+    """The probability of the sentence's label; None for a sentence that could not be attacked."""
+    return row[when][key][row["label_class"]] if row[when][key] else None
+
+
+def changes(steps: Sequence[Mapping[str, str]]) -> str:
+    """What was changed in a sentence, in one line."""
+    pairs = [(step["before"] or "–", step["after"] or "–") for step in steps if step["op"] != "same"]
+    return "; ".join(f"{before} → {after}" for before, after in pairs)
+
+
+def standing(result: Mapping[str, Any]) -> str:
+    """The verdict on a sentence: one that the attack leaves, but a single swap flips, does not hold."""
+    swaps, stands = result["one_swap"], result["outcome"] in ("held", "budget used")
+    return "a swap flips it" if stands and swaps and swaps["flips"] else result["outcome"]
+
+
+def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
+    """Whether the changed sentence still means the same: only a person can say, and it is kept with the run."""
+    marks = state.store().marks(state.store().run(run)["id"])
+    flip = (model, result["original"], result["perturbed"])
+    known = {(mark["student"], mark["original"], mark["perturbed"]): mark["kept"] for mark in marks}
+    said = known.get(flip)
+    answer = st.segmented_control(
+        "Does the changed sentence still mean the same?",
+        MEANINGS,
+        default=None if said is None else MEANINGS[0 if said else 1],
+        key=f"meaning.{hash(flip)}",
+        help="An attack that changes the meaning shows nothing. What you say is kept with the run.",
+    )
+    if answer is not None and (answer == MEANINGS[0]) != said:
+        writer = Store.write()
+        writer.mark(state.store().run(run)["id"], model, result["recipe"], *flip[1:], answer == MEANINGS[0])
+        writer.close()
+        st.rerun()
+    if marks:
+        kept = sum(mark["kept"] for mark in marks)
+        st.caption(f"Marked in this run so far: {kept} of {words.plural(len(marks), 'flip')} kept the meaning.")
+
+
+def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
+    kind, icon, text = VERDICTS[standing(result)]
+    swaps = result["one_swap"] or {"asked": 0, "flips": 0}
+    changed = sum(word["op"] != "same" for word in result["words"])
+    said = text.format(changes=words.plural(changed, "changed word"), reason=state.plain(result["reason"]), **swaps)
+    banner = {"error": st.error, "success": st.success, "warning": st.warning}[kind]
+    if result["outcome"] == "failed":
+        banner(said, icon=icon)
+        return
+    before, after = (_class(result[when]["class"], classes) for when in ("before", "after"))
+    turn = f"It said **{before}**" + (f" and now says **{after}**." if before != after else ".")
+    right = f" The label is **{state.plain(result['label'])}**." if result["outcome"] == "already wrong" else ""
+    banner(f"{said} {turn}{right} {result['queries']} queries.", icon=icon)
+    notes = []
+    if result["raw_outcome"]:
+        notes.append(f"On its raw logits: {result['raw_outcome']}.")
+    if swaps["asked"]:
+        notes.append(f"Of all {swaps['asked']} single swaps {swaps['flips'] or 'none'} flip it.")
+    if notes:
+        st.caption(" ".join(notes), help=words.of("raw", "one swap"))
+
+
+def _class(number: int, classes: Sequence[str]) -> str:
+    return state.plain(classes[number] if 0 <= number < len(classes) else number)
+
+
+def diff_html(changes: Sequence[Mapping[str, str]]) -> str:
+    """The sentence with removed words struck out and added ones marked."""
+    parts = []
+    for change in changes:
+        before, after = escape(change["before"] or ""), escape(change["after"] or "")
+        if change["op"] == "same":
+            parts.append(f"<span>{before}</span>")
+            continue
+        if before:
+            parts.append(f'<del style="{_WORD};{_REMOVED}">{before}</del>')
+        if after:
+            parts.append(f'<ins style="{_WORD};{_ADDED};text-decoration:none">{after}</ins>')
+    return f'<div style="font-size:1.08rem;line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
+
+
+def importance_html(importance: Sequence[Mapping[str, Any]]) -> str:
+    """The words of the sentence on a ground as strong as the word's importance."""
+    most = max((abs(word["score"]) for word in importance), default=0.0) or 1.0
+    parts = []
+    for word in sorted(importance, key=lambda word: word["index"]):
+        strength = max(0.0, word["score"]) / most
+        parts.append(
+            f'<span title="{word["score"]:+.3f}" style="{_WORD};background:rgba(226,110,30,{0.65 * strength:.2f})">'
+            f"{escape(word['word'])}</span>"
+        )
+    return f'<div style="line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
+
+
+def bars_html(before: Sequence[float], after: Sequence[float], classes: Sequence[str]) -> str:
+    """For each class its probability before and after, with a line at one half."""
+    rows = []
+    for number in sorted(range(len(before)), key=lambda i: -before[i])[:6]:
+        name = escape(classes[number] if number < len(classes) else f"class {number}")
+        after_value = after[number] if number < len(after) else before[number]
+        rows.append(f'<div style="font-weight:600;margin-top:.6em;overflow-wrap:anywhere">{name}</div>')
+        rows.append(_bar("before", before[number], "rgba(128,138,155,.75)"))
+        rows.append(_bar("after", after_value, "rgba(47,125,225,.95)"))
+    return f'<div style="font-size:.92rem">{"".join(rows)}</div>'
+
+
+def _bar(label: str, share: float, colour: str) -> str:
+    width = 100 * min(1.0, max(0.0, share))
+    return (
+        '<div style="display:flex;align-items:center;gap:.6em;margin:.2em 0">'
+        f'<span style="width:3.6em;opacity:.75">{label}</span>'
+        '<span style="position:relative;flex:1;height:.85em;border-radius:.25em;background:rgba(128,138,155,.18)">'
+        f'<span style="position:absolute;left:0;top:0;bottom:0;width:{width:.1f}%;border-radius:.25em;'
+        f'background:{colour}"></span>'
+        '<span style="position:absolute;left:50%;top:-.15em;bottom:-.15em;border-left:1px dashed rgba(128,138,155,1)">'
+        "</span></span>"
+        f'<span style="width:3.2em;text-align:right;font-variant-numeric:tabular-nums">{share:.1%}</span></div>'
+    )

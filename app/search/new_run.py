@@ -1,0 +1,239 @@
+"""Setting a search up: preset, data with a preview, recipe, every other setting, and the start."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from pydantic import BaseModel
+
+from app import state
+from app.attack import one_sentence
+from app.search import cost, forms
+from rosearch_engine import config, resources
+from rosearch_engine.config import RunConfig
+from rosearch_engine.errors import UserError
+from rosearch_engine.runs import process
+
+PRESET_WORDS = {
+    "demo": "A dozen students and four plain chains, 100 attacked sentences each. For a first look.",
+    "standard": "Forty students, longer training. For results you mean to use.",
+}
+STAGES = {
+    "data": ("Data", "which sentences, and how they are divided"),
+    "teacher": ("Teacher", "the model every student learns from"),
+    "space": ("Search space", "which architectures may be drawn"),
+    "distil": ("Distillation", "how a student learns"),
+    "attack": ("Attack", "what every student must withstand"),
+    "objectives": ("Objectives", "weights of the scalar strategy"),
+    "search": ("Search", "strategy, size, seed"),
+}
+# Drawn above the folded stages, where everyone looks first.
+UP_FRONT = {"data": ("name", "text", "pair", "label"), "attack": ("recipe",), "search": ("candidates",)}
+SOURCES = ("By name", "My own file")
+FILE_TYPES = ["csv", "tsv", "jsonl", "parquet"]
+
+
+def form() -> None:
+    """The whole form; starts the search on a press."""
+    run, presets = state.run(), sorted(config.PRESETS, key=lambda name: name != "demo")
+    if run is not None:
+        presets.append(state.like(run["name"]))
+    if st.session_state.get("preset") not in presets:
+        st.session_state["preset"] = "demo"
+    preset = st.segmented_control("Preset", presets, key="preset", required=True) or "demo"
+    st.caption(PRESET_WORDS.get(preset, "The settings of the run in hand, to change what you like."))
+    values = config.PRESETS[preset] if preset in config.PRESETS else run["config"] if run else {}
+    answers: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
+    left, right = st.columns(2, gap="large")
+    try:
+        with left:
+            data = _data(values.get("data", {}), preset)
+        with right:
+            answers["attack"]["recipe"] = _recipe(values.get("attack", {}).get("recipe"), preset)
+            count = {"candidates": values.get("search", {}).get("candidates", RunConfig().search.candidates)}
+            rest = tuple(name for name in config.SearchConfig.model_fields if name != "candidates")
+            answers["search"] |= forms.draw("search", config.SearchConfig, count, preset, skip=rest)
+        if data is None:
+            st.info(
+                "Choose a file to go on: one column of sentences, one of classes, a header.", icon=":material/upload:"
+            )
+            return
+        answers["data"] |= data
+        _preview(answers["data"])
+        start = st.container(border=True)
+        st.markdown("**Every other setting**")
+        for stage, (title, about) in STAGES.items():
+            kind = RunConfig.model_fields[stage].annotation
+            assert isinstance(kind, type)
+            assert issubclass(kind, BaseModel)
+            with st.expander(f"{title}: {about}"):
+                answers[stage] |= forms.draw(stage, kind, values.get(stage, {}), preset, skip=UP_FRONT.get(stage, ()))
+        settings = config.validate(answers)
+    except UserError as error:
+        state.show_error(error)
+        return
+    with start:
+        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"])
+
+
+def _start_box(settings: RunConfig, preset: str) -> None:
+    known = {row["name"] for row in state.runs()}
+    lacking = missing(settings)
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    name = left.text_input("Name of the run", _free_name(preset, known), key=f"run_name.{len(known)}.{preset}")
+    pressed = right.button(
+        "Start the search",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=bool(lacking),
+        key="start",
+    )
+    cost.show(settings, looked_at(settings))
+    if lacking:
+        names = ", ".join(status.name for status in lacking)
+        st.warning(f"Not on this machine yet: {state.plain(names)}. To bring it, run:", icon=":material/download:")
+        st.code("python -m rosearch_engine fetch " + " ".join(status.name for status in lacking), language="bash")
+    if pressed:
+        _start((name or "").strip(), settings)
+
+
+def missing(settings: RunConfig) -> list[resources.Status]:
+    """Resources the settings name that are not on this machine."""
+    recipe = next((r for r in one_sentence.recipes() if r["name"] == settings.attack.recipe), None)
+    needed = {settings.data.name, settings.teacher.name, *(recipe["missing"] if recipe else ())}
+    needed |= {"wordnet"} if settings.ties_synonyms else set()
+    return [status for status in resource_states() if status.name in needed and not status.ready]
+
+
+@st.cache_data(ttl=15, show_spinner=False)
+def resource_states() -> list[resources.Status]:
+    return resources.status()
+
+
+def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
+    """The data set's name and columns; None while a file is still to be chosen."""
+    fields = config.DataConfig.model_fields
+    source = st.segmented_control("Data", SOURCES, default=SOURCES[0], key="source", required=True)
+    if source == SOURCES[0]:
+        first = values.get("name", fields["name"].default)
+        name = st.text_input("Data set", first, key=f"{preset}.data.name", help=fields["name"].description)
+        answers: dict[str, Any] = {"name": (name or "").strip()}
+    else:
+        sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
+        if sent is None:
+            return None
+        answers = {"name": keep(sent.name, sent.getvalue())}
+    with st.expander("Columns", icon=":material/view_column:"):
+        for column in ("text", "pair", "label"):
+            given = st.text_input(
+                forms.label(column),
+                values.get(column) or "",
+                key=f"{preset}.data.{column}",
+                help=fields[column].description,
+                placeholder="none" if column == "pair" else "found by itself",
+            )
+            answers[column] = (given or "").strip() or None
+    return answers
+
+
+def keep(name: str, content: bytes) -> str:
+    """Lay an uploaded file in the home folder, by its content; returns its path."""
+    path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_bytes(content)
+    return str(path)
+
+
+def safe_name(name: str) -> str:
+    """A file's name without anything that a folder could take amiss."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
+
+
+def _recipe(wanted: str | None, preset: str) -> str:
+    known = one_sentence.recipes()
+    ready = [index for index, recipe in enumerate(known) if recipe["ready"]]
+    first = next((index for index in ready if known[index]["name"] == wanted), ready[0] if ready else 0)
+    chosen = st.selectbox(
+        "Attack",
+        known,
+        index=first,
+        format_func=one_sentence.recipe_name,
+        key=f"{preset}.attack.recipe",
+        help=config.AttackConfig.model_fields["recipe"].description,
+    )
+    st.caption(f"{state.plain(chosen['title'])}: {state.plain(chosen['kind'])}.")
+    return chosen["name"]
+
+
+def _preview(answers: dict[str, Any]) -> None:
+    key = _look_key(answers)
+    asked = st.button("Look at the data", icon=":material/table_view:", key="look")
+    if asked:
+        st.session_state["looked_at"] = key
+    if st.session_state.get("looked_at") != key:
+        return
+    try:
+        found = _looked_at(answers["name"], answers["text"], answers["pair"], answers["label"])
+    except UserError as error:
+        state.show_error(error)
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.dataframe(found["rows"], height=240, key="preview_rows")
+    with right:
+        st.caption(state.plain(found["columns"]))
+        total = sum(found["balance"].values()) or 1
+        for label, number in found["balance"].items():
+            st.progress(number / total, text=state.plain(f"{label}: {number:,} ({number / total:.0%})"))
+        st.caption(" · ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in found["sizes"].items()))
+
+
+def looked_at(settings: RunConfig) -> dict[str, int] | None:
+    """Sizes of the data set's parts, if the reader has looked at it as it will be used."""
+    data = settings.data
+    names = {column: getattr(data, column) for column in ("name", "text", "pair", "label")}
+    if st.session_state.get("looked_at") != _look_key(names) or data != config.DataConfig(**names):
+        return None
+    try:
+        return _looked_at(**names)["sizes"]
+    except UserError:
+        return None
+
+
+def _look_key(answers: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((name, value or "") for name, value in answers.items()))
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading the data …")
+def _looked_at(name: str, text: str | None, pair: str | None, label: str | None) -> dict[str, Any]:
+    from rosearch_engine import data
+
+    settings = config.validate({"data": {"name": name, "text": text, "pair": pair, "label": label}}).data
+    found = data.preview(settings)
+    columns = [f"{kind}: {value}" for kind, value in vars(found.columns).items() if value]
+    return {
+        "rows": found.rows,
+        "balance": found.balance,
+        "sizes": found.sizes,
+        "columns": "Columns used: " + ", ".join(columns),
+    }
+
+
+def _free_name(preset: str, known: set[str]) -> str:
+    return next(name for n in range(1, len(known) + 2) if (name := f"{preset}-{n}") not in known)
+
+
+def _start(name: str, settings: RunConfig) -> None:
+    try:
+        process.start(name, settings)
+    except UserError as error:
+        state.show_error(error)
+        return
+    state.choose(run=name, student=None, panel="Watch")
+    st.rerun()

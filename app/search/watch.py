@@ -1,0 +1,191 @@
+"""Watching a run: what its process does now, what it has found, and the buttons that stop or resume it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import cards, charts, state, words
+from app.cache import Step
+from rosearch_engine.errors import UserError
+from rosearch_engine.runs import estimate, process
+
+REFRESH = {"off": None, "2 s": 2, "5 s": 5, "30 s": 30}
+NEWEST = 20  # students in the live table
+NEWEST_COLUMNS = ("student", "origin", "clean accuracy", "after attack", "low", "high", "times smaller", "front")
+
+
+def panel(name: str) -> None:
+    """The live view of one run, with its refresh menu."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.subheader(state.plain(name), anchor=False, width="content")
+        pace = st.segmented_control(
+            "Refresh", list(REFRESH), default="2 s", key="refresh", required=True, persist_state="session"
+        )
+    alive = process.state(state.store().run(name)) in process.ALIVE
+    st.fragment(_live, run_every=REFRESH[pace or "off"] if alive else None)(name)
+
+
+def _live(name: str) -> None:
+    with state.guarded():
+        run = state.find(name)
+        if run is None:
+            st.rerun()  # deleted elsewhere: the sidebar says so and shows another
+        now, rows, steps = process.state(run), state.students(run), state.steps(run)
+        _status(run, now)
+        _numbers(run, now, rows, steps)
+        _buttons(run, now)
+        if steps:
+            left, right = st.columns(2)
+            with left:
+                st.markdown("**Hypervolume**", help=words.GLOSSARY["hypervolume"])
+                st.caption(_since_gain(steps))
+                chart = charts.growth_figure({name: steps}, "students")
+                st.plotly_chart(chart, key="hypervolume", config={"displayModeBar": False}, alt="Hypervolume")
+            with right:
+                st.markdown("**Newest students**")
+                _newest(rows)
+        with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
+            # A search started from the command line writes to its own terminal; its events are here all the same.
+            lines = process.log_tail(name) or [event["text"] for event in state.store().events(run["id"], last=30)]
+            st.code("\n".join(lines), language=None, wrap_lines=True, height=260 if len(lines) > 10 else "content")
+
+
+def _status(run: dict[str, Any], now: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        cards.badge(now, run)
+        step = run["progress"] if now in process.ALIVE else None
+        if step:
+            st.caption(state.plain(words.machine(step)))
+        elif now == "recorded" and run["provenance"]:
+            st.caption(state.plain(words.recorded(run["provenance"])))
+        elif run["heartbeat"]:
+            st.caption(f"last heard of {words.ago(run['heartbeat'])}")
+    if now == "crashed":
+        st.error(f"The search ended with an error: {state.plain(run['exit'].get('message') or 'see the log below')}")
+    elif now == "lost":
+        st.warning("The search process is gone without a word. Resume it: nothing measured is lost.")
+    elif now == "stalled":
+        heard = words.ago(run["heartbeat"])
+        st.warning(f"The process is there but was last heard of {heard}. If that lasts, stop it and resume.")
+    elif now == "queued":
+        st.info("The search process is starting; the first sign of life takes some seconds.")
+    if step:
+        done, total = step.get("done") or 0, step.get("total") or 0
+        st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(words.step(step)))
+
+
+def _numbers(run: dict[str, Any], now: str, rows: Sequence[dict[str, Any]], steps: Sequence[Step]) -> None:
+    planned, known = words.planned(run["config"]), words.GLOSSARY
+    best = max((row["robustness"] for row in state.measured(rows)), default=None)
+    pace = estimate.pace(run["config"], planned, rows)
+    with st.container(horizontal=True):
+        st.metric("Students measured", f"{len(steps):,} / {planned:,}", border=True, help=known["student"])
+        st.metric("On the front", sum(row["front"] for row in rows), border=True, help=known["front"])
+        st.metric("Best after attack", words.percent(best), border=True, help=known["after attack"])
+        st.metric(
+            "Hypervolume", f"{steps[-1].hypervolume:.3f}" if steps else "–", border=True, help=known["hypervolume"]
+        )
+        an_hour = f"{pace.an_hour:.0f}" if pace else "–"
+        st.metric("Students an hour", an_hour, border=True, help=known["students an hour"])
+        if now in process.ALIVE:
+            st.metric("Time left", words.rough(pace.left) if pace else "–", border=True, help=known["time left"])
+    if now in process.ALIVE:
+        last = "student" if pace and pace.of == 1 else f"{pace.of} students" if pace else ""
+        st.caption(
+            f"Pace and time left: from the last {last}, {words.duration(pace.each)} each."
+            if pace
+            else "Pace and time left are known once the first student is measured."
+        )
+
+
+def _since_gain(steps: Sequence[Step]) -> str:
+    """For how long nothing new has been on the front."""
+    volume = steps[-1].hypervolume
+    last = len(steps) - 1
+    while last and steps[last - 1].hypervolume == volume:
+        last -= 1
+    idle = len(steps) - 1 - last
+    newest = f"last gain: {steps[last].name}"
+    return f"No gain for {words.plural(idle, 'student')}, {newest}." if idle else f"Still growing, {newest}."
+
+
+def _newest(students: Sequence[dict[str, Any]]) -> None:
+    rows = heapq.nlargest(NEWEST, state.measured(students), key=lambda row: row["told"])
+    table = cards.student_table(rows, ordered=False)[list(NEWEST_COLUMNS)]
+    table.insert(1, "measured", [words.ago(row["finished"]) for row in rows])
+    table["took"] = [words.duration(sum((row["seconds"] or {}).values())) for row in rows]
+    st.dataframe(
+        table,
+        column_config=cards.student_columns(),
+        hide_index=True,
+        height=cards.table_height(len(rows), most=220),
+        key="newest_students",
+    )
+
+
+def _buttons(run: dict[str, Any], now: str) -> None:
+    with st.container(horizontal=True):
+        stoppable = now in process.ALIVE and now != "stopping"
+        if stoppable and st.button("Stop", icon=":material/stop_circle:", key="stop"):
+            _confirm_stop(run["name"])
+        if now == "stopping" and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
+            process.stop(run["name"], force=True)
+            st.rerun()
+        if now in ("stopped", "crashed", "lost") and st.button(
+            "Resume", type="primary", icon=":material/play_arrow:", key="resume"
+        ):
+            process.resume(run["name"])
+            st.rerun()
+        if now not in process.ALIVE and st.button("Another like it", icon=":material/content_copy:", key="clone"):
+            state.choose(panel="New search", preset=state.like(run["name"]))
+            st.rerun()
+        if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
+            _confirm_delete(run["name"], run["students"], run["recorded"])
+        if run["students"] and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
+            state.go("front", run=run["name"], student=None)
+
+
+@st.dialog("Stop this search?", icon=":material/stop_circle:")
+def _confirm_stop(name: str) -> None:
+    st.write(
+        f"**{state.plain(name)}** lays down what it has and ends. Every measured student stays, "
+        "and Resume goes on from there."
+    )
+    yes, no = st.columns(2)
+    if yes.button("Stop the search", type="primary", width="stretch", key="stop.yes", on_click=_stop, args=(name,)):
+        st.rerun()
+    if no.button("Keep it running", width="stretch", key="stop.no"):
+        st.rerun()
+
+
+@st.dialog("Delete this run?", icon=":material/delete:")
+def _confirm_delete(name: str, students: int, recorded: bool) -> None:
+    back = " `python -m rosearch_engine unpack` brings back the run that came with the program." if recorded else ""
+    st.write(
+        f"**{state.plain(name)}** and the measurements of its {words.plural(students, 'student')} are gone for good. "
+        f"Weights that no other run has go with them.{back}"
+    )
+    yes, no = st.columns(2)
+    if yes.button("Delete it", type="primary", width="stretch", key="delete.yes", on_click=_delete, args=(name,)):
+        state.choose(run=None, student=None)
+        st.rerun()
+    if no.button("Keep it", width="stretch", key="delete.no"):
+        st.rerun()
+
+
+def _delete(name: str) -> None:
+    try:
+        process.remove(name)
+    except UserError as error:
+        st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")
+
+
+def _stop(name: str) -> None:
+    try:
+        process.stop(name)
+    except UserError as error:
+        st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")

@@ -1,0 +1,1 @@
+"""Attack recipes: what they are, what they need, how they are built."""

@@ -1,0 +1,1 @@
+"""A student's weights: saved, loaded, exported."""

@@ -1,0 +1,104 @@
+"""A student as a `transformers` checkpoint that loads where this project is not installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rosearch_engine.checkpoints.load import TEACHER, Loaded, load
+from rosearch_engine.errors import UserError
+from rosearch_engine.store.repo import Store
+from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
+
+AUTO = "AutoModelForSequenceClassification"
+
+
+def export(store: Store, run: str, student: str, folder: Path) -> Path:
+    """Write weights, config, tokenizer, the model's code and a model card to a new folder.
+
+    Raises:
+        UserError: if the folder is not empty or cannot be written, or there is no such student.
+    """
+    folder = folder.expanduser().resolve()
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
+        raise UserError("to", f"{folder} is not empty.", "Give a new folder.")
+    loaded = load(store, run, student)
+    if loaded.name == TEACHER:
+        raise UserError("student", "the teacher is a checkpoint already.", "Export a student.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            _write(loaded, run, draft)
+            draft.chmod(0o755)
+            if folder.exists():
+                folder.rmdir()
+            os.replace(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise UserError("to", f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from None
+    return folder
+
+
+def _write(loaded: Loaded, run: str, folder: Path) -> None:
+    # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
+    loaded.model.config.calibration_temperature = loaded.temperature
+    loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
+    write_checkpoint(loaded.model, loaded.code.wrap(loaded.tokenizer), folder)
+    (folder / "README.md").write_text(_card(loaded.facts, run, loaded.classes), encoding="utf-8")
+
+
+def write_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a student so that `AutoModelForSequenceClassification` loads it where this project is not installed."""
+    RoSearchConfig.register_for_auto_class()
+    RoSearchForSequenceClassification.register_for_auto_class(AUTO)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _card(facts: dict[str, Any], run: str, classes: tuple[str, ...]) -> str:
+    low, high = facts["robustness_interval"]
+    success = "none was right" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
+    protocol = "\n".join(f"- {key}: {value}" for key, value in facts["protocol"].items())
+    return f"""# Student {facts["name"]} of run {run}
+
+A small text classifier ({", ".join(classes)}) found and distilled by RoSearch Explorer.
+
+| measured | value |
+| --- | --- |
+| clean accuracy | {facts["accuracy"]:.1%} (n = {facts["accuracy_n"]}) |
+| held under attack | {facts["robustness"]:.1%}, 95% interval {low:.1%} to {high:.1%} (n = {facts["attacked"]}) |
+| after-attack accuracy, calibrated | {_share(facts, "calibrated_held")} |
+| after-attack accuracy, raw logits | {_share(facts, "raw_held")} |
+| no single swap flips | {_share(facts, "one_swap_held")} |
+| attack success rate | {success} |
+| mean queries a sentence | {facts["mean_queries"]:.0f} |
+| weights | {facts["weights"]:,} ({facts["compression"]:.1f}x fewer than the teacher) |
+| encoder weights | {facts["encoder_weights"]:,} ({facts["encoder_compression"]:.1f}x fewer) |
+| temperature | {facts["temperature"]:.3f} (divide the logits by it for calibrated probabilities) |
+
+Held: right after the attack and after every single swap, of calibrated and raw logits the smaller share; all
+shares are of all attacked sentences.
+These are search-time figures: the student was chosen by them, so expect less on new sentences.
+
+Measured with:
+{protocol}
+
+```python
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
+logits = model(**tokenizer("a sentence", truncation=True, return_tensors="pt")).logits
+```
+"""
+
+
+def _share(facts: dict[str, Any], held: str) -> str:
+    return "not asked" if facts[held] is None else f"{facts[held] / facts['attacked']:.1%}"

@@ -1,0 +1,1 @@
+"""Attacks on sentences that a user supplies."""

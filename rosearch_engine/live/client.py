@@ -1,0 +1,184 @@
+"""Attacks on a sentence, or on a few, in a warm process of their own.
+
+The app's process never imports torch or TextAttack (13 s, 700 MB): it talks to a worker, one JSON object a
+line. This module is the client's side; `worker` is the other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import threading
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rosearch_engine.data.own import Sentence
+from rosearch_engine.runs import spawn
+
+WorkerState = Literal["idle", "starting", "ready", "dead"]
+JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
+
+
+# Seconds that a job may take before it is stopped, with what it has found.
+SECONDS = 60
+BATCH_SECONDS = 600
+
+
+class Job:
+    """One attack, as far as it has come. A reader thread keeps it up to date.
+
+    Attributes:
+        importance: of one sentence, how far the label's probability fell without each word asked about so far.
+        rows: of a batch, what came of each sentence so far, each with its place in the batch as `sentence`.
+        summary: of a batch, the numbers over these rows, once it has ended.
+        late: whether it was stopped because its seconds were over.
+    """
+
+    def __init__(self, worker: AttackWorker, identity: int) -> None:
+        self._worker = worker
+        self._identity = identity
+        self.state: JobState = "waiting"
+        self.queries = 0
+        self.note = ""
+        self.importance: list[dict[str, Any]] = []
+        self.error: dict[str, str] | None = None
+        self.result: dict[str, Any] | None = None
+        self.rows: list[dict[str, Any]] = []
+        self.summary: dict[str, Any] | None = None
+        self.late = False
+        self.finished = threading.Event()
+
+    def stop(self) -> None:
+        """Ask for an end; what was found so far becomes the result."""
+        self._worker.send({"stop": self._identity})
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take in what the worker says of this job."""
+        self.queries = message.get("queries", self.queries)
+        self.note = message.get("note", self.note)
+        self.importance = message.get("importance", self.importance)
+        self.error = message.get("error", self.error)
+        self.result = message.get("result", self.result)
+        self.rows += [message["row"]] if "row" in message else []
+        self.summary = message.get("summary", self.summary)
+        self.late = message.get("late", self.late)
+        self.state = message.get("state", self.state)
+        if self.state in ("done", "stopped", "failed"):
+            self.finished.set()
+
+
+class AttackWorker:
+    """The client of one worker process, shared by all who attack. It starts itself again after a death."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._jobs: dict[int, Job] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._ready = False
+        self.note = ""
+
+    @property
+    def state(self) -> WorkerState:
+        if self._process is None:
+            return "idle"
+        if self._process.poll() is not None:
+            return "dead"
+        return "ready" if self._ready else "starting"
+
+    def start(self) -> None:
+        """Begin warming, without waiting."""
+        with self._lock:
+            if self.state in ("starting", "ready"):
+                return
+            self._bury()  # what a dead one left
+            self._ready = False
+            self._process = subprocess.Popen(
+                spawn.command("attack-worker"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                encoding="utf-8",
+                bufsize=1,
+                env=spawn.environment(PYTHONIOENCODING="utf-8"),
+            )
+            threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+
+    def submit(
+        self,
+        run: str,
+        student: str,
+        recipe: str,
+        text: str,
+        pair: str | None = None,
+        query_budget: int = 500,
+        seconds: float = SECONDS,
+    ) -> Job:
+        """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once."""
+        request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
+        return self._hand_over(request | {"text": text, "pair": pair})
+
+    def submit_batch(
+        self,
+        run: str,
+        student: str,
+        recipe: str,
+        sentences: Sequence[Sentence],
+        query_budget: int = 500,
+        seconds: float = BATCH_SECONDS,
+    ) -> Job:
+        """Attack some sentences, a few at a time, single ones of others going first; returns at once."""
+        request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
+        return self._hand_over(request | {"batch": [vars(sentence) for sentence in sentences]})
+
+    def _hand_over(self, request: dict[str, Any]) -> Job:
+        self.start()
+        number = next(self._numbers)
+        job = self._jobs[number] = Job(self, number)
+        self.send({"attack": number, **request})
+        return job
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Hand a line to the worker; if it is dead, its jobs fail."""
+        process = self._process
+        try:
+            assert process is not None
+            assert process.stdin is not None
+            with self._lock:
+                process.stdin.write(json.dumps(message) + "\n")
+                process.stdin.flush()
+        except (BrokenPipeError, OSError, ValueError):
+            self._bury()
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(10)
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            if "worker" in message:
+                self._ready, self.note = message["worker"] == "ready", message.get("note", "")
+            elif message["job"] in self._jobs:
+                job = self._jobs[message["job"]]
+                job.hear(message)
+                if job.finished.is_set():
+                    del self._jobs[message["job"]]
+        process.wait()
+        if process is self._process:
+            self._bury()
+
+    def _bury(self) -> None:
+        for job in list(self._jobs.values()):
+            error = {
+                "field": "attack",
+                "problem": "the attack process ended without a word.",
+                "remedy": "Press Attack again: it starts anew.",
+            }
+            job.hear({"state": "failed", "error": error})
+        self._jobs.clear()

@@ -1,0 +1,95 @@
+"""Sentences that somebody brings, made ready for a model, and what came of attacking them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rosearch_engine.attack.diff import flat, words
+from rosearch_engine.attack.protocol import score
+from rosearch_engine.attack.run import Result, Said, Swaps, Target
+from rosearch_engine.checkpoints.load import Loaded
+from rosearch_engine.data.own import Sentence, class_of
+from rosearch_engine.errors import UserError
+from rosearch_engine.objectives import wilson
+
+OWN_ANSWER = "none given: the model's own answer counts as right"
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Sentences and the model that is to be attacked with them.
+
+    Attributes:
+        targets: numbered from 0, each with its label: the given one, or the model's own answer.
+        first: what the model says of them before any attack, `(sentences, classes)`.
+        labels: where the labels are from.
+    """
+
+    loaded: Loaded
+    targets: list[Target]
+    first: np.ndarray
+    labels: str
+
+    def row(self, result: Result) -> dict[str, Any]:
+        """What an attack did to a sentence, in plain values."""
+        return {
+            "outcome": result.outcome,
+            "reason": result.reason,
+            "label": self.loaded.classes[result.target.label],
+            "label_class": result.target.label,
+            "queries": result.queries,
+            "original": flat(result.before.text),
+            "perturbed": flat(result.after.text),
+            "words": words(result.before.text, result.after.text),
+            "before": self._said(result.before),
+            "after": self._said(result.after),
+            "raw_outcome": result.raw.outcome if result.raw else None,
+            "one_swap": swaps(result.swaps),
+        }
+
+    def summary(self, results: Sequence[Result]) -> dict[str, Any]:
+        """The four numbers over these results, the accuracy None where the model itself gave the labels."""
+        right = sum(int(self.first[r.target.sentence].argmax()) == r.target.label for r in results)
+        total = score(right / len(results) if results else 0.0, len(results), results, self.loaded.temperature)
+        found = vars(total) | {"robustness_interval": wilson(total.held, total.attacked), "labels": self.labels}
+        # Measured against its own answers, a model is always right.
+        return found | ({"accuracy": None} if self.labels == OWN_ANSWER else {})
+
+    def _said(self, said: Said) -> dict[str, Any]:
+        name = self.loaded.classes[said.label] if said.label >= 0 else ""
+        raw = uncalibrated(said.probabilities, self.loaded.temperature)
+        return {"class": said.label, "name": name, "probabilities": said.probabilities, "raw": raw}
+
+
+def bring(loaded: Loaded, sentences: Sequence[Sentence]) -> Brought:
+    """Ask the model about the sentences as they are, and settle their labels.
+
+    Raises:
+        UserError: if the model reads pairs and these are none, or the other way round, or a label is no class.
+    """
+    texts = [sentence.text for sentence in sentences]
+    for text in texts:
+        if loaded.pair == isinstance(text, str):
+            needed = "two sentences: give --pair too" if loaded.pair else "one sentence, without --pair"
+            raise UserError("text", f"this student reads {needed}.", "See the run's data set.")
+    first = loaded.victim.probabilities(texts)
+    known = [class_of(s.label, loaded.classes) if s.label is not None else None for s in sentences]
+    targets = [
+        Target(row, text, int(first[row].argmax()) if label is None else label, loaded.columns)
+        for row, (text, label) in enumerate(zip(texts, known, strict=True))
+    ]
+    return Brought(loaded, targets, first, OWN_ANSWER if None in known else "given")
+
+
+def swaps(found: Swaps | None) -> dict[str, int] | None:
+    return None if found is None else {"asked": found.asked, "flips": found.flips}
+
+
+def uncalibrated(probabilities: Sequence[float], temperature: float) -> list[float]:
+    """Probabilities on the raw logits, from those at a temperature: softmax(z), from p = softmax(z / temperature)."""
+    powers = np.asarray(probabilities, dtype=np.float64) ** temperature
+    return (powers / powers.sum()).tolist() if len(powers) else []

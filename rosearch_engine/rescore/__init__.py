@@ -1,0 +1,1 @@
+"""The elite attacked again: held-out sentences, other seeds, other recipes."""

@@ -1,0 +1,301 @@
+"""Re-scoring the elite: sentences that no search has seen, more of them, other training seeds, other recipes.
+
+The best of many students looks better at search time than it is. What is named in a headline is measured here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from rosearch_engine.attack.pieces import Pieces
+from rosearch_engine.attack.protocol import example, protocol, score
+from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
+from rosearch_engine.attack.run import Attacker, Result, Target
+from rosearch_engine.attack.victim import Victim
+from rosearch_engine.checkpoints.load import load as load_student
+from rosearch_engine.config import AttackConfig, RunConfig, validate
+from rosearch_engine.data import load
+from rosearch_engine.data.held_out import load_held_out
+from rosearch_engine.device import release_memory
+from rosearch_engine.distil.loop import Diverged
+from rosearch_engine.errors import UserError
+from rosearch_engine.genome import Genome
+from rosearch_engine.inference import predict
+from rosearch_engine.progress import Progress
+from rosearch_engine.rescore.elite import chains, elite, summary
+from rosearch_engine.resources import home, is_ready
+from rosearch_engine.runs.process import ALIVE, state
+from rosearch_engine.search.evaluate import Bench, attacker, prepare, targets, train
+from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
+from rosearch_engine.store.repo import Store
+
+FEWEST = 5
+# Word swaps from WordNet, changed characters, and word swaps from a neighbour source: the first that is ready of each.
+USUAL = ("pwws", "deepwordbug", "textfooler-")
+
+
+def rescore(
+    run_name: str,
+    n: int = 500,
+    seeds: int = 3,
+    recipes: Sequence[str] = (),
+    students: Sequence[str] = (),
+    top: int = 3,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Attack a run's elite, its plain chains and its teacher on held-out sentences; returns `elite.summary` and more.
+
+    Every (student, seed, recipe) is kept as soon as it is measured; a call that was cut short goes on there.
+
+    Args:
+        n: held-out sentences; all there are if there are fewer.
+        seeds: trainings of each student. The first is the stored student; the teacher has one only.
+        recipes: attacks; none: the run's own, PWWS, DeepWordBug and a TextFooler-shaped one, as far as they are ready.
+        students: whom, instead of the front's `top` by robustness and the knee.
+
+    Raises:
+        Stopped: if the progress says so.
+        UserError: if the run is being searched or has no student, or a name or number cannot be.
+    """
+    progress = progress or Progress()
+    _refuse_numbers(n, seeds, top)
+    store = Store.write()
+    run = store.run(run_name)
+    if run["recorded"]:
+        remedy = "Search with its settings: a run of your own can be."
+        raise UserError("run", f"'{run_name}' is a recorded run: it cannot be attacked again as a whole.", remedy)
+    with _alone(store, run_name) as still_alone:
+        config = validate(run["config"])
+        chosen = _choose(store, run, students, top)
+        attacks = {recipe: _attack_config(config, recipe) for recipe in _recipes(recipes, config)}
+        progress.stage("data")
+        sentences = _sentences(run, config, n)
+        work = _Work(store, run, config, attacks, sentences, progress, still_alone)
+        work.do([_Job(student, k) for k in range(seeds) for student in [*chosen, None] if student or k == 0])
+    names = [*(student["name"] for student in chosen), TEACHER]
+    hashes = {recipe: work.protocols[recipe]["hash"] for recipe in attacks}
+    available = run["dataset"]["sizes"]["held_out"]
+    notes = [] if n <= available else [f"{n} held-out sentences were asked for; {available} are all there are"]
+    facts = {"run": run_name, "n": len(sentences), "available": available, "seeds": seeds, "recipes": list(attacks)}
+    said = summary(store, run["id"], recipes=list(attacks), names=names, n=len(sentences), hashes=hashes)
+    return facts | said | {"notes": notes + work.failures}
+
+
+def training_seed(own: int, k: int) -> int:
+    """Seed of a student's k-th training; the 0-th is the `own` one, with which the search trained it."""
+    return own if k == 0 else int.from_bytes(hashlib.sha256(f"{own}:{k}".encode()).digest()[:4], "big")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One model to attack: the k-th training of a student, or the teacher (None)."""
+
+    student: dict[str, Any] | None
+    k: int
+
+    @property
+    def name(self) -> str:
+        return self.student["name"] if self.student else TEACHER
+
+
+class _Work:
+    """Trains and attacks what has not been measured yet, and keeps each result at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        run: dict[str, Any],
+        config: RunConfig,
+        attacks: dict[str, AttackConfig],
+        sentences: Sequence[Target],
+        progress: Progress,
+        still_alone: Callable[[], None],
+    ) -> None:
+        self._store, self._run, self._config = store, run, config
+        self._sentences, self._progress, self._still_alone = sentences, progress, still_alone
+        self._attacks = attacks
+        self._attackers: dict[str, Attacker] = {}
+        self._pieces: dict[str, Pieces] = {}
+        self._bench: Bench | None = None
+        self.protocols = {recipe: protocol(attack, run["dataset"]["fingerprint"]) for recipe, attack in attacks.items()}
+        self.failures: list[str] = []
+
+    def do(self, jobs: Sequence[_Job]) -> None:
+        """All jobs in turn. A student that cannot be trained from another seed is named in `failures`."""
+        left = [(job, missing) for job in jobs if (missing := self._missing(job))]
+        students = [job.student for job in jobs if job.student]
+        self._slowest = max(students, key=lambda student: student["seconds"]["attack"])
+        clock = _Clock([self._expected(job, len(missing)) for job, missing in left])
+        for number, (job, missing) in enumerate(left):
+            which = f"{number + 1}/{len(left)} {job.name}" + (f" training {job.k + 1}" if job.k else "")
+            self._progress.tell(student=f"{which}, {clock.left(number)}")
+            self._still_alone()
+            release_memory()
+            try:
+                victim = self._trained(job) if job.k else self._stored(job)
+            except Diverged as error:
+                self.failures.append(f"{job.name}, training {job.k + 1}: {error}")
+                continue
+            for recipe in missing:
+                self._measure(job, recipe, victim)
+
+    def _missing(self, job: _Job) -> list[str]:
+        """Recipes under which this training has not been measured on these sentences."""
+        there = {
+            (row["seed"], row["protocol"]["hash"], row["attacked"])
+            for row in self._store.measurements(self._run["id"], HELD_OUT)
+            if row["candidate_id"] == (job.student["id"] if job.student else None)
+        }
+        seed, n = self._seed(job), len(self._sentences)
+        return [recipe for recipe in self._attacks if (seed, self.protocols[recipe]["hash"], n) not in there]
+
+    def _seed(self, job: _Job) -> int:
+        if job.student is None:
+            return self._config.teacher.seed
+        return training_seed(job.student["seed"], job.k)
+
+    def _expected(self, job: _Job, attacks: int) -> float:
+        """Seconds that the job should take, by what the search took; for the teacher as for the slowest student."""
+        row = job.student or self._slowest
+        attack = row["seconds"]["attack"] * len(self._sentences) / row["attacked"]
+        return attacks * attack + (row["seconds"]["distil"] if job.k else 0.0)
+
+    def _stored(self, job: _Job) -> Victim:
+        loaded = load_student(self._store, self._run["name"], job.name)
+        reader = TEACHER if job.student is None else loaded.code.name
+        pieces = self._pieces.setdefault(reader, loaded.pieces)
+        precision = self._config.attack.precision
+        return Victim(loaded.model, loaded.tokenizer, loaded.max_length, loaded.temperature, precision, pieces)
+
+    def _trained(self, job: _Job) -> Victim:
+        assert job.student is not None
+        self._bench = self._bench or self._prepare()
+        genome = Genome.from_dict(job.student["genome"])
+        model, _ = train(genome, self._seed(job), self._bench, self._progress)
+        logits = predict(model, self._bench.readings[genome.code].validation)
+        return self._bench.victim(model, logits, genome.code)
+
+    def _prepare(self) -> Bench:
+        bench = prepare(self._config, self._progress)
+        if bench.teacher.key != self._run["teacher"]["key"]:
+            raise UserError("teacher", "it is not what the run began with.", "Put it back, or rescore with --seeds 1.")
+        return bench
+
+    def _measure(self, job: _Job, recipe: str, victim: Victim) -> None:
+        if recipe not in self._attackers:
+            self._attackers[recipe] = attacker(self._attacks[recipe], self._config.search.seed)
+        self._progress.stage(recipe, len(self._sentences), "sentences")
+        done: list[Result] = []
+
+        def tell(result: Result) -> None:
+            done.append(result)
+            self._progress.advance(len(done))
+
+        results = self._attackers[recipe].attack(victim, self._sentences, tell, watch=lambda *_: self._progress.check())
+        self._still_alone()
+        # Students were chosen by their accuracy on the validation sentences; here too only fresh ones count.
+        right = _accuracy(victim, self._sentences)
+        what = score(right, len(self._sentences), results, victim.temperature)
+        row = asdict(what) | {"purpose": HELD_OUT, "seed": self._seed(job), "protocol": self.protocols[recipe]}
+        candidate = job.student["id"] if job.student else None
+        self._store.measure(self._run["id"], candidate, row, [example(result) for result in results])
+        words = f"{what.robustness:.1%} of {what.attacked} held-out sentences stand"
+        self._store.log(self._run["id"], "rescored", f"{job.name}, training {job.k + 1}, {recipe}: {words}")
+
+
+class _Clock:
+    """How long the rest will take: what was expected, corrected by how the expectation has held so far."""
+
+    def __init__(self, expected: Sequence[float]) -> None:
+        self._expected = expected
+        self._began = time.monotonic()
+
+    def left(self, done: int) -> str:
+        """In words, before job number `done`."""
+        past = sum(self._expected[:done])
+        pace = (time.monotonic() - self._began) / past if past else 1.0
+        minutes = pace * sum(self._expected[done:]) / 60
+        return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"
+
+
+def _accuracy(victim: Victim, sentences: Sequence[Target]) -> float:
+    logits = victim.logits([target.text for target in sentences])
+    return float((logits.argmax(axis=1) == np.array([target.label for target in sentences])).mean())
+
+
+def _refuse_numbers(n: int, seeds: int, top: int) -> None:
+    if n < FEWEST:
+        raise UserError("n", f"{n} sentences say nothing.", f"Give {FEWEST} or more; 500 or more for a headline.")
+    if seeds < 1:
+        raise UserError("seeds", f"there is no training with {seeds} seeds.", "Give 1 or more; 3 for a headline.")
+    if top < 1:
+        raise UserError("top", f"{top} students are none.", "Give 1 or more.")
+
+
+@contextmanager
+def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
+    """Hold the run for re-scoring; gives what raises once its search is alive again."""
+
+    def refuse_search() -> None:
+        now = state(store.run(run_name))
+        if now in ALIVE:
+            raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait for its end, then rescore.")
+
+    refuse_search()
+    path = home() / "runs" / run_name / "rescore.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield refuse_search
+    except Timeout:
+        raise UserError("run", f"'{run_name}' is being re-scored already.", "Wait for that to end.") from None
+
+
+def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -> list[dict[str, Any]]:
+    """Rows of whom to re-score, each with the `seed` it was trained from."""
+    students = store.students(run["id"])
+    if not any(student["status"] == "done" for student in students):
+        raise UserError("run", f"'{run['name']}' has no measured student.", "Search first; see `status`.")
+    if store.teacher_measurement(run["id"]) is None:
+        raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` it for a while.")
+    if names:
+        known = [store.student(run["id"], name) for name in names if name != TEACHER]
+        chosen = list({student["name"]: student for student in [*known, *chains(students)]}.values())
+    else:
+        chosen = elite(students, top)
+    for student in chosen:
+        if student["status"] != "done":
+            raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured ones.")
+    seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
+    return [student | {"seed": seeds[student["id"]]} for student in chosen]
+
+
+def _recipes(names: Sequence[str], config: RunConfig) -> list[str]:
+    if not names:
+        needs = {name: recipe.needs_at(config.attack.level) for name, recipe in RECIPES.items()}
+        ready = [name for name in needs if all(is_ready(need) for need in needs[name])]
+        of_each = ([name for name in ready if name.startswith(kind)][:1] for kind in USUAL)
+        names = [config.attack.recipe, *chain.from_iterable(of_each)]
+    return list(dict.fromkeys(names))
+
+
+def _attack_config(config: RunConfig, recipe: str) -> AttackConfig:
+    attack = config.attack.model_copy(update={"recipe": recipe})
+    ready_recipe(recipe, attack.level)
+    return attack
+
+
+def _sentences(run: dict[str, Any], config: RunConfig, n: int) -> list[Target]:
+    data = load(config.data)
+    if data.fingerprint != run["dataset"]["fingerprint"]:
+        raise UserError("data", "it is not what the run began with.", "Put it back.")
+    return targets(load_held_out(config.data).head(n), data.columns)

@@ -1,0 +1,240 @@
+"""The search as a process of its own: start, stop, resume, and its true state.
+
+A process's own word is not enough: a killed one says nothing, and an unreaped child still answers signals.
+So a state is read from the exit record, the pid with its creation time, and the age of the heartbeat.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from rosearch_engine import resources
+from rosearch_engine.attack.recipes.catalogue import settle
+from rosearch_engine.config import RunConfig
+from rosearch_engine.data import load
+from rosearch_engine.errors import UserError
+from rosearch_engine.paths import weights_path
+from rosearch_engine.resources import home
+from rosearch_engine.runs import spawn
+from rosearch_engine.store.repo import Store, check_name, name_taken
+
+State = Literal["recorded", "queued", "running", "stalled", "stopping", "stopped", "finished", "crashed", "lost"]
+ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"})
+
+# A search beats once a second, even while a student trains.
+STALLED_AFTER = 30.0
+START_WITHIN = 60.0
+
+
+def start(name: str, config: RunConfig) -> None:
+    """Create a run and search in the background.
+
+    Raises:
+        UserError: if the name is taken or not allowed.
+    """
+    run_id = create(name, config)
+    _spawn(Store.write(), run_id, name)
+
+
+def create(name: str, config: RunConfig) -> int:
+    """Add a run after checking what its settings name; returns its id.
+
+    The recipe is settled and paths are made whole, so that the run means the same whenever and wherever it goes on.
+    The name of a run that ended before its first architecture may be used again.
+
+    Raises:
+        UserError: if the name is taken or not allowed, or the data, the teacher or the recipe cannot be had.
+    """
+    check_name(name)
+    store = Store.write()
+    before = next((run for run in store.runs() if run["name"] == name), None)
+    if before and (state(before) in ALIVE or store.candidates(before["id"])):
+        raise name_taken(name)
+    attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe)})
+    data = config.data.model_copy(update={"name": _whole(config.data.name)})
+    teacher = config.teacher.model_copy(update={"name": _whole(config.teacher.name)})
+    if data.name in resources.RESOURCES or Path(data.name).is_absolute():
+        load(data)
+    if teacher.name in resources.RESOURCES:
+        resources.require(teacher.name)
+    if before:
+        store.delete_run(name)
+    return store.create_run(name, config.model_copy(update={"attack": attack, "data": data, "teacher": teacher}))
+
+
+def _whole(name: str) -> str:
+    """A path in full; any other name as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name
+
+
+def resume(name: str) -> None:
+    """Go on with a run in the background, from its last finished student.
+
+    Raises:
+        UserError: if there is no such run, or it is running, finished or recorded.
+    """
+    _spawn(Store.write(), reopen(name), name)
+
+
+def reopen(name: str) -> int:
+    """Make a run ready to go on; returns its id.
+
+    Raises:
+        UserError: if there is no such run, or it is alive, finished or recorded.
+    """
+    store = Store.write()
+    run = store.run(name)
+    check_resumable(run)
+    store.update_run(run["id"], exit=None, stop_requested=None, pid=None, heartbeat=None, progress=None)
+    return run["id"]
+
+
+def check_resumable(run: dict[str, Any]) -> None:
+    """Refuse a run that cannot go on.
+
+    Raises:
+        UserError: if it is alive, finished or recorded.
+    """
+    now = state(run)
+    if now in ALIVE:
+        raise UserError("run", f"'{run['name']}' is {now}.", "Stop it first, or watch it with `status`.")
+    if now in ("finished", "recorded"):
+        raise UserError("run", f"'{run['name']}' is {now}; nothing is left to do.", "Start a new run.")
+
+
+def stop(name: str, force: bool = False) -> State:
+    """Ask a search to end after what it can lay down safely; with `force`, kill it now.
+
+    Either way nothing measured is lost and `resume` goes on. Returns the state seen afterwards.
+
+    Raises:
+        UserError: if there is no such run or it is not running.
+    """
+    store = Store.write()
+    run = store.run(name)
+    if state(run) not in ALIVE:
+        raise UserError("run", f"'{name}' is not running (it is {state(run)}).", "See `status` for all runs.")
+    if run["host"] not in (None, socket.gethostname()):
+        raise UserError("run", f"'{name}' runs on {run['host']}.", "Stop it there.")
+    store.update_run(run["id"], stop_requested=time.time())
+    process = live_process(run)
+    if process is not None:
+        if force:
+            _kill(process)
+            ending = {"reason": "stopped", "message": "killed on request", "time": time.time()}
+            store.update_run(run["id"], exit=ending)
+        else:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGTERM)
+    return state(store.run(name))
+
+
+def remove(name: str) -> None:
+    """Forget a run for good: its students, their measurements, its log, and weights that no other run has.
+
+    Raises:
+        UserError: if there is no such run, or it is alive.
+    """
+    store = Store.write()
+    run = store.run(name)
+    now = state(run)
+    if now in ALIVE:
+        raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
+    for sha256 in store.delete_run(name):
+        path = weights_path(sha256)
+        # Another search may just be writing the very same student, whose row is yet to come.
+        if path.exists() and time.time() - path.stat().st_mtime > START_WITHIN:
+            path.unlink()
+    shutil.rmtree(log_path(name).parent, ignore_errors=True)
+
+
+def _kill(process: psutil.Process, within: float = 10.0) -> None:
+    """Kill a process and its children, and wait until it works no more, be it a zombie that its parent forgot."""
+    with suppress(psutil.NoSuchProcess):
+        for one in [*process.children(recursive=True), process]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        deadline = time.monotonic() + within
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def state(run: dict[str, Any]) -> State:
+    """True state of a run, as `Store.run` gives it."""
+    if run["recorded"]:
+        return "recorded"
+    if run["exit"]:
+        return run["exit"]["reason"]
+    now = time.time()
+    beat = run["heartbeat"] or run["created"]
+    if run["host"] not in (None, socket.gethostname()):
+        if now - beat > STALLED_AFTER:
+            return "lost"
+    elif run["pid"] is None:
+        return "queued" if now - run["created"] < START_WITHIN else "lost"
+    elif live_process(run) is None:
+        # Asked to stop before it could hear: its modules were still loading.
+        return "stopped" if run["stop_requested"] else "lost"
+    if run["stop_requested"]:
+        return "stopping"
+    if run["heartbeat"] is None:
+        return "queued"
+    return "running" if now - beat <= STALLED_AFTER else "stalled"
+
+
+def log_path(name: str) -> Path:
+    check_name(name)
+    return home() / "runs" / name / "log.txt"
+
+
+def log_tail(name: str, lines: int = 30) -> list[str]:
+    """The last lines the search process wrote, for a person to read."""
+    path = log_path(name)
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 400 * lines))
+        return file.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+
+
+def _spawn(store: Store, run_id: int, name: str) -> None:
+    path = log_path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as log:
+        process = subprocess.Popen(
+            spawn.command("work", name),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=spawn.environment(PYTHONUNBUFFERED="1"),
+        )
+    try:
+        created = psutil.Process(process.pid).create_time()
+    except psutil.NoSuchProcess:
+        created = 0.0
+    store.update_run(run_id, pid=process.pid, process_created=created, host=socket.gethostname())
+
+
+def live_process(run: dict[str, Any]) -> psutil.Process | None:
+    """The run's process if it is there, is the one that was started, and is no zombie."""
+    if run["pid"] is None:
+        return None
+    try:
+        process = psutil.Process(run["pid"])
+        same = abs(process.create_time() - (run["process_created"] or 0.0)) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None

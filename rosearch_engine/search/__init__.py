@@ -1,0 +1,1 @@
+"""The search: the loop, and what it alone calls."""

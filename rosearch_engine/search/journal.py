@@ -1,0 +1,246 @@
+"""The run's memory: what was asked, how it fared, what comes next."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from rosearch_engine.attack.protocol import Score, example
+from rosearch_engine.codes import keep_tokenizer
+from rosearch_engine.errors import UserError
+from rosearch_engine.front import Front
+from rosearch_engine.genome import Genome, cost
+from rosearch_engine.objectives import FAILED, vector
+from rosearch_engine.progress import Progress
+from rosearch_engine.search.evaluate import (
+    Bench,
+    Evaluation,
+    GoesOn,
+    candidate_seed,
+    evaluate_teacher,
+    measurement,
+    save_weights,
+)
+from rosearch_engine.search.ladder import Ladder
+from rosearch_engine.search.strategies import Proposal, make_strategy
+from rosearch_engine.store.models import CHAIN, RUNG, SEARCH, TEACHER
+from rosearch_engine.store.repo import Store, label
+
+
+class Candidate:
+    """An architecture whose turn it is."""
+
+    def __init__(self, row: dict[str, Any], run_seed: int) -> None:
+        self.id: int = row["id"]
+        self.number: int = row["number"]
+        self.is_baseline: bool = row["origin"] == CHAIN
+        self.genome = Genome.from_dict(row["genome"])
+        self.seed = candidate_seed(run_seed, self.genome)
+
+
+class Journal:
+    """Hands out architectures one by one and keeps what is learnt of them."""
+
+    def __init__(self, store: Store, run_id: int, bench: Bench, progress: Progress) -> None:
+        self._store, self._run_id, self._bench, self._progress = store, run_id, bench, progress
+        self._config = bench.config
+        self._front = Front()
+        self._ladder = Ladder(self._config.search, self._config.objectives)
+        self._tells = 0
+        self._refuse_other_material()
+        self._describe_run()
+        rows, chains = store.candidates(run_id), self._chains()
+        self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, chains)
+        self._replay(rows)
+        self._queue = deque(row for row in rows if row["status"] == "queued")
+        self._asked, self._all = len(rows), len(chains) + self._config.search.candidates
+        self._done = len(rows) - len(self._queue)
+        self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"])
+        self._report()
+
+    def next(self) -> Candidate | None:
+        """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
+        self._measure_teacher_once()
+        if not self._queue:
+            if self._asked >= self._all or self._is_time_up():
+                return None
+            number = self._asked + 1
+            proposal = self._strategy.ask(number)
+            if proposal is None:
+                self._store.log(self._run_id, "exhausted", "every architecture of the space has been tried")
+                return None
+            row = self._add(number, proposal)
+            self._asked = number
+            self._queue.append(row)
+        candidate = Candidate(self._queue.popleft(), self._config.search.seed)
+        self._progress.tell(student=label(candidate.number))
+        return candidate
+
+    def judge(self, candidate: Candidate) -> GoesOn:
+        """Who decides on each rung whether a candidate goes on. Baselines always do."""
+
+        def goes_on(rung: int, score: Score) -> bool:
+            is_among_the_best = self._ladder.goes_on(rung, self._worth(candidate, score))
+            return candidate.is_baseline or is_among_the_best
+
+        return goes_on
+
+    def finish(self, candidate: Candidate, evaluation: Evaluation) -> None:
+        """Keep a student's weights and results, and tell the strategy. One stopped on the ladder is worth nothing to
+        it: what a lower rung measures is not on the scale of the full attack."""
+        self._progress.stage("saving")
+        self._store.finish_candidate(
+            candidate.id,
+            self._tells + 1,
+            pruned=evaluation.pruned,
+            weights_file=None if evaluation.pruned else save_weights(evaluation.model),
+            latency_ms=evaluation.latency_ms,
+            training=asdict(evaluation.training),
+            seconds=evaluation.seconds,
+            measurements=[
+                measurement(score, candidate.seed, self._bench, rung) for rung, score in enumerate(evaluation.scores)
+            ],
+            examples=[example(result) for result in evaluation.results],
+        )
+        self._spent += sum(evaluation.seconds.values())
+        objectives = FAILED
+        if not evaluation.pruned:
+            objectives = self._worth(candidate, evaluation.scores[-1])
+            self._front.add(candidate.number, objectives)
+        self._tell(candidate, objectives)
+
+    def fail(self, candidate: Candidate, error: BaseException) -> None:
+        """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
+        self._store.fail_candidate(candidate.id, self._tells + 1, str(error))
+        self._tell(candidate, FAILED)
+
+    def _is_time_up(self) -> bool:
+        minutes = self._config.search.minutes
+        return minutes is not None and self._spent >= 60 * minutes
+
+    def _tell(self, candidate: Candidate, objectives: np.ndarray) -> None:
+        self._tells += 1
+        self._strategy.tell(candidate.number, objectives)
+        self._done += 1
+        self._report()
+
+    def _worth(self, candidate: Candidate, score: Score) -> np.ndarray:
+        compression = cost(candidate.genome, self._bench.frame).compression
+        return vector(asdict(score) | {"compression": compression, "floor": self._bench.floor})
+
+    def _measure_teacher_once(self) -> None:
+        """Attack the teacher too, once there is a student to see beside it."""
+        if self._done and self._store.teacher_measurement(self._run_id) is None:
+            self._progress.tell(student=TEACHER)
+            what, results = evaluate_teacher(self._bench, self._progress)
+            row = measurement(what, self._config.teacher.seed, self._bench)
+            self._store.measure(self._run_id, None, row, [example(result) for result in results])
+
+    def _chains(self) -> list[Proposal]:
+        """Plain chains of 1, 2 … layers under each input code: the baselines, and the search's first parents."""
+        space, layers = self._bench.space, range(1, self._config.search.chains + 1)
+        genomes = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
+        return [Proposal(genome, CHAIN, change=_chain_in_words(genome)) for genome in genomes]
+
+    def _add(self, number: int, proposal: Proposal) -> dict[str, Any]:
+        return self._store.add_candidate(
+            self._run_id,
+            number,
+            proposal.genome,
+            cost(proposal.genome, self._bench.frame),
+            origin=proposal.origin,
+            parents=proposal.parents,
+            change=proposal.change,
+            asked_after=self._tells,
+        )
+
+    def _replay(self, rows: list[dict[str, Any]]) -> None:
+        """Ask and tell the strategy all that it was asked and told before."""
+        students = {student["number"]: student for student in self._store.students(self._run_id)}
+        for student in students.values():
+            if student["status"] == "done":
+                self._front.add(student["number"], vector(student))
+        told = sorted((row for row in rows if row["told"]), key=lambda row: row["told"])
+        self._climb_again(rows)
+
+        def retell_until(count: int) -> None:
+            while self._tells < count:
+                student = students[told[self._tells]["number"]]
+                self._strategy.tell(student["number"], vector(student) if student["status"] == "done" else FAILED)
+                self._tells += 1
+
+        for row in rows:
+            retell_until(row["asked_after"])
+            proposal = self._strategy.ask(row["number"])
+            if proposal is None or proposal.genome.digest != row["digest"]:
+                raise UserError(
+                    "run",
+                    f"student {label(row['number'])} cannot be proposed again as it was.",
+                    "The run was made by another version of this program; start a new one.",
+                )
+        retell_until(len(told))
+
+    def _climb_again(self, rows: list[dict[str, Any]]) -> None:
+        """Show the ladder what it has seen below the top."""
+        compressions = {row["number"]: row["compression"] for row in rows}
+        for seen in self._store.measurements(self._run_id, RUNG):
+            self._ladder.add(seen["rung"], vector(seen | {"compression": compressions[seen["number"]]}))
+
+    def _refuse_other_material(self) -> None:
+        """A run goes on with the sentences and the teacher it began with, or its students would not compare."""
+        before = next(run for run in self._store.runs() if run["id"] == self._run_id)
+        for field, value, now in (
+            ("data", before["dataset"] and before["dataset"]["fingerprint"], self._bench.data.fingerprint),
+            ("teacher", before["teacher"] and before["teacher"]["key"], self._bench.teacher.key),
+        ):
+            if value not in (None, now):
+                raise UserError(field, "it is not what the run began with.", "Put it back, or start a new run.")
+        for student in self._store.measurements(self._run_id, SEARCH)[:1]:
+            if student["protocol"]["hash"] != self._bench.protocol["hash"]:
+                raise UserError(
+                    "attack",
+                    "its resources, or this program, are not what the run began with.",
+                    "Its students would not compare: start a new run.",
+                )
+
+    def _describe_run(self) -> None:
+        data, teacher = self._bench.data, self._bench.teacher
+        self._store.update_run(
+            self._run_id,
+            dataset={
+                "name": data.name,
+                "classes": list(data.classes),
+                "pair": data.distillation.pairs is not None,
+                "columns": [data.columns.text, data.columns.pair or ""],
+                "sizes": data.counts,
+                "fingerprint": data.fingerprint,
+            },
+            teacher={
+                "name": teacher.name,
+                "key": teacher.key,
+                "folder": str(teacher.folder),
+                "accuracy": teacher.accuracy,
+                "weights": teacher.frame.weights,
+                "encoder_weights": teacher.frame.encoder_weights,
+                "pad": self._bench.pad,
+                "tokenizer": keep_tokenizer(self._bench.tokenizer),
+                "codes": {name: reading.code.digest for name, reading in self._bench.readings.items()},
+                "max_length": teacher.max_length,
+            },
+            frame=asdict(self._bench.frame),
+        )
+
+    def _report(self) -> None:
+        self._progress.tell(
+            students=self._done,
+            candidates=self._all,
+            hypervolume=self._front.hypervolume(),
+        )
+
+
+def _chain_in_words(genome: Genome) -> str:
+    words = f"plain chain of {len(genome.nodes)} transformer layer{'s' if len(genome.nodes) > 1 else ''}"
+    return words if genome.code == "plain" else f"{words}, code {genome.code}"
