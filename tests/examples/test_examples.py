@@ -26,13 +26,13 @@ def run(script: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_search_from_python(
-    workshop: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {run["name"] for run in Store.read().runs()}
+    monkeypatch.setenv("ROSEARCH_STORE", f"sqlite:///{tmp_path / 'store.db'}")
     settings = [*workshop.settings, "search.candidates=1", "attack.sentences=5"]
     run("search_from_python.py", *settings, monkeypatch=monkeypatch)
-    (name,) = {run["name"] for run in Store.read().runs()} - before
-    found = Store.read().students(Store.read().run(name)["id"])
+    (searched,) = Store.read().runs()
+    found = Store.read().students(searched["id"])
     assert {student["status"] for student in found} == {"done"}
     printed = re.findall(r"^(s\d{4}): robustness", capsys.readouterr().out, re.MULTILINE)
     assert printed == [student["name"] for student in found if student["front"]]

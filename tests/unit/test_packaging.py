@@ -92,3 +92,17 @@ def test_a_commit_is_checked_as_make_lint_checks() -> None:
     }
     lint = (ROOT / "Makefile").read_text(encoding="utf-8").split("\nlint:")[1].split("\n\n")[0]
     assert commands == {line.strip().removeprefix("@").removesuffix(" .") for line in lint.splitlines()[1:]}
+
+
+def test_everyone_names_the_same_system_libraries() -> None:
+    """What pygraphviz's wheel leaves to the system."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    told = re.search(r"system libraries are missing \(Debian: (apt-get install ([^)]+))\)", makefile)
+    assert told is not None
+    command, libraries = told.groups()
+    drawing = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "app").rglob("*.py"))
+    assert re.findall(r"`(apt-get install [^`]+)`", drawing) == [command]
+    assert f"--no-install-recommends {libraries} " in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f" {libraries};" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{library}`" in readme for library in libraries.split())
