@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.cache import Step
-from app.words import interval, percent, times
+from app.formats import interval, percent, times
 from rosearch_engine.front import non_dominated
 from rosearch_engine.objectives import counts
 from rosearch_engine.store.models import CHAIN

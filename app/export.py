@@ -14,13 +14,13 @@ import streamlit as st
 
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import spawn
-from rosearch_engine.store.repo import database
+from rosearch_engine.store.database import database
 
 WITHIN = 180.0
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Checkpoint:
     """A student's checkpoint.
 
     Attributes:
@@ -45,7 +45,7 @@ class Parcel:
 
 
 @st.cache_data(max_entries=4, show_spinner="Writing the checkpoint: some seconds, torch has to be loaded …")
-def _parcel(address: str, run: str, student: str, sha256: str) -> Parcel:
+def _checkpoint(address: str, run: str, student: str, sha256: str) -> Checkpoint:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / f"{run}-{student}"
         try:
@@ -70,13 +70,13 @@ def _parcel(address: str, run: str, student: str, sha256: str) -> Parcel:
             for path in files:
                 archive.write(path, path.relative_to(place))
         sizes = {str(path.relative_to(folder)): path.stat().st_size for path in files}
-        return Parcel(packed.getvalue(), (folder / "README.md").read_text(encoding="utf-8"), sizes)
+        return Checkpoint(packed.getvalue(), (folder / "README.md").read_text(encoding="utf-8"), sizes)
 
 
-def parcel(run: str, student: str, sha256: str) -> Parcel:
+def checkpoint(run: str, student: str, sha256: str) -> Checkpoint:
     """The checkpoint of a student whose weights have that digest.
 
     Raises:
         UserError: as `rosearch_engine.checkpoints.export.export` does.
     """
-    return _parcel(database(), run, student, sha256)
+    return _checkpoint(database(), run, student, sha256)

@@ -12,7 +12,7 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cards, glossary, recorded, state  # noqa: E402
+from app import glossary, recorded, sidebar, state  # noqa: E402
 
 SCREENS = {
     "overview": ("Overview", ":material/home:"),
@@ -36,10 +36,11 @@ st.html(
     "<style>[data-testid=stMainBlockContainer] { padding-left: 2.5rem; padding-right: 2.5rem; }"
     "[data-testid=stButtonGroup] button[data-selected] { color: inherit !important; }</style>"
 )
+
 with state.guarded():
     recorded.bring()
     state.take_picks()
     with st.sidebar:
-        cards.sidebar()
+        sidebar.show()
         glossary.button()
     page.run()

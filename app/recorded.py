@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, state, words
+from app import cards, formats, state, words
 from rosearch_engine.errors import UserError
 from rosearch_engine.recorded import unpack
-from rosearch_engine.store.repo import database
+from rosearch_engine.store.database import database
 
 Row = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ def stop_without_weights(run: Row, student: Row, what: str) -> None:
     )
     with st.container(horizontal=True):
         for row in with_weights(state.students(dict(run))):
-            label = f"{row['name']}: {words.percent(row['robustness'], 0)} after attack"
+            label = f"{row['name']}: {formats.percent(row['robustness'], 0)} after attack"
             if st.button(label, key=f"take.{row['name']}"):
                 state.choose(student=row["name"])
                 st.rerun()

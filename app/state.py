@@ -16,9 +16,11 @@ from sqlalchemy.exc import DatabaseError
 from app.cache import Ledger, Step
 from rosearch_engine import report
 from rosearch_engine.errors import UserError
-from rosearch_engine.rescore import elite
+from rosearch_engine.rescore import figures
+from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.runs import process
-from rosearch_engine.store.repo import Store, database
+from rosearch_engine.store.database import database
+from rosearch_engine.store.repo import Store
 
 Row = dict[str, Any]
 AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
@@ -106,7 +108,7 @@ def steps(run: Row) -> list[Step]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _rescored(address: str, run_id: int, as_of: tuple[float, int]) -> dict[str, Row]:
-    return elite.rescored(store(), run_id)
+    return figures.held_out_figures(store(), run_id)
 
 
 def rescored(run: Row) -> dict[str, Row]:
@@ -116,7 +118,7 @@ def rescored(run: Row) -> dict[str, Row]:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _curves(address: str, run_id: int, as_of: tuple[float, int], name: str) -> list[Row]:
-    return elite.curves(store(), run_id, name)
+    return success_curves(store(), run_id, name)
 
 
 def curves(run: Mapping[str, Any], name: str) -> list[Row]:
@@ -142,7 +144,7 @@ def held_out(run: Row) -> dict[str, Row]:
 
 @st.cache_data(max_entries=8, show_spinner="Asking the students…")
 def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> Row:
-    return report.statistics_of(store(), names)
+    return report.architecture_statistics(store(), names)
 
 
 def statistics(names: Sequence[str]) -> Row:

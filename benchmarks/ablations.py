@@ -20,7 +20,8 @@ from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
-from rosearch_engine.search.evaluate import attacker, prepare, targets, train
+from rosearch_engine.search.context import attacker, prepare, targets
+from rosearch_engine.search.evaluate import train
 
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]
 COPIES = ['distil.swaps="both"']
@@ -59,24 +60,25 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("code: both, copies: both", COPIES, "both"),
     ("code: both, copies: synonyms", ['distil.swaps="synonyms"'], "both"),
 ]
+
 RECIPES = ("pwws", "deepwordbug")
 
 
 def measure(config: RunConfig, code: str, n: int, seed: int) -> dict[str, Any]:
     """Train the student of these settings and attack it on held-out sentences."""
-    bench = prepare(config, Progress())
-    genome = bench.space.chain(2, code)
-    model, training = train(genome, seed, bench, Progress())
-    logits = predict(model, bench.readings[code].validation)
-    victim = bench.victim(model, logits, code)
+    context = prepare(config, Progress())
+    genome = context.space.chain(2, code)
+    model, training = train(genome, seed, context, Progress())
+    logits = predict(model, context.readings[code].validation)
+    victim = context.victim(model, logits, code)
     held_out = load_held_out(config.data)
-    everyone = targets(held_out, bench.data.columns)
+    everyone = targets(held_out, context.data.columns)
     clean = victim.logits([target.text for target in everyone]).argmax(axis=1)
     attacked = everyone[:n]
     results = {recipe: attack(config, recipe).attack(victim, attacked) for recipe in RECIPES}
     survives = {recipe: [one.survives for one in some] for recipe, some in results.items()}
     return {
-        "validation": accuracy(logits, bench.data.validation.labels),
+        "validation": accuracy(logits, context.data.validation.labels),
         "clean": float((clean == held_out.labels).mean()),
         "clean_n": len(everyone),
         "n": len(attacked),
@@ -84,7 +86,7 @@ def measure(config: RunConfig, code: str, n: int, seed: int) -> dict[str, Any]:
         "temperature": victim.temperature,
         **{recipe: figures(some) for recipe, some in results.items()},
         "union": sum(map(all, zip(*survives.values(), strict=True))),
-        "teacher": bench.teacher.accuracy,
+        "teacher": context.teacher.accuracy,
     }
 
 

@@ -23,7 +23,8 @@ from rosearch_engine.config import Precision, build
 from rosearch_engine.genome import cost
 from rosearch_engine.genome.operators import sample
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import prepare, targets, train
+from rosearch_engine.search.context import prepare, targets
+from rosearch_engine.search.evaluate import train
 
 LENGTH = 64
 SEED = 0
@@ -37,12 +38,12 @@ def main() -> None:
     parser.add_argument("--recipes", default="pwws,deepwordbug,textfooler-map-minilm,iga-map")
     arguments = parser.parse_args()
     recipes = [ready_recipe(name) for name in arguments.recipes.split(",")]
-    bench = prepare(build("demo", settings=["attack.recipe=pwws"]), Progress())
+    context = prepare(build("demo", settings=["attack.recipe=pwws"]), Progress())
     import numpy as np
 
-    genomes = {"chain of 2": bench.space.chain(2), "random": sample(bench.space, np.random.default_rng(5))}
-    sentences = targets(bench.data.search_attack.head(arguments.n), bench.data.columns)
-    tokenizer = bench.tokenizer
+    genomes = {"chain of 2": context.space.chain(2), "random": sample(context.space, np.random.default_rng(5))}
+    sentences = targets(context.data.search_attack.head(arguments.n), context.data.columns)
+    tokenizer = context.tokenizer
     tokenizer.model_max_length = LENGTH
     facts = machine()
     print(f"{facts['cpu']}; {facts['device']}; n = {len(sentences)}, seed {SEED}\n")
@@ -50,9 +51,9 @@ def main() -> None:
           "| read alike | bfloat16 differ |")  # fmt: skip
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, genome in genomes.items():
-        model, _ = train(genome, SEED, bench, Progress())
+        model, _ = train(genome, SEED, context, Progress())
         model.eval()
-        size = cost(genome, bench.frame).compression
+        size = cost(genome, context.frame).compression
         for recipe in recipes:
             budget = BUDGETS.get(recipe.name, 2000)
 

@@ -13,15 +13,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.result import Result, Target
 from rosearch_engine.attack.run import Attacker
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import build
 from rosearch_engine.device import memory_mb
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import prepare, train
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import train
 
 
 def main() -> None:
@@ -29,9 +30,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=5000)
     arguments = parser.parse_args()
     settings = ["attack.recipe=pwws", "distil.epochs=0.1"]
-    bench = prepare(build("demo", settings=settings), Progress())
-    model, _ = train(bench.space.chain(1), 0, bench, Progress())
-    rows = zip(bench.data.distillation.texts, bench.data.distillation.labels, strict=True)
+    context = prepare(build("demo", settings=settings), Progress())
+    model, _ = train(context.space.chain(1), 0, context, Progress())
+    rows = zip(context.data.distillation.texts, context.data.distillation.labels, strict=True)
     sentences = [Target(n, text, int(label)) for n, (text, label) in enumerate(rows)][: arguments.n]
     facts = machine()
     print(f"{facts['cpu']}; {facts['device']}\n\n| sentences | resident MB | seconds | candidates' file MB |")
@@ -50,9 +51,9 @@ def main() -> None:
                 )
 
         attacker = Attacker(
-            "pwws", 2000, faces=("calibrated", "raw"), one_swap=True, candidates=Candidates("pwws", file)
+            "pwws", 2000, faces=("calibrated", "raw"), one_swap=True, swap_store=SwapStore("pwws", file)
         )
-        victim = Victim(model, bench.tokenizer, bench.teacher.max_length, 1.5)
+        victim = Victim(model, context.tokenizer, context.teacher.max_length, 1.5)
         attacker.attack(victim, sentences, tell)
 
 

@@ -20,7 +20,8 @@ from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import prepare, student
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import student
 from rosearch_engine.store import Store
 
 LOOKS = 6
@@ -48,24 +49,25 @@ def main() -> None:
         "distil.copies=6",
         f'space.codes=["{searched.code if searched else "plain"}"]',
     ]
-    bench = prepare(build("standard", settings=[*settings, *given.set]), Progress())
-    dev = load_held_out(bench.config.data)
-    genome = searched or replace(bench.space.chain(given.layers), rank=given.rank)
-    size, reading = cost(genome, bench.frame), bench.readings[genome.code]
+    context = prepare(build("standard", settings=[*settings, *given.set]), Progress())
+    dev = load_held_out(context.config.data)
+    genome = searched or replace(context.space.chain(given.layers), rank=given.rank)
+    size, reading = cost(genome, context.frame), context.readings[genome.code]
     theirs = accuracy(
-        predict(bench.teacher.model, encode_split(dev, bench.teacher.tokenizer, bench.teacher.max_length)), dev.labels
+        predict(context.teacher.model, encode_split(dev, context.teacher.tokenizer, context.teacher.max_length)),
+        dev.labels,
     )
     print(
         f"teacher: dev {theirs:.1%}, n = {len(dev)}; student: {size.weights:,} weights, {size.compression:.2f}x smaller"
     )
-    model = student(genome, given.seed, bench)
-    training = Distillation(model, reading.corpus, bench.config.distil, given.seed)
-    sentences = encode_split(dev, bench.tokenizer, bench.teacher.max_length, reading.code)
+    model = student(genome, given.seed, context)
+    training = Distillation(model, reading.corpus, context.config.distil, given.seed)
+    sentences = encode_split(dev, context.tokenizer, context.teacher.max_length, reading.code)
     for look in range(1, LOOKS + 1):
         done = training.run(round(look / LOOKS * training.steps), Progress())
         logits = predict(model, sentences)
         right = round(accuracy(logits, dev.labels) * len(dev))
-        validation = accuracy(predict(model, reading.validation), bench.data.validation.labels)
+        validation = accuracy(predict(model, reading.validation), context.data.validation.labels)
         row = {"steps": done.steps, "seconds": round(done.seconds), "tokens": done.tokens, "validation": validation}
         print(json.dumps(row | {"dev": right / len(dev), "interval": wilson(right, len(dev))}), flush=True)
 

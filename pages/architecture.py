@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, state, words
-from app.architecture import drawing, lineage, overlay
+from app.architecture import component, drawing, lineage, overlay, panels
 from rosearch_engine.genome import Genome
 
 st.title("Architecture", anchor=False)
@@ -15,7 +15,7 @@ if run is None or student is None:
     st.stop()
 
 genome = Genome.from_dict(student["genome"])
-frame = drawing.frame_of(run)
+frame = panels.frame_of(run)
 others = {row["name"]: row for row in state.measured(state.students(run)) if row["name"] != student["name"]}
 st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
 left, right = st.columns([11, 6], gap="large")
@@ -31,8 +31,8 @@ with right:
 other = others.get(name or "")
 with left:
     if other is None:
-        drawing.legend()
-        node = drawing.show(genome, frame, key=f"dag.{run['name']}.{student['name']}")
+        panels.legend()
+        node = component.show(genome, frame, key=f"dag.{run['name']}.{student['name']}")
         drawn, file = drawing.svg(genome, frame), f"{run['name']}-{student['name']}.svg"
         st.caption(
             "T3: starts from the teacher's third layer. Bar: weights, beside the largest node's. Dashed: a skip; "
@@ -47,9 +47,9 @@ with left:
     st.download_button("Picture (SVG)", drawn, file, "image/svg+xml", icon=":material/download:", on_click="ignore")
 with right:
     if other is None:
-        drawing.node_panel(genome, frame, node)
-        drawing.student_panel(student, genome)
-        drawing.lineage(student, state.students(run))
+        panels.node_panel(genome, frame, node)
+        panels.student_panel(student, genome)
+        panels.lineage(student, state.students(run))
     else:
         st.dataframe(overlay.table(student, other), hide_index=True, key="pair_table")
     cards.ways_on("architecture")

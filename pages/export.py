@@ -26,13 +26,13 @@ if st.session_state.get("exported") != key:
     st.stop()
 
 del st.session_state["exported"]  # one that fails is asked for anew
-parcel = export.parcel(run["name"], student["name"], student["weights_sha256"] or "")
+checkpoint = export.checkpoint(run["name"], student["name"], student["weights_sha256"] or "")
 st.session_state["exported"] = key
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.download_button(
-        f"Checkpoint (zip, {len(parcel.content) / 1e6:.1f} MB)",
-        parcel.content,
+        f"Checkpoint (zip, {len(checkpoint.content) / 1e6:.1f} MB)",
+        checkpoint.content,
         f"{run['name']}-{student['name']}.zip",
         "application/zip",
         type="primary",
@@ -40,11 +40,11 @@ with left:
         on_click="ignore",
     )
     st.markdown("**Use it**")
-    st.code(f'folder = "{run["name"]}-{student["name"]}"\n{parcel.code}', language="python")
+    st.code(f'folder = "{run["name"]}-{student["name"]}"\n{checkpoint.code}', language="python")
     with st.container(border=True):
-        st.markdown(parcel.prose)
+        st.markdown(checkpoint.prose)
 with right:
     st.markdown("**In the zip**")
-    for name, size in parcel.files.items():
+    for name, size in checkpoint.files.items():
         st.caption(f"`{name}` {size / 1000:,.0f} kB")
     cards.ways_on("export")

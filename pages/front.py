@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, charts, state, words
+from app import cards, charts, formats, state, student_table
 
 st.title("Front", anchor=False)
 run = state.run()
@@ -14,7 +14,7 @@ if run is None or not state.measured(state.students(run)):
 
 rows, waiting = state.snapshot(run)
 st.caption(cards.about(run, rows))
-if waiting > 0 and st.button(f"{words.plural(waiting, 'new student')}: show", icon=":material/refresh:", key="thaw"):
+if waiting > 0 and st.button(f"{formats.plural(waiting, 'new student')}: show", icon=":material/refresh:", key="thaw"):
     state.thaw()
     st.rerun()
 
@@ -32,7 +32,7 @@ with left:
             help="Which two of the three objectives to draw; the third is the colour. Better is up and right.",
         )
         dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
-        shown = cards.filtered(rows)
+        shown = student_table.filtered(rows)
         names = [row["name"] for row in state.runs() if row["name"] != run["name"] and row["students"]]
         beside = st.multiselect("Beside", names, key="beside", placeholder="other runs", width=260) if names else []
     if not state.measured(shown):
@@ -60,6 +60,6 @@ with right:
         cards.student_card(student, teacher)
         cards.ways_on()
 
-table = cards.student_table(state.measured(shown))
-cards.pick_from(table)
-cards.downloads(table, figure, f"{run['name']}-front")
+table = student_table.build(state.measured(shown))
+student_table.pick_from(table)
+student_table.downloads(table, figure, f"{run['name']}-front")

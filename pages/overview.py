@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, charts, recorded, state
+from app import cards, charts, recorded, run_table, state
 from rosearch_engine.runs import process
 
 st.title("RoSearch Explorer", anchor=False)
@@ -31,6 +31,7 @@ steps = [
     ("architecture", "See an architecture", ":material/account_tree:"),
     ("attack", "Attack a student", ":material/bolt:"),
 ]
+
 if run["recorded"]:
     own = ("search", "Start a search of your own", ":material/travel_explore:")
     steps = [steps[1], steps[3], own]
@@ -59,4 +60,4 @@ with right:
         recorded.card(run, rows)
 
 st.subheader("All runs", anchor=False)
-cards.pick_run(state.runs())
+run_table.pick(state.runs())

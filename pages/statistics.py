@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, findings, state, words
+from app import cards, findings, formats, glossary, state, student_table
 
 st.title("Statistics", anchor=False)
 run = state.run()
@@ -20,13 +20,15 @@ more = st.multiselect(
     placeholder="more runs",
     help="Students are compared with those of their own run only; more runs make the answers surer.",
 )
+
 what = state.statistics([run["name"], *more])
 students = state.students(run)
 table = findings.measured_table(students)
 st.caption(
-    f"{words.plural(what['n'], 'student')} of {words.plural(what['runs'], 'run')} compared, "
-    f"{words.plural(what['questions'], 'question')} asked and allowed for ({what['correction']})."
+    f"{formats.plural(what['n'], 'student')} of {formats.plural(what['runs'], 'run')} compared, "
+    f"{formats.plural(what['questions'], 'question')} asked and allowed for ({what['correction']})."
 )
+
 for finding in what["findings"][:5]:
     st.success(finding["says"], icon=":material/lightbulb:")
 if not what["findings"]:
@@ -34,10 +36,10 @@ if not what["findings"]:
 for note in what["notes"]:
     st.caption(note)
 
-st.subheader("Feature by feature", anchor=False, help=words.GLOSSARY["spearman"])
+st.subheader("Feature by feature", anchor=False, help=glossary.GLOSSARY["spearman"])
 outcome = st.segmented_control(
     "Against", list(findings.OUTCOMES), default="After attack", key="outcome", required=True, persist_state="session",
-    help=words.of("after attack", "clean accuracy", "gap"),
+    help=glossary.of("after attack", "clean accuracy", "gap"),
 )  # fmt: skip
 st.caption(findings.effects_sentence(what, findings.OUTCOMES[outcome or "After attack"]))
 if what["associations"]:
@@ -63,5 +65,5 @@ st.caption(findings.pairs_sentence(table, names))
 st.plotly_chart(findings.pairs_figure(table, names), key=state.PAIRS, on_select="rerun", selection_mode="points")
 st.caption(findings.parallel_sentence(table, names) + " Drag along an axis to keep only some lines.")
 st.plotly_chart(findings.parallel_figure(table, names), key="parallel")
-cards.pick_from(cards.student_table(state.measured(students)))
+student_table.pick_from(student_table.build(state.measured(students)))
 cards.ways_on("statistics")

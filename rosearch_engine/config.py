@@ -25,18 +25,18 @@ ActivationName = Literal["gelu", "relu", "silu"]
 Level = Literal["standard", "strict"]
 Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
-Swaps = Literal["off", "synonyms", "characters", "both", "words"]
+SwapKind = Literal["off", "synonyms", "characters", "both", "words"]
 SwapLabels = Literal["original", "swapped"]
 Vocabulary = Literal["seen", "whole"]
 
 
-class Stage(BaseModel):
-    """Base of all stages: frozen, and an unknown field is an error."""
+class Section(BaseModel):
+    """Base of all groups of settings: frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
-class DataConfig(Stage):
+class DataConfig(Section):
     """Which labelled sentences the run works on."""
 
     name: str = Field(
@@ -60,7 +60,7 @@ class DataConfig(Stage):
     seed: int = Field(0, ge=0, description="Seed of the split.")
 
 
-class TeacherConfig(Stage):
+class TeacherConfig(Section):
     """The pre-trained model every student is distilled from."""
 
     name: str = Field(
@@ -76,7 +76,7 @@ class TeacherConfig(Stage):
     seed: int = Field(0, ge=0, description="Seed of fine-tuning.")
 
 
-class SpaceConfig(Stage):
+class SpaceConfig(Section):
     """The search space: which genomes may be drawn. Sizes are shares of the teacher's own."""
 
     max_nodes: int = Field(6, ge=1, le=12, description="Most inner nodes (operations) a student may have.")
@@ -126,7 +126,7 @@ class SpaceConfig(Stage):
     )
 
 
-class DistilConfig(Stage):
+class DistilConfig(Section):
     """How a student learns from its teacher."""
 
     epochs: float = Field(3.0, gt=0, le=100, description="Passes over the distillation sentences.")
@@ -148,7 +148,7 @@ class DistilConfig(Stage):
         "teacher layer.",
     )
     inherit: bool = Field(True, description="Start nodes from their teacher layer; off: start at random.")
-    swaps: Swaps = Field(
+    swaps: SwapKind = Field(
         "off",
         description="Train on copies whose words are swapped: robust distillation for 'synonyms' of WordNet, "
         "misspelt by one of their 'characters', or 'both'; plain augmentation for any 'words' of the data.",
@@ -184,7 +184,7 @@ class DistilConfig(Stage):
         return self
 
 
-class AttackConfig(Stage):
+class AttackConfig(Section):
     """What every student is attacked with."""
 
     recipe: str = Field(
@@ -214,7 +214,7 @@ class AttackConfig(Stage):
     )
 
 
-class ObjectivesConfig(Stage):
+class ObjectivesConfig(Section):
     """What the search looks for."""
 
     robustness: float = Field(1.0, ge=0, description="Weight of after-attack accuracy in the scalar fitness.")
@@ -233,7 +233,7 @@ class ObjectivesConfig(Stage):
     )
 
 
-class SearchConfig(Stage):
+class SearchConfig(Section):
     """How the search walks through the space."""
 
     strategy: Strategy = Field(
@@ -274,7 +274,7 @@ class SearchConfig(Stage):
     seed: int = Field(0, ge=0, description="Seed of every decision of the run.")
 
 
-class RunConfig(Stage):
+class RunConfig(Section):
     """All stages of a run."""
 
     data: DataConfig = DataConfig()

@@ -1,4 +1,4 @@
-"""Stage 8: the trade-off. Non-dominated students, hypervolume, knee.
+"""The trade-off. Non-dominated students, hypervolume, knee.
 
 Everything here takes objective vectors `(students, objectives)` that are to be made large.
 """

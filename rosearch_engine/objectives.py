@@ -1,4 +1,4 @@
-"""Stage 7: measurements become what the search climbs.
+"""Measurements become what the search climbs.
 
 Three objectives, all to be made large, all in [0, 1]:
 robustness (after-attack accuracy over all attacked sentences), clean accuracy, and the share of the
@@ -39,6 +39,21 @@ def floor(labels: np.ndarray, teacher: float, edge: float) -> float:
     """
     alike = float(np.bincount(labels).max() / len(labels))
     return alike + edge * max(0.0, teacher - alike)
+
+
+def withstands(outcome: str) -> bool:
+    """Whether an attack's outcome leaves the sentence classified correctly: it gave up, or its queries were used up."""
+    return outcome in ("held", "budget used")
+
+
+def holds(outcome: str, flips: int | None) -> bool:
+    """Whether a sentence holds: what robustness counts.
+
+    Args:
+        outcome: of the attack on it, see `attack.result.Result`.
+        flips: how many single swaps change the class; None where they were not asked.
+    """
+    return withstands(outcome) and not flips
 
 
 def counts(student: Mapping[str, Any]) -> bool:

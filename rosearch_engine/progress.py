@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
-_START = {"stage": "starting", "done": 0, "total": 0, "unit": "", "loss": None, "student": None}
+
+class Stage(StrEnum):
+    """What a job may be at. A run keeps the seconds of each under these values: do not change them."""
+
+    STARTING = "starting"
+    DATA = "data"
+    TEACHER = "teacher"
+    FINE_TUNING = "teacher fine-tuning"
+    OUTPUTS = "teacher outputs"
+    SWAPPING = "swapping words"
+    READING = "reading words"
+    LOADING_ATTACK = "loading the attack"
+    DISTIL = "distil"
+    SINGLE_SWAPS = "single swaps"
+    ATTACK = "attack"
+    SAVING = "saving"
+    ASKING = "asking"
+    MEASURING = "measuring"
+
+
+_START = {"stage": Stage.STARTING, "detail": "", "done": 0, "total": 0, "unit": "", "loss": None, "student": None}
 
 
 class Stopped(Exception):
@@ -23,11 +46,16 @@ class Progress:
         self._spent: dict[str, float] = {}
         self._since = time.perf_counter()
 
-    def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
-        """Begin a stage of `total` units."""
+    def stage(self, name: Stage, total: int = 0, unit: str = "", *, detail: str = "", **facts: Any) -> None:
+        """Begin a stage of `total` units.
+
+        Args:
+            detail: of several such stages, which one it is.
+        """
         with self._lock:
             self._count_time()
-            self._facts |= {"stage": name, "done": 0, "total": total, "unit": unit, "loss": None, **facts}
+            self._facts |= {"stage": name, "detail": detail, "done": 0, "total": total, "unit": unit}
+            self._facts |= {"loss": None, **facts}
         self.check()
 
     def advance(self, done: int, **facts: Any) -> None:
@@ -55,10 +83,24 @@ class Progress:
         return self._stop.is_set()
 
     def _count_time(self) -> None:
-        now, stage = time.perf_counter(), self._facts["stage"]
+        now, stage = time.perf_counter(), self._facts["stage"].value
         self._spent[stage] = self._spent.get(stage, 0.0) + now - self._since
         self._since = now
 
     def check(self) -> None:
         if self._stop.is_set():
             raise Stopped
+
+
+def spent_by_stage(spent: Mapping[str, float]) -> Mapping[Stage, float]:
+    """Seconds of each stage, 0 for those that took none, from the facts that a run keeps.
+
+    A run of an earlier version has the detail in the name: "reading words, code both".
+    """
+    seconds: dict[Stage, float] = defaultdict(float)
+    known = set(Stage)
+    for name, value in spent.items():
+        stage = name.partition(", ")[0]
+        if stage in known:
+            seconds[Stage(stage)] += value
+    return seconds

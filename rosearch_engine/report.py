@@ -77,7 +77,7 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, [_row(student) for student in order]
 
 
-def statistics_of(store: Store, runs: Iterable[str]) -> dict[str, Any]:
+def architecture_statistics(store: Store, runs: Iterable[str]) -> dict[str, Any]:
     """What architecture has to do with robustness (`statistics`) over all students of these runs, named in `of`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Stage 2: the teacher, used as it is or fine-tuned once, and its outputs, computed once."""
+"""The teacher, used as it is or fine-tuned once, and its outputs, computed once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rosearch_engine.device import device, training_precision
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame
 from rosearch_engine.inference import accuracy, inputs_for, predict
-from rosearch_engine.progress import Progress
+from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
 from rosearch_engine.student.anatomy import dissect, frame
 
@@ -107,7 +107,7 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
             raise
         raise UserError("teacher", f"its cached copy is damaged: {error.problem}", f"Delete {folder}.") from None
     model.to(device()).eval()  # type: ignore[arg-type]
-    progress.stage("teacher", len(data.validation.texts), "sentences")
+    progress.stage(Stage.TEACHER, len(data.validation.texts), "sentences")
     logits = predict(model, encode_split(data.validation, tokenizer, config.max_length), progress)
     if ready:
         _refuse_other_order(accuracy(logits, data.validation.labels), data, config.name)
@@ -161,7 +161,7 @@ def write_outputs(
     hidden = None
     if "hidden" in parts:
         hidden = _new_array(folder / "hidden.npy", np.float16, (count, size.layers + 1, size.width))
-    progress.stage("teacher outputs", count, "sentences")
+    progress.stage(Stage.OUTPUTS, count, "sentences")
     done = 0
     with torch.inference_mode(), training_precision(where):
         for rows in reading_batches(sentences.lengths):
@@ -207,7 +207,7 @@ def _fine_tune(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01, fused=True
     )
     schedule = get_linear_schedule_with_warmup(optimiser, round(0.1 * steps), steps)
-    progress.stage("teacher fine-tuning", steps, "steps")
+    progress.stage(Stage.FINE_TUNING, steps, "steps")
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(config.seed)
         for step, (_, rows) in enumerate(plan, start=1):

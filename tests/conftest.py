@@ -170,7 +170,7 @@ def workshop(made_workshop: Workshop) -> Iterator[Workshop]:
 def bench(made_workshop: Workshop) -> Any:
     """The workshop's data, fine-tuned teacher, its outputs and a ready attack, as a search prepares them."""
     from rosearch_engine.progress import Progress
-    from rosearch_engine.search.evaluate import prepare
+    from rosearch_engine.search.context import prepare
 
     with made_workshop.entered():
         return prepare(made_workshop.config, Progress())

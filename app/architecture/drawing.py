@@ -8,20 +8,16 @@ from html import escape
 from typing import Any, Protocol
 
 import networkx as nx
-import streamlit as st
 
-from app import state, words
-from app.words import count
+from app.formats import count
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.genome.ops import KERNEL, embedding_weights, node_weights
 
 Point = tuple[float, float]
-
 WIDTH, HEIGHT = 200.0, 74.0
 GAP_X, GAP_Y = 28.0, 32.0
 EDGE_INK = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
 MARGIN = 14.0
-
 # Operation families: the theme's colour they borrow, and what they fall back to outside the app.
 FAMILIES = {
     "ends": ("blue", "#e3edfb", "#1c64c4", "#12468c"),
@@ -41,7 +37,6 @@ TITLES = {
     "identity": "Identity",
 }
 
-
 LEGEND = {
     "ends": "Embedding, head",
     "transformer": "Transformer layer",
@@ -50,15 +45,8 @@ LEGEND = {
     "conv": "Convolution",
     "identity": "Identity",
 }
-MERGES = {"mean": "mean", "gates": "learned gates"}
-CODES = {
-    "plain": "as they are",
-    "synonyms": "as the head of their synonym cluster",
-    "characters": "misspelt ones as the known word one edit away",
-    "both": "spelling mended, then as the head of their synonym cluster",
-}
+
 SHORT_POOLINGS = {"cls": "first token", "mean": "mean of tokens", "max": "max of tokens"}
-POOLINGS = {"cls": "the first token", "mean": "mean of the tokens", "max": "maximum over the tokens"}
 
 
 @dataclass(frozen=True)
@@ -309,142 +297,3 @@ def _text(
 
 def _teacher(box: Box) -> str:
     return f"starts from and follows teacher layer {box.teacher_layer}" if box.teacher_layer else ""
-
-
-def frame_of(run: Mapping[str, Any]) -> Frame | None:
-    """The frame a run's students share, once its teacher is known."""
-    return Frame(**run["frame"]) if run["frame"] else None
-
-
-def legend() -> None:
-    """The operation families and their colours."""
-    with st.container(horizontal=True, gap="small"):
-        for family, (colour, *_) in FAMILIES.items():
-            st.badge(LEGEND[family], color=colour)  # type: ignore[arg-type]
-
-
-def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
-    """Everything about one node."""
-    if number is None:
-        st.info("Click a node to see its genes.", icon=":material/touch_app:")
-        return
-    box = boxes(genome, frame)[number]
-    st.subheader(box.title, anchor=False)
-    facts = {"Sizes": box.shape}
-    if box.weights is not None:
-        facts["Weights"] = f"{box.weights:,}"
-    if box.teacher_layer:
-        facts["Teacher layer"] = f"{box.teacher_layer}, which starts and supervises it"
-    names = {other.number: f"{other.title} ({other.number})" for other in boxes(genome, frame)}
-    if genome.inputs(number):
-        joined = f"{MERGES[genome.merge]} of " if box.merge else ""
-        facts["Input"] = joined + ", ".join(names[a] for a in genome.inputs(number))
-    if genome.outputs(number):
-        facts["Feeds"] = ", ".join(names[b] for b in genome.outputs(number))
-    _facts(facts)
-
-
-def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
-    """The genes that hold for the whole student."""
-    st.markdown("**The whole student**")
-    _facts(
-        {
-            "Width": f"{genome.width}",
-            "Words are read": CODES[genome.code],
-            "Word table": f"factorised through {genome.rank}",
-            "Merge rule": f"{MERGES[genome.merge]}, then layer norm",
-            "Pooling": POOLINGS[genome.pooling],
-            "Weights": f"{count(student['weights'])}, {count(student['encoder_weights'])} of them in the encoder",
-            "Work": f"{count(student['flops'])} operations a sentence of 32 tokens",
-        }
-    )
-
-
-def lineage(student: Mapping[str, Any], everyone: Sequence[Mapping[str, Any]]) -> None:
-    """Where a student came from, with a way to its parents and children."""
-    by_number = {other["number"]: other for other in everyone}
-    parents = [by_number[number] for number in dict.fromkeys(student["parents"]) if number in by_number]
-    children = [other for other in everyone if student["number"] in other["parents"]]
-    st.markdown(f"**Origin**: {words.ORIGINS.get(student['origin'], student['origin'])}")
-    if student["change"]:
-        st.caption(state.plain(student["change"]))
-    for title, family in (("Parents", parents), ("Children", children)):
-        shown = [other for other in family if other["status"] == "done"][:8]
-        if not shown:
-            continue
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(title, width="content")
-            for other in shown:
-                if st.button(other["name"], key=f"{title}.{other['name']}", help=words.summary(other), type="tertiary"):
-                    state.choose(student=other["name"])
-                    st.rerun()
-
-
-def _facts(facts: Mapping[str, str]) -> None:
-    for name, value in facts.items():
-        left, right = st.columns([2, 5], wrap=False, gap="small")
-        left.caption(name)
-        right.markdown(state.plain(value))
-
-
-_CSS = """
-.host { overflow-x: auto; }
-.host svg { display: block; margin: 0 auto; max-width: 100%; height: auto; }
-.host svg text { font-family: var(--st-font); }
-.node { cursor: pointer; outline: none; }
-.node, .edge { transition: opacity .12s; }
-.node:hover .body, .node:focus-visible .body { stroke-width: 2.5; }
-.node.picked .body { stroke: var(--st-primary-color) !important; stroke-width: 3.5; }
-.faded { opacity: .22; }
-@media (max-width: 480px) { .host svg { max-width: none; } }
-"""
-
-_JS = """
-export default function ({ parentElement, data, setStateValue }) {
-  const host = parentElement.querySelector('.host');
-  if (host.dataset.drawn !== data.svg) { host.innerHTML = data.svg; host.dataset.drawn = data.svg; }
-  const nodes = [...host.querySelectorAll('.node')], edges = [...host.querySelectorAll('.edge')];
-  const mark = id => nodes.forEach(n => n.classList.toggle('picked', Number(n.dataset.id) === id));
-  const focus = id => {
-    const near = new Set([id]);
-    edges.forEach(e => {
-      const joined = Number(e.dataset.a) === id || Number(e.dataset.b) === id;
-      if (joined) { near.add(Number(e.dataset.a)); near.add(Number(e.dataset.b)); }
-      e.classList.toggle('faded', id !== null && !joined);
-    });
-    nodes.forEach(n => n.classList.toggle('faded', id !== null && !near.has(Number(n.dataset.id))));
-  };
-  nodes.forEach(n => {
-    const id = Number(n.dataset.id);
-    n.onclick = () => { mark(id); setStateValue('node', id); };
-    n.onkeydown = event => {
-      if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); n.onclick(); }
-    };
-    n.onmouseenter = n.onfocus = () => focus(id);
-    n.onmouseleave = n.onblur = () => focus(null);
-  });
-  mark(data.picked);
-}
-"""
-
-_view = st.components.v2.component("architecture", html="<div class='host'></div>", css=_CSS, js=_JS)
-
-
-def show(genome: Genome, frame: Frame | None, key: str) -> int | None:
-    """Draw a student; returns the node that was clicked last."""
-    placed = layout(genome)
-    return view(svg(genome, frame, placed), placed, genome.head, key)
-
-
-def view(drawn: str, placed: Layout, head: int, key: str) -> int | None:
-    """Put a picture on the page; returns the node that was clicked last."""
-    held = st.session_state.get(key) or {}
-    picked = held.get("node")
-    result = _view(data={"svg": drawn, "picked": picked}, key=key, on_node_change=lambda: None)
-    if placed.engine == "layers":
-        st.caption(
-            "Drawn in plain layers: Graphviz could not be loaded. On Debian or Ubuntu, "
-            "`apt-get install libglib2.0-0 libxext6 libxrender1` brings what it needs."
-        )
-    node = result.node
-    return node if isinstance(node, int) and 0 <= node <= head else None

@@ -10,8 +10,8 @@ import networkx as nx
 import pandas as pd
 import streamlit as st
 
-from app import cards, state, words
-from app.architecture import drawing
+from app import formats, state, student_table, words
+from app.architecture import component, drawing
 from app.architecture.drawing import Box
 
 Row = Mapping[str, Any]
@@ -85,7 +85,7 @@ def boxes(drawn: Family) -> list[Box]:
             _short(row["change"]) or ("drawn at random" if row["origin"] == "sample" else ""),
             row["weights"],
             0,
-            words.times(row["compression"]) + " smaller",
+            formats.times(row["compression"]) + " smaller",
             _figures(row),
         )
         for number, row in enumerate(drawn.members)
@@ -120,8 +120,8 @@ def show(run: Row, student: Row, everyone: Sequence[Row]) -> None:
         return
     founders = sum(not row["parents"] for row in whole.members)
     st.caption(
-        f"{words.plural(whole.head, 'ancestor')} over {words.plural(max(whole.back), 'generation')}, back to "
-        f"{words.plural(founders, 'founder')}. Bar: weights, beside the largest one's."
+        f"{formats.plural(whole.head, 'ancestor')} over {formats.plural(max(whole.back), 'generation')}, back to "
+        f"{formats.plural(founders, 'founder')}. Bar: weights, beside the largest one's."
     )
     click = st.segmented_control(
         "A click on an ancestor", CLICKS, default=CLICKS[0], key="family_click", required=True, persist_state="session"
@@ -133,13 +133,13 @@ def show(run: Row, student: Row, everyone: Sequence[Row]) -> None:
     # Another key after each click, so that one on the same ancestor counts again.
     key = f"family.{run['name']}.{student['name']}.{st.session_state.setdefault(TURN, 0)}"
     picture = drawing.picture(drawn, boxes(drawn), placed, f"Ancestors of {student['name']}")
-    node = drawing.view(picture, placed, drawn.head, key)
+    node = component.view(picture, placed, drawn.head, key)
     figures = table(whole)
     rows = st.dataframe(
         figures,
-        column_config=cards.student_columns() | {"back": st.column_config.NumberColumn(help="Generations back.")},
+        column_config=student_table.columns() | {"back": st.column_config.NumberColumn(help="Generations back.")},
         hide_index=True,
-        height=cards.table_height(len(figures)),
+        height=student_table.height(len(figures)),
         key=f"{key}.table",
         on_select="rerun",
         selection_mode="single-row",
@@ -164,7 +164,7 @@ def other_key(run: Row, student: Row) -> str:
 def _figures(row: Row) -> str:
     if row["status"] != "done":
         return words.summary(row)
-    return f"{words.percent(row['robustness'], 0)} held · {words.percent(row['accuracy'], 0)} clean"
+    return f"{formats.percent(row['robustness'], 0)} held · {formats.percent(row['accuracy'], 0)} clean"
 
 
 def _short(change: str) -> str:

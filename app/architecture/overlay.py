@@ -11,8 +11,8 @@ import networkx as nx
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.architecture import drawing
+from app import formats
+from app.architecture import component, drawing
 from app.architecture.drawing import Box
 from rosearch_engine.genome import Frame, Genome
 
@@ -23,6 +23,7 @@ FATES = {
     "first": ("transformer", "−"),
     "second": ("conv", "+"),
 }
+
 INKS = {"first": "var(--st-red-color, #d6453d)", "second": "var(--st-green-color, #21915f)"}
 GENES = {
     "width": "Width",
@@ -125,23 +126,23 @@ def show(first: Genome, second: Genome, frame: Frame | None, key: str) -> str:
     placed = drawing.layout(pair)
     inks = {edge: INKS[side] for edge, side in pair.origin.items() if side in INKS}
     drawn = drawing.picture(pair, pair_boxes(pair, first, second, frame), placed, "Two architectures", inks)
-    drawing.view(drawn, placed, pair.head, key)
+    component.view(drawn, placed, pair.head, key)
     return drawn
 
 
 def table(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFrame:
     """The figures and the global genes of two students beside each other."""
     rows = [
-        ("Clean accuracy", *(words.percent(student["accuracy"]) for student in (first, second))),
+        ("Clean accuracy", *(formats.percent(student["accuracy"]) for student in (first, second))),
         (
             "After attack",
             *(
-                f"{words.percent(student['robustness'])} ({words.interval(student['robustness_interval'])})"
+                f"{formats.percent(student['robustness'])} ({formats.interval(student['robustness_interval'])})"
                 for student in (first, second)
             ),
         ),
-        ("Times smaller", *(words.times(student["compression"]) for student in (first, second))),
-        ("Weights", *(words.count(student["weights"]) for student in (first, second))),
+        ("Times smaller", *(formats.times(student["compression"]) for student in (first, second))),
+        ("Weights", *(formats.count(student["weights"]) for student in (first, second))),
     ]
     rows += [
         (title, *(str(student["genome"].get(gene, "plain")) for student in (first, second)))

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import cards, state, words
+from app import cards, formats, glossary, state
 from app.charts import ACCENT, GREY, STAR
 from rosearch_engine.objectives import wilson
 from rosearch_engine.store.models import TEACHER
@@ -29,13 +29,13 @@ def panel(run: Row, student: Row) -> None:
     if len(found) > 1:
         chosen = st.segmented_control("Measured on", titles, default=titles[0], key="curve", required=True) or chosen
     row = found[titles.index(chosen)]
-    st.subheader(f"Sentences lost by queries: {chosen}", anchor=False, help=words.GLOSSARY["success curve"])
+    st.subheader(f"Sentences lost by queries: {chosen}", anchor=False, help=glossary.GLOSSARY["success curve"])
     st.caption(state.plain(sentence(row, student["name"])))
     st.plotly_chart(figure(row, student["name"]), key="curve_chart", config={"displaylogo": False})
     st.caption(
         "The attack alone, on calibrated answers: a sentence that only a single swap or the raw attack takes is not "
         f"counted as lost here. Left standing at the end: {left_standing(row)}.",
-        help=words.of("calibrated", "interval"),
+        help=glossary.of("calibrated", "interval"),
     )
 
 
@@ -97,7 +97,7 @@ def left_standing(row: Row) -> str:
     parts = []
     for name, line in row["lines"].items():
         held = round((1 - line["curve"][-1][1]) * row["n"])
-        parts.append(f"{label(name, line['role'])} {held / row['n']:.0%} ({words.interval(wilson(held, row['n']))})")
+        parts.append(f"{label(name, line['role'])} {held / row['n']:.0%} ({formats.interval(wilson(held, row['n']))})")
     return ", ".join(parts)
 
 

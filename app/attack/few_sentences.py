@@ -10,9 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import glossary, state, words
+from app import formats, glossary, recipes, state, uploads
 from app.attack import one_sentence
-from app.search import new_run
 from rosearch_engine.config import AttackConfig
 from rosearch_engine.data import own
 from rosearch_engine.data.own import LONGEST, Picked, Sentence
@@ -60,7 +59,7 @@ def _source(pair: bool) -> Table | None:
 @st.cache_data(max_entries=2, ttl=600, show_spinner="Reading the file …")
 def _read(name: str, content: bytes, pair: bool) -> Table:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / new_run.safe_name(name)
+        path = Path(folder) / uploads.safe_name(name)
         path.write_bytes(content)
         return own.table(path, pair)
 
@@ -72,8 +71,8 @@ def _chosen(rows: Table, about: Mapping[str, Any]) -> list[Sentence]:
     found, left_out = own.take(rows, picked, about["classes"], LONGEST)
     if not found:
         raise UserError("file", f"no row of '{picked.text}' can be attacked.", "Pick another column, or mend the rows.")
-    said = [f"{words.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
-    said += [f"{words.plural(number, 'row')} left out: {reason}" for reason, number in left_out.items()]
+    said = [f"{formats.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
+    said += [f"{formats.plural(number, 'row')} left out: {reason}" for reason, number in left_out.items()]
     st.caption(" · ".join(said))
     return found[:MOST]
 
@@ -91,7 +90,7 @@ def _picked(rows: Table, is_pair: bool) -> Picked:
             pair = st.selectbox("Second sentence", names, second, key=f"{key}.pair")
         labels = [NO_LABELS, *(name for name in names if name not in (text, pair))]
         first = labels.index(guess.label) if guess.label in labels else 0
-        label = st.selectbox("Label", labels, first, key=f"{key}.label", help=words.GLOSSARY["labels of a batch"])
+        label = st.selectbox("Label", labels, first, key=f"{key}.label", help=glossary.GLOSSARY["labels of a batch"])
     st.dataframe(own.look(rows, MOST), height=160, key=f"{key}.rows")
     if is_pair and pair is None:
         raise UserError("second sentence", "this model reads two sentences.", "Pick the column of the second one.")
@@ -107,17 +106,17 @@ def _start_box(run: Mapping[str, Any], student: Mapping[str, Any], rows: Table, 
     models = one_sentence.models_of(run, student)
     model = a.selectbox("Model", models, key=f"batch.model.{run['name']}.{student['name']}")
     recipe = b.selectbox(
-        "Attack", one_sentence.recipes(), format_func=one_sentence.recipe_name, key="batch.recipe",
+        "Attack", recipes.known(), format_func=recipes.label, key="batch.recipe",
         help="How words are changed.",
     )  # fmt: skip
     most = AttackConfig.model_fields["query_budget"].default
     budget = c.number_input(
-        "Query budget", 10, 20_000, most, step=100, key="batch.budget", help=words.GLOSSARY["query budget"]
+        "Query budget", 10, 20_000, most, step=100, key="batch.budget", help=glossary.GLOSSARY["query budget"]
     )
-    title = f"Attack {words.plural(len(sentences), 'sentence')}"
+    title = f"Attack {formats.plural(len(sentences), 'sentence')}"
     pressed = st.button(title, type="primary", icon=":material/bolt:", key="batch.start")
     if recipe and not recipe["ready"]:
-        one_sentence.recipe_note(recipe)
+        recipes.note(recipe)
     elif pressed and recipe:
         stop()
         job = one_sentence.warm_worker().submit_batch(run["name"], model, recipe["name"], sentences, int(budget))
@@ -142,11 +141,11 @@ def outcome(run: Mapping[str, Any]) -> None:
         st.fragment(_progress, run_every=0.5)()
         return
     facts, rows = held["facts"], sorted(job.rows, key=lambda row: row["sentence"])
-    st.subheader(state.plain(f"{facts['student']} on {words.plural(len(rows), 'sentence')}"), anchor=False)
+    st.subheader(state.plain(f"{facts['student']} on {formats.plural(len(rows), 'sentence')}"), anchor=False)
     if job.error:
         state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
     if job.state == "stopped":
-        why = f"{words.duration(BATCH_SECONDS)} are over" if job.late else "Stopped by you"
+        why = f"{formats.duration(BATCH_SECONDS)} are over" if job.late else "Stopped by you"
         st.warning(
             f"{why}: {len(rows)} of {held['of']} sentences were done. The figures are of these.",
             icon=":material/stop_circle:",
@@ -174,19 +173,19 @@ def _progress() -> None:
 
 
 def _summary(found: Mapping[str, Any]) -> None:
-    known, n = words.GLOSSARY, found["attacked"]
-    accuracy, low = found["accuracy"], words.interval(found["robustness_interval"])
+    known, n = glossary.GLOSSARY, found["attacked"]
+    accuracy, low = found["accuracy"], formats.interval(found["robustness_interval"])
     with st.container(horizontal=True):
-        st.metric("Clean", words.percent(accuracy), border=True, help=known["clean accuracy"])
-        st.metric("After attack", words.percent(found["robustness"]), border=True, help=known["after attack"])
-        success = words.percent(found["success_rate"], 0)
+        st.metric("Clean", formats.percent(accuracy), border=True, help=known["clean accuracy"])
+        st.metric("After attack", formats.percent(found["robustness"]), border=True, help=known["after attack"])
+        success = formats.percent(found["success_rate"], 0)
         st.metric("Attacks that succeed", success, border=True, help=known["success rate"])
         st.metric("Queries a sentence", f"{found['mean_queries']:.0f}", border=True, help=known["mean queries"])
     parts = [f"After attack: {found['held']} of {n}, {low} with 95% confidence"]
     for name, key in (("calibrated", "calibrated_held"), ("raw", "raw_held"), ("no single swap", "one_swap_held")):
         if found[key] is not None:
             parts.append(f"{name} {found[key]} of {n}")
-    st.caption(" · ".join(parts) + ".", help=words.of("calibrated", "raw", "one swap"))
+    st.caption(" · ".join(parts) + ".", help=glossary.of("calibrated", "raw", "one swap"))
     if accuracy is None:
         st.info(OWN_ANSWER, icon=":material/label_off:")
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app import glossary, recorded, state, words
+from app import formats, glossary, recipes, recorded, state
+from app.attack.drawing import bars_html, changes, diff_html, importance_html
 from rosearch_engine.data.own import LONGEST
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import SECONDS, AttackWorker, Job
+from rosearch_engine.objectives import holds, withstands
 from rosearch_engine.store.repo import Store
 
 MOST_MODELS = 5
 WORKING = ("waiting", "attacking")
 MEANINGS = ("Yes, it does", "No")
 SHOWN_EXAMPLES = 6
-
 VERDICTS: dict[str, tuple[str, str, str]] = {
     "fooled": ("error", ":material/gpp_bad:", "**Fooled.** The model changed its mind after {changes}."),
     "held": ("success", ":material/verified_user:", "**Held.** The attack ran out of words to change."),
@@ -39,14 +39,12 @@ VERDICTS: dict[str, tuple[str, str, str]] = {
     "out of time": ("warning", ":material/timer_off:", "**Time is up.** What was found so far is below."),
     "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** What was found so far is below."),
 }
+
 SURE = st.column_config.ProgressColumn(
     "probability", format="percent", min_value=0, max_value=1, help="Calibrated, of the label it had at first."
 )
-FACES = {"Calibrated": "probabilities", "Raw": "raw"}
 
-_REMOVED = "background:rgba(220,64,52,.16);text-decoration:line-through;text-decoration-color:rgba(220,64,52,.9)"
-_ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid rgba(34,160,96,.9)"
-_WORD = "padding:.08em .25em;border-radius:.3em"
+FACES = {"Calibrated": "probabilities", "Raw": "raw"}
 
 
 @st.cache_resource(show_spinner=False, on_release=AttackWorker.close)
@@ -58,29 +56,6 @@ def warm_worker() -> AttackWorker:
     """The one process that attacks for all visitors; it loads, or starts anew after a death, without waiting."""
     _worker().start()
     return _worker()
-
-
-@st.cache_data(ttl=30, show_spinner=False)
-def recipes() -> list[dict[str, Any]]:
-    """Every attack recipe and whether it is ready here."""
-    from rosearch_engine.attack.recipes import catalogue
-
-    return catalogue.recipes()
-
-
-def recipe_name(recipe: Mapping[str, Any]) -> str:
-    lacking = "" if recipe["ready"] else f" (needs {', '.join(recipe['missing'])})"
-    return f"{recipe['title']}{lacking}"
-
-
-def recipe_note(recipe: Mapping[str, Any]) -> None:
-    """What a recipe does, or what brings it."""
-    if recipe["ready"]:
-        st.caption(f"{state.plain(recipe['title'])}: {state.plain(recipe['kind'])}.")
-    else:
-        lacking = state.plain(", ".join(recipe["missing"]))
-        st.warning(f"{state.plain(recipe['title'])} needs {lacking}. To bring it, run:", icon=":material/download:")
-        st.code(recipe["note"], language="bash")
 
 
 def examples(measurement_id: int) -> list[tuple[str, str | None]]:
@@ -136,12 +111,12 @@ def form(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
             help="The student in hand; more of them, or the teacher, to see the same sentence side by side. Of a "
             "recorded run: those whose weights were shipped.",
         )
-        recipe = b.selectbox("Attack", recipes(), format_func=recipe_name, help="How words are changed.")
-        budget = c.number_input("Query budget", 10, 20_000, 500, step=100, help=words.GLOSSARY["query budget"])
-        seconds = d.number_input("Seconds, at most", 5, 600, SECONDS, step=5, help=words.GLOSSARY["time limit"])
+        recipe = b.selectbox("Attack", recipes.known(), format_func=recipes.label, help="How words are changed.")
+        budget = c.number_input("Query budget", 10, 20_000, 500, step=100, help=glossary.GLOSSARY["query budget"])
+        seconds = d.number_input("Seconds, at most", 5, 600, SECONDS, step=5, help=glossary.GLOSSARY["time limit"])
         pressed = st.form_submit_button("Attack  (Ctrl+Enter)", type="primary", icon=":material/bolt:")
     if recipe:
-        recipe_note(recipe)
+        recipes.note(recipe)
     if not pressed or not recipe or not recipe["ready"]:
         return
     first, second = (text or "").strip(), (pair or "").strip()
@@ -277,7 +252,7 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
             key=f"face.{model}",
             required=True,
             label_visibility="collapsed",
-            help=words.GLOSSARY["raw probabilities"],
+            help=glossary.GLOSSARY["raw probabilities"],
         )
         which = FACES[face or "Calibrated"]
         st.html(bars_html(result["before"][which], result["after"][which], classes))
@@ -349,16 +324,10 @@ def _sure(row: Mapping[str, Any], when: str, key: str) -> float | None:
     return row[when][key][row["label_class"]] if row[when][key] else None
 
 
-def changes(steps: Sequence[Mapping[str, str]]) -> str:
-    """What was changed in a sentence, in one line."""
-    pairs = [(step["before"] or "–", step["after"] or "–") for step in steps if step["op"] != "same"]
-    return "; ".join(f"{before} → {after}" for before, after in pairs)
-
-
 def standing(result: Mapping[str, Any]) -> str:
     """The verdict on a sentence: one that the attack leaves, but a single swap flips, does not hold."""
-    swaps, stands = result["one_swap"], result["outcome"] in ("held", "budget used")
-    return "a swap flips it" if stands and swaps and swaps["flips"] else result["outcome"]
+    outcome, flips = result["outcome"], (result["one_swap"] or {}).get("flips")
+    return "a swap flips it" if withstands(outcome) and not holds(outcome, flips) else outcome
 
 
 def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
@@ -381,14 +350,14 @@ def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
         st.rerun()
     if marks:
         kept = sum(mark["kept"] for mark in marks)
-        st.caption(f"Marked in this run so far: {kept} of {words.plural(len(marks), 'flip')} kept the meaning.")
+        st.caption(f"Marked in this run so far: {kept} of {formats.plural(len(marks), 'flip')} kept the meaning.")
 
 
 def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
     kind, icon, text = VERDICTS[standing(result)]
     swaps = result["one_swap"] or {"asked": 0, "flips": 0}
     changed = sum(word["op"] != "same" for word in result["words"])
-    said = text.format(changes=words.plural(changed, "changed word"), reason=state.plain(result["reason"]), **swaps)
+    said = text.format(changes=formats.plural(changed, "changed word"), reason=state.plain(result["reason"]), **swaps)
     banner = {"error": st.error, "success": st.success, "warning": st.warning}[kind]
     if result["outcome"] == "failed":
         banner(said, icon=icon)
@@ -403,62 +372,8 @@ def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
     if swaps["asked"]:
         notes.append(f"Of all {swaps['asked']} single swaps {swaps['flips'] or 'none'} flip it.")
     if notes:
-        st.caption(" ".join(notes), help=words.of("raw", "one swap"))
+        st.caption(" ".join(notes), help=glossary.of("raw", "one swap"))
 
 
 def _class(number: int, classes: Sequence[str]) -> str:
     return state.plain(classes[number] if 0 <= number < len(classes) else number)
-
-
-def diff_html(changes: Sequence[Mapping[str, str]]) -> str:
-    """The sentence with removed words struck out and added ones marked."""
-    parts = []
-    for change in changes:
-        before, after = escape(change["before"] or ""), escape(change["after"] or "")
-        if change["op"] == "same":
-            parts.append(f"<span>{before}</span>")
-            continue
-        if before:
-            parts.append(f'<del style="{_WORD};{_REMOVED}">{before}</del>')
-        if after:
-            parts.append(f'<ins style="{_WORD};{_ADDED};text-decoration:none">{after}</ins>')
-    return f'<div style="font-size:1.08rem;line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
-
-
-def importance_html(importance: Sequence[Mapping[str, Any]]) -> str:
-    """The words of the sentence on a ground as strong as the word's importance."""
-    most = max((abs(word["score"]) for word in importance), default=0.0) or 1.0
-    parts = []
-    for word in sorted(importance, key=lambda word: word["index"]):
-        strength = max(0.0, word["score"]) / most
-        parts.append(
-            f'<span title="{word["score"]:+.3f}" style="{_WORD};background:rgba(226,110,30,{0.65 * strength:.2f})">'
-            f"{escape(word['word'])}</span>"
-        )
-    return f'<div style="line-height:2;overflow-wrap:anywhere">{" ".join(parts)}</div>'
-
-
-def bars_html(before: Sequence[float], after: Sequence[float], classes: Sequence[str]) -> str:
-    """For each class its probability before and after, with a line at one half."""
-    rows = []
-    for number in sorted(range(len(before)), key=lambda i: -before[i])[:6]:
-        name = escape(classes[number] if number < len(classes) else f"class {number}")
-        after_value = after[number] if number < len(after) else before[number]
-        rows.append(f'<div style="font-weight:600;margin-top:.6em;overflow-wrap:anywhere">{name}</div>')
-        rows.append(_bar("before", before[number], "rgba(128,138,155,.75)"))
-        rows.append(_bar("after", after_value, "rgba(47,125,225,.95)"))
-    return f'<div style="font-size:.92rem">{"".join(rows)}</div>'
-
-
-def _bar(label: str, share: float, colour: str) -> str:
-    width = 100 * min(1.0, max(0.0, share))
-    return (
-        '<div style="display:flex;align-items:center;gap:.6em;margin:.2em 0">'
-        f'<span style="width:3.6em;opacity:.75">{label}</span>'
-        '<span style="position:relative;flex:1;height:.85em;border-radius:.25em;background:rgba(128,138,155,.18)">'
-        f'<span style="position:absolute;left:0;top:0;bottom:0;width:{width:.1f}%;border-radius:.25em;'
-        f'background:{colour}"></span>'
-        '<span style="position:absolute;left:50%;top:-.15em;bottom:-.15em;border-left:1px dashed rgba(128,138,155,1)">'
-        "</span></span>"
-        f'<span style="width:3.2em;text-align:right;font-variant-numeric:tabular-nums">{share:.1%}</span></div>'
-    )

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import cards, charts, state, words
+from app import charts, glossary, state, student_table
 from app.search import forms
 from rosearch_engine.config import RunConfig
 
@@ -35,7 +35,7 @@ def panel() -> None:
     against = st.segmented_control(
         "Against", list(AGAINST), default="students", format_func=AGAINST.__getitem__, key="against", required=True
     )
-    st.markdown("**Hypervolume**", help=words.GLOSSARY["hypervolume"])
+    st.markdown("**Hypervolume**", help=glossary.GLOSSARY["hypervolume"])
     if others := _other_conditions(runs):
         st.warning(
             f"Heights do not compare, for the runs were not measured alike: {state.plain(', '.join(others))}.",
@@ -45,7 +45,7 @@ def panel() -> None:
     st.markdown("**Best students**")
     st.dataframe(
         best_table({name: state.students(dict(known[name])) for name in names}),
-        column_config=cards.student_columns(),
+        column_config=student_table.columns(),
         hide_index=True,
         key="best_of_runs",
     )
@@ -77,7 +77,7 @@ def best_table(runs: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
         for run, students in runs.items()
         if (front := [row for row in students if row["front"]])
     ]
-    table = cards.student_table([row for _, _, row in chosen], ordered=False)
+    table = student_table.build([row for _, _, row in chosen], ordered=False)
     table = table[["student", "clean accuracy", "after attack", "low", "high", "attacked", "times smaller", "origin"]]
     table.insert(0, "run", [run for _, run, _ in chosen])
     table.insert(0, "best", [title for title, _, _ in chosen])

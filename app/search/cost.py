@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state, words
+from app import formats, state, words
 from rosearch_engine import config
 from rosearch_engine.config import RunConfig
 from rosearch_engine.runs import estimate
@@ -30,10 +30,10 @@ def show(settings: RunConfig, sizes: Mapping[str, int] | None) -> None:
         st.metric("Students", f"{found.students if found else planned:,}", border=True, width="content")
         if found:
             about = "Time, at most about" if found.at_most else "Time, about"
-            st.metric(about, words.rough(found.total), border=True, width="content")
+            st.metric(about, formats.rough(found.total), border=True, width="content")
     st.caption(
-        f"{words.plural(searched, 'searched student')} and {words.plural(planned - searched, 'plain chain')}, each "
-        f"attacked on {words.plural(settings.attack.sentences, 'sentence')}. The search is a process of its own: "
+        f"{formats.plural(searched, 'searched student')} and {formats.plural(planned - searched, 'plain chain')}, each "
+        f"attacked on {formats.plural(settings.attack.sentences, 'sentence')}. The search is a process of its own: "
         "closing this page does not stop it."
     )
     st.caption(" ".join(_basis(found)) if found else _without_basis(settings))
@@ -60,15 +60,15 @@ def elsewhere(settings: RunConfig) -> tuple[str, str] | None:
 
 def _basis(found: Estimate) -> list[str]:
     """Where the time goes, the pace it is reckoned at, and what is left out."""
-    parts = [f"{name} {words.rough(found.seconds[part])}" for part, name in PARTS.items() if found.seconds[part] >= 1]
+    parts = [f"{name} {formats.rough(found.seconds[part])}" for part, name in PARTS.items() if found.seconds[part] >= 1]
     said = [f"Of that: {', '.join(parts)}."]
     if found.seconds["teacher"] < 1 and not found.lacking:
         said.append("The teacher of this data set is ready.")
     on = f" on {state.plain(found.device)}" if found.device else ""
     said.append(
-        f"Estimated from {words.plural(found.measured, 'student')} of **{state.plain(found.run)}**{on}: each took "
-        f"{words.duration(found.fastest)} to {words.duration(found.slowest)} there, with whatever else this machine "
-        "did then."
+        f"Estimated from {formats.plural(found.measured, 'student')} of **{state.plain(found.run)}**{on}: each took "
+        f"{formats.duration(found.fastest)} to {formats.duration(found.slowest)} there, with whatever else this "
+        "machine did then."
     )
     if found.assumed:
         said.append(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 from pydantic import BaseModel
 
-from app import state
-from app.attack import one_sentence
+from app import recipes, state
 from app.search import cost, forms
+from app.uploads import keep
 from rosearch_engine import config, resources
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
@@ -22,7 +20,8 @@ PRESET_WORDS = {
     "demo": "A dozen students and four plain chains, 100 attacked sentences each. For a first look.",
     "standard": "Forty students, longer training. For results you mean to use.",
 }
-STAGES = {
+
+SECTIONS = {
     "data": ("Data", "which sentences, and how they are divided"),
     "teacher": ("Teacher", "the model every student learns from"),
     "space": ("Search space", "which architectures may be drawn"),
@@ -47,7 +46,7 @@ def form() -> None:
     preset = st.segmented_control("Preset", presets, key="preset", required=True) or "demo"
     st.caption(PRESET_WORDS.get(preset, "The settings of the run in hand, to change what you like."))
     values = config.PRESETS[preset] if preset in config.PRESETS else run["config"] if run else {}
-    answers: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
+    answers: dict[str, dict[str, Any]] = {stage: {} for stage in SECTIONS}
     left, right = st.columns(2, gap="large")
     try:
         with left:
@@ -66,7 +65,7 @@ def form() -> None:
         _preview(answers["data"])
         start = st.container(border=True)
         st.markdown("**Every other setting**")
-        for stage, (title, about) in STAGES.items():
+        for stage, (title, about) in SECTIONS.items():
             kind = RunConfig.model_fields[stage].annotation
             assert isinstance(kind, type)
             assert issubclass(kind, BaseModel)
@@ -104,7 +103,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
 
 def missing(settings: RunConfig) -> list[resources.Status]:
     """Resources the settings name that are not on this machine."""
-    recipe = next((r for r in one_sentence.recipes() if r["name"] == settings.attack.recipe), None)
+    recipe = next((r for r in recipes.known() if r["name"] == settings.attack.recipe), None)
     needed = {settings.data.name, settings.teacher.name, *(recipe["missing"] if recipe else ())}
     needed |= {"wordnet"} if settings.ties_synonyms else set()
     return [status for status in resource_states() if status.name in needed and not status.ready]
@@ -141,29 +140,15 @@ def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
     return answers
 
 
-def keep(name: str, content: bytes) -> str:
-    """Lay an uploaded file in the home folder, by its content; returns its path."""
-    path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.write_bytes(content)
-    return str(path)
-
-
-def safe_name(name: str) -> str:
-    """A file's name without anything that a folder could take amiss."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
-
-
 def _recipe(wanted: str | None, preset: str) -> str:
-    known = one_sentence.recipes()
+    known = recipes.known()
     ready = [index for index, recipe in enumerate(known) if recipe["ready"]]
     first = next((index for index in ready if known[index]["name"] == wanted), ready[0] if ready else 0)
     chosen = st.selectbox(
         "Attack",
         known,
         index=first,
-        format_func=one_sentence.recipe_name,
+        format_func=recipes.label,
         key=f"{preset}.attack.recipe",
         help=config.AttackConfig.model_fields["recipe"].description,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cards, charts, state, words
+from app import cards, charts, formats, glossary, state, student_table, words
 from app.cache import Step
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import estimate, process
@@ -41,7 +41,7 @@ def _live(name: str) -> None:
         if steps:
             left, right = st.columns(2)
             with left:
-                st.markdown("**Hypervolume**", help=words.GLOSSARY["hypervolume"])
+                st.markdown("**Hypervolume**", help=glossary.GLOSSARY["hypervolume"])
                 st.caption(_since_gain(steps))
                 chart = charts.growth_figure({name: steps}, "students")
                 st.plotly_chart(chart, key="hypervolume", config={"displayModeBar": False}, alt="Hypervolume")
@@ -63,13 +63,13 @@ def _status(run: dict[str, Any], now: str) -> None:
         elif now == "recorded" and run["provenance"]:
             st.caption(state.plain(words.recorded(run["provenance"])))
         elif run["heartbeat"]:
-            st.caption(f"last heard of {words.ago(run['heartbeat'])}")
+            st.caption(f"last heard of {formats.ago(run['heartbeat'])}")
     if now == "crashed":
         st.error(f"The search ended with an error: {state.plain(run['exit'].get('message') or 'see the log below')}")
     elif now == "lost":
         st.warning("The search process is gone without a word. Resume it: nothing measured is lost.")
     elif now == "stalled":
-        heard = words.ago(run["heartbeat"])
+        heard = formats.ago(run["heartbeat"])
         st.warning(f"The process is there but was last heard of {heard}. If that lasts, stop it and resume.")
     elif now == "queued":
         st.info("The search process is starting; the first sign of life takes some seconds.")
@@ -79,24 +79,24 @@ def _status(run: dict[str, Any], now: str) -> None:
 
 
 def _numbers(run: dict[str, Any], now: str, rows: Sequence[dict[str, Any]], steps: Sequence[Step]) -> None:
-    planned, known = words.planned(run["config"]), words.GLOSSARY
+    planned, known = words.planned(run["config"]), glossary.GLOSSARY
     best = max((row["robustness"] for row in state.measured(rows)), default=None)
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
         st.metric("Students measured", f"{len(steps):,} / {planned:,}", border=True, help=known["student"])
         st.metric("On the front", sum(row["front"] for row in rows), border=True, help=known["front"])
-        st.metric("Best after attack", words.percent(best), border=True, help=known["after attack"])
+        st.metric("Best after attack", formats.percent(best), border=True, help=known["after attack"])
         st.metric(
             "Hypervolume", f"{steps[-1].hypervolume:.3f}" if steps else "–", border=True, help=known["hypervolume"]
         )
         an_hour = f"{pace.an_hour:.0f}" if pace else "–"
         st.metric("Students an hour", an_hour, border=True, help=known["students an hour"])
         if now in process.ALIVE:
-            st.metric("Time left", words.rough(pace.left) if pace else "–", border=True, help=known["time left"])
+            st.metric("Time left", formats.rough(pace.left) if pace else "–", border=True, help=known["time left"])
     if now in process.ALIVE:
         last = "student" if pace and pace.of == 1 else f"{pace.of} students" if pace else ""
         st.caption(
-            f"Pace and time left: from the last {last}, {words.duration(pace.each)} each."
+            f"Pace and time left: from the last {last}, {formats.duration(pace.each)} each."
             if pace
             else "Pace and time left are known once the first student is measured."
         )
@@ -110,19 +110,19 @@ def _since_gain(steps: Sequence[Step]) -> str:
         last -= 1
     idle = len(steps) - 1 - last
     newest = f"last gain: {steps[last].name}"
-    return f"No gain for {words.plural(idle, 'student')}, {newest}." if idle else f"Still growing, {newest}."
+    return f"No gain for {formats.plural(idle, 'student')}, {newest}." if idle else f"Still growing, {newest}."
 
 
 def _newest(students: Sequence[dict[str, Any]]) -> None:
     rows = heapq.nlargest(NEWEST, state.measured(students), key=lambda row: row["told"])
-    table = cards.student_table(rows, ordered=False)[list(NEWEST_COLUMNS)]
-    table.insert(1, "measured", [words.ago(row["finished"]) for row in rows])
-    table["took"] = [words.duration(sum((row["seconds"] or {}).values())) for row in rows]
+    table = student_table.build(rows, ordered=False)[list(NEWEST_COLUMNS)]
+    table.insert(1, "measured", [formats.ago(row["finished"]) for row in rows])
+    table["took"] = [formats.duration(sum((row["seconds"] or {}).values())) for row in rows]
     st.dataframe(
         table,
-        column_config=cards.student_columns(),
+        column_config=student_table.columns(),
         hide_index=True,
-        height=cards.table_height(len(rows), most=220),
+        height=student_table.height(len(rows), most=220),
         key="newest_students",
     )
 
@@ -166,7 +166,7 @@ def _confirm_stop(name: str) -> None:
 def _confirm_delete(name: str, students: int, recorded: bool) -> None:
     back = " `python -m rosearch_engine unpack` brings back the run that came with the program." if recorded else ""
     st.write(
-        f"**{state.plain(name)}** and the measurements of its {words.plural(students, 'student')} are gone for good. "
+        f"**{state.plain(name)}** and the measurements of its {formats.plural(students, 'student')} are gone for good. "
         f"Weights that no other run has go with them.{back}"
     )
     yes, no = st.columns(2)

@@ -1,1 +1,1 @@
-"""Stage 6: the only door to TextAttack. Importing this package does not import TextAttack."""
+"""The only door to TextAttack. Importing this package does not import TextAttack."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher
 
-from rosearch_engine.attack.victim import Text
+from rosearch_engine.attack.pieces import Text
 
 
 def words(before: Text, after: Text) -> list[dict[str, str]]:

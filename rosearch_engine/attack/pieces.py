@@ -59,11 +59,11 @@ class Pieces:
         side = (joined < 0).astype(np.int8)
         return Encoded(np.where(joined < 0, ~joined, joined), side, starts, self._pad)
 
-    def _plain(self, text: str) -> str:
+    def _coded(self, text: str) -> str:
         return self._code.read(whole(text))
 
     def _read(self, texts: list[Text]) -> list[bytes]:
-        texts = [self._plain(text) if isinstance(text, str) else tuple(map(self._plain, text)) for text in texts]
+        texts = [self._coded(text) if isinstance(text, str) else tuple(map(self._coded, text)) for text in texts]
         # A tuple of one is a sentence to us and a mistake to the tokenizer.
         texts = [text[0] if len(text) == 1 and not isinstance(text, str) else text for text in texts]
         read = self._reader.encode_batch_fast(texts)

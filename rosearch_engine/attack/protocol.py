@@ -121,8 +121,8 @@ def materials(config: AttackConfig) -> dict[str, Any]:
     }
 
 
-def candidates_key(config: AttackConfig) -> str:
-    """Name of the recipe's shelf in the store of candidates."""
+def swap_store_key(config: AttackConfig) -> str:
+    """The recipe's key in the store of swaps."""
     recipe = ready_recipe(config.recipe, config.level)
     return f"{recipe.name}-{config.level}-{fingerprint(materials(config))}"
 
@@ -134,18 +134,18 @@ def example(result: Result) -> dict[str, Any]:
         "sentence": result.target.sentence,
         "outcome": result.outcome,
         "label": result.target.label,
-        "before": _plain(result.before),
-        "after": _plain(result.after),
+        "before": _stored(result.before),
+        "after": _stored(result.after),
         "queries": result.queries,
         "reason": result.reason,
         "raw_outcome": raw.outcome if raw else None,
         "raw_queries": raw.queries if raw else None,
         "swaps": swaps.asked if swaps else None,
         "flips": swaps.flips if swaps else None,
-        "worst_swap": _plain(swaps.worst) if swaps and swaps.worst else None,
+        "worst_swap": _stored(swaps.worst) if swaps and swaps.worst else None,
     }
 
 
-def _plain(said: Said) -> dict[str, Any]:
+def _stored(said: Said) -> dict[str, Any]:
     text = said.text if isinstance(said.text, str) else list(said.text)
     return {"text": text, "class": said.label, "probabilities": said.probabilities}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rosearch_engine.attack.pieces import Text
+from rosearch_engine.objectives import holds, withstands
 
 Outcome = Literal["fooled", "held", "already wrong", "budget used", "failed"]
 
@@ -86,7 +87,7 @@ class Result:
     @property
     def stands(self) -> bool:
         """Whether the sentence is still classified rightly after the attack."""
-        return self.outcome in ("held", "budget used")
+        return withstands(self.outcome)
 
     @property
     def unswayed(self) -> bool:
@@ -96,4 +97,4 @@ class Result:
     @property
     def survives(self) -> bool:
         """Whether it is still classified rightly after the attack and after every single swap."""
-        return self.stands and self.unswayed
+        return holds(self.outcome, None if self.swaps is None else self.swaps.flips)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.imports import rare_collections, remembered_words
 from rosearch_engine.attack.recipes.build import assemble, make_ready
 from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.task import Question, Task
 from rosearch_engine.attack.trial import Trial, Watch, fit
 from rosearch_engine.attack.victim import Victim
@@ -43,7 +43,7 @@ class Attacker:
         faces: what is attacked; the first gives the result, a second its `raw`.
         one_swap: ask about every single swap too.
         seconds: most seconds of own work on one sentence.
-        candidates: the store of what does not depend on the victim; none: an empty one in memory.
+        swap_store: keeps what does not depend on the victim; none: an empty one in memory.
 
     Attributes:
         has_swaps: whether the recipe has a fixed set of single swaps.
@@ -62,7 +62,7 @@ class Attacker:
         faces: Sequence[Face] = ("calibrated",),
         one_swap: bool = False,
         seconds: float = float("inf"),
-        candidates: Candidates | None = None,
+        swap_store: SwapStore | None = None,
     ) -> None:
         self._recipe = ready_recipe(recipe, level)
         self._level = level
@@ -71,7 +71,7 @@ class Attacker:
         self._faces = tuple(faces)
         self._one_swap = one_swap and self._recipe.swaps
         self._seconds = seconds
-        self.candidates = candidates or Candidates(recipe)
+        self.swap_store = swap_store or SwapStore(recipe)
         self.has_swaps = self._recipe.swaps
         self._idle: list[Any] = []
         make_ready(self._recipe, level)
@@ -122,7 +122,7 @@ class Attacker:
             raise UserError("attack.recipe", problem, "Choose a recipe that swaps words, such as pwws.")
 
         def begin(target: Target, victim: Victim) -> Trial:
-            trial = Trial(target, self.candidates, self._seconds)
+            trial = Trial(target, self.swap_store, self._seconds)
             trial.ask_all_swaps(self._attack(float("inf")), limit=None, two=two)
             return trial
 
@@ -161,7 +161,7 @@ class Attacker:
         return [found[id(target)] for target in targets]
 
     def _put_away(self, trial: Trial) -> None:
-        self.candidates.keep(trial.shelf)
+        self.swap_store.keep(trial.known_swaps)
         for task in trial.tasks:
             # Its caches hold every text it tried, under keys that no other sentence has.
             task.attack.clear_cache()
@@ -172,7 +172,7 @@ class Attacker:
         return not under_way or (len(under_way) < ABREAST and size <= WORDS_ABREAST)
 
     def _begin(self, target: Target, victim: Victim) -> Trial:
-        trial = Trial(target, self.candidates, self._seconds)
+        trial = Trial(target, self.swap_store, self._seconds)
         seed = target.seed(self._seed) if self._recipe.random else None
         if self._one_swap or self._recipe.asks_all:
             trial.ask_all_swaps(self._attack(float("inf")), limit=None if self._one_swap else self._budget)
@@ -208,7 +208,7 @@ def ask_together(trials: Sequence[Trial], victim: Victim, watch: Watch | None) -
 
 
 def _share_candidates(attack: Any) -> None:
-    """Have the attack take its candidates from the shelf of the sentence it is at."""
+    """Have the attack take its candidates from what is known of the sentence it is at."""
     own = attack.get_transformations
     swap = attack.transformation
     transformations = list(getattr(swap, "transformations", [swap]))
@@ -221,6 +221,6 @@ def _share_candidates(attack: Any) -> None:
         # of its words were changed: what it says then depends on what it said before, and is not ours to keep.
         if "indices_to_modify" not in asked:
             return work()
-        return Task.current().shelf.candidates(current_text, transformations, asked, work)
+        return Task.current().known_swaps.texts(current_text, transformations, asked, work)
 
     attack.get_transformations = attack.search_method.get_transformations = get_transformations

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from greenlet import getcurrent, greenlet
 
-from rosearch_engine.attack.candidates import Shelf
 from rosearch_engine.attack.pieces import Text
+from rosearch_engine.attack.swap_store import KnownSwaps
 
 
 class Task:
     """Runs `work` until it asks, and again with each answer, until it ends.
 
     Args:
-        shelf: what is known of its sentence's candidates.
+        known_swaps: what is known of its sentence's candidates.
         show: turns logits `(texts, classes)` into what TextAttack is told.
         seed: of the random numbers that `work` draws; None if it draws none.
 
@@ -32,12 +32,12 @@ class Task:
         self,
         work: Callable[[], Any],
         attack: Any,
-        shelf: Shelf,
+        known_swaps: KnownSwaps,
         show: Callable[[np.ndarray], np.ndarray],
         seed: int | None = None,
     ) -> None:
         self.attack = attack
-        self.shelf = shelf
+        self.known_swaps = known_swaps
         self.show = show
         self.question: list[Text] = []
         self.answer: Any = None

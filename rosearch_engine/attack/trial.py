@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.diff import flat
 from rosearch_engine.attack.one_swap import all_swaps
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.task import Task
 from rosearch_engine.attack.victim import softmax
 
@@ -30,14 +30,14 @@ class Trial:
     Attributes:
         known: logits `(classes,)` of all that was asked, by what the model reads of a text: two texts that it
             cannot tell apart are told the same to the last bit, whatever stood beside them in a batch.
-        shelf: the candidates known for this sentence.
+        known_swaps: the candidates known for this sentence.
         words: its length.
     """
 
-    def __init__(self, target: Target, candidates: Candidates, seconds: float) -> None:
+    def __init__(self, target: Target, swap_store: SwapStore, seconds: float) -> None:
         self.target = target
         self.text, self.words = fit(target.text)
-        self.shelf = candidates.of(flat(self.text))
+        self.known_swaps = swap_store.of(flat(self.text))
         self.known: dict[bytes, np.ndarray] = {}
         self._keys: dict[Text, bytes] = {}
         self.tasks: list[Task] = []
@@ -54,7 +54,7 @@ class Trial:
         def work() -> Any:
             return attack.attack(self._example(), self.target.label)
 
-        self._attacks[face] = self._start(Task(work, attack, self.shelf, show, seed))
+        self._attacks[face] = self._start(Task(work, attack, self.known_swaps, show, seed))
 
     def ask_all_swaps(self, attack: Any, limit: int | None, two: bool = False) -> None:
         """Ask about every single swap, or the first `limit`; with `two`, about every two at once too."""
@@ -62,7 +62,7 @@ class Trial:
         def work() -> Swaps | None:
             return all_swaps(attack, self._example(), self.target.label, limit, two)
 
-        self._swaps = self._start(Task(work, attack, self.shelf, lambda logits: logits))
+        self._swaps = self._start(Task(work, attack, self.known_swaps, lambda logits: logits))
 
     def read(self, pieces: Pieces) -> None:
         """Have the texts read that the tasks wait to hear of."""

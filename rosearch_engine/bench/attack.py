@@ -18,10 +18,10 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from rosearch_engine.attack.as_shipped import attack_as_shipped
-from rosearch_engine.attack.candidates import Candidates
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.run import Attacker, Result, Target
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.batching import reading_batches
 from rosearch_engine.bench.machine import machine
@@ -29,8 +29,9 @@ from rosearch_engine.checkpoints.export import write_checkpoint
 from rosearch_engine.config import Precision, build
 from rosearch_engine.device import arithmetic, attack_tokens, device, has_fast_bfloat16
 from rosearch_engine.inference import inputs_for
-from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import Bench, prepare, targets, train
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.search.context import Context, prepare, targets
+from rosearch_engine.search.evaluate import train
 
 POSITIONS = 512
 SEED = 0
@@ -45,20 +46,20 @@ def bench_attack(recipe: str, n: int, query_budget: int, progress: Progress) -> 
         UserError: if the recipe is not known or not ready.
     """
     ready_recipe(recipe)
-    bench = prepare(build("demo", settings=[f"attack.recipe={recipe}"]), progress)
-    progress.stage("student")
-    student, _ = train(bench.space.chain(2), SEED, bench, progress)
-    sentences = targets(bench.data.search_attack, bench.data.columns)
+    context = prepare(build("demo", settings=[f"attack.recipe={recipe}"]), progress)
+    progress.stage(Stage.MEASURING, detail="student")
+    student, _ = train(context.space.chain(2), SEED, context, progress)
+    sentences = targets(context.data.search_attack, context.data.columns)
     with tempfile.TemporaryDirectory() as folder:
         models = {
-            "teacher": (bench.teacher.model, bench.teacher.tokenizer),
-            "student": _exported(student, bench, Path(folder)),
+            "teacher": (context.teacher.model, context.teacher.tokenizer),
+            "student": _exported(student, context, Path(folder)),
         }
         rows = []
         for name, (model, tokenizer) in models.items():
             row = _compare(model, tokenizer, recipe, sentences, n, query_budget, name, progress)
             rows.append({"model": name, "weights": model.num_parameters()} | row)
-        progress.stage("every single swap")
+        progress.stage(Stage.MEASURING, detail="every single swap")
         swaps = one_swap(*models["student"], recipe, sentences[:MANY])
     summed = ("stock_s", "ours_s", "forward_floor_s", "queries")
     total: dict[str, Any] = {key: sum(row[key] for row in rows) for key in summed}
@@ -89,8 +90,10 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _exported(model: PreTrainedModel, bench: Bench, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    write_checkpoint(model, bench.tokenizer, folder)
+def _exported(
+    model: PreTrainedModel, context: Context, folder: Path
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    write_checkpoint(model, context.tokenizer, folder)
     loaded = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
     return loaded.to(device()).eval(), AutoTokenizer.from_pretrained(folder)
 
@@ -109,9 +112,9 @@ def _compare(
     some = sentences[:n]
 
     def ours(
-        precision: Precision = "float32", candidates: Candidates | None = None, which: Sequence[Target] = some
+        precision: Precision = "float32", swap_store: SwapStore | None = None, which: Sequence[Target] = some
     ) -> _Timed:
-        attacker = Attacker(recipe, query_budget, SEED, faces=("raw",), candidates=candidates)
+        attacker = Attacker(recipe, query_budget, SEED, faces=("raw",), swap_store=swap_store)
         # Each time with an empty memory of tokens, as for the first student.
         victim = _Listening(model, tokenizer, POSITIONS, 1.0, precision)
         began = time.perf_counter()
@@ -119,19 +122,19 @@ def _compare(
         return _Timed(time.perf_counter() - began, results, victim)
 
     ours(which=sentences[-5:])
-    progress.stage(f"{name}: ours")
-    candidates = Candidates(recipe)
-    first = ours(candidates=candidates)
-    worked_out = candidates.misses
+    progress.stage(Stage.MEASURING, detail=f"{name}: ours")
+    swap_store = SwapStore(recipe)
+    first = ours(swap_store=swap_store)
+    worked_out = swap_store.misses
     # The same model again, so that all is known: what another student, which goes other ways after its first swaps,
     # comes near to.
-    second = ours(candidates=candidates)
+    second = ours(swap_store=swap_store)
     floor = _best_of(3, lambda: forward(first.victim, first.victim.asked))
-    progress.stage(f"{name}: TextAttack as shipped")
+    progress.stage(Stage.MEASURING, detail=f"{name}: TextAttack as shipped")
     began = time.perf_counter()
     theirs = attack_as_shipped(model, tokenizer, ready_recipe(recipe), "standard", some, query_budget, SEED)
     stock = time.perf_counter() - began
-    progress.stage(f"{name}: ours again")
+    progress.stage(Stage.MEASURING, detail=f"{name}: ours again")
     last = ours()
     mean = (first.seconds + last.seconds) / 2
     differ = differing(first.results, theirs)
@@ -146,7 +149,7 @@ def _compare(
         "queries": sum(result.queries for result in first.results),
         "warm_s": second.seconds,
         "warm_over_floor": second.seconds / floor,
-        "worked_out": {"cold": worked_out, "warm": candidates.misses - worked_out},
+        "worked_out": {"cold": worked_out, "warm": swap_store.misses - worked_out},
     }
     if has_fast_bfloat16(device()):
         half = ours("bfloat16")
@@ -163,8 +166,8 @@ def one_swap(
     set of swaps."""
     if not ready_recipe(recipe).swaps:
         return None
-    pieces, candidates = Pieces(tokenizer, POSITIONS), Candidates(recipe)
-    attacker = Attacker(recipe, 1, SEED, candidates=candidates)
+    pieces, swap_store = Pieces(tokenizer, POSITIONS), SwapStore(recipe)
+    attacker = Attacker(recipe, 1, SEED, swap_store=swap_store)
     seconds, floors = [], []
     for turn in range(3):
         victim = _Listening(model, tokenizer, POSITIONS, 1.0, "float32", pieces)
@@ -184,8 +187,8 @@ def one_swap(
         "second_s": again,
         "forward_floor_s": floor,
         "over_floor": again / floor,
-        "hits": candidates.hits,
-        "misses": candidates.misses,
+        "hits": swap_store.hits,
+        "misses": swap_store.misses,
     }
 
 

@@ -22,8 +22,9 @@ from rosearch_engine.distil.loop import Distillation
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
-from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import Bench, prepare, student
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.search.context import Context, prepare
+from rosearch_engine.search.evaluate import student
 from rosearch_engine.teacher import write_outputs
 
 SEED = 0
@@ -51,14 +52,14 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
     # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
     alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.swaps=off"]
     settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]
-    bench = prepare(build("demo", settings=settings), progress)
-    genome = bench.space.chain(LAYERS)
-    ours = _ours(genome, bench, progress)
+    context = prepare(build("demo", settings=settings), progress)
+    genome = context.space.chain(LAYERS)
+    ours = _ours(genome, context, progress)
     target = ours["curve"][-1]["accuracy"] - SLACK
     rows = [{"name": "this program"} | ours | _reached(ours["curve"], target)]
     for name, modern in [("Trainer, bfloat16, padded to the longest", True), ("Trainer as it is", False)][: 1 + naive]:
-        progress.stage(name)
-        run = _stock(genome, bench, epochs, modern, target)
+        progress.stage(Stage.MEASURING, detail=name)
+        run = _stock(genome, context, epochs, modern, target)
         curve = [vars(point) for point in run.curve]
         last = curve[-1]
         rate = {"tokens_per_second": last["tokens"] / last["seconds"], "steps": last["steps"]}
@@ -66,21 +67,21 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
     first = rows[0]["seconds_to_target"]
     for row in rows:
         row["times_slower"] = row["seconds_to_target"] / first if first and row["seconds_to_target"] else None
-    again = _ours(genome, bench, progress)
-    size = cost(genome, bench.frame)
+    again = _ours(genome, context, progress)
+    size = cost(genome, context.frame)
     return {
-        "data": bench.data.name,
-        "sentences": len(bench.data.distillation),
-        "validation_n": len(bench.data.validation),
+        "data": context.data.name,
+        "sentences": len(context.data.distillation),
+        "validation_n": len(context.data.validation),
         "encoder_weights": size.encoder_weights,
         "compression": size.compression,
         "epochs": epochs,
         "target": target,
-        "teacher_outputs_s": _teacher_seconds(bench, progress),
+        "teacher_outputs_s": _teacher_seconds(context, progress),
         "rows": rows,
         "seconds_again": again["curve"][-1]["seconds"],
         "equal_again": again["curve"][-1]["accuracy"] == ours["curve"][-1]["accuracy"],
-        "rate": _rate(genome, bench),
+        "rate": _rate(genome, context),
         **machine(),
     }
 
@@ -106,38 +107,38 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _teacher_seconds(bench: Bench, progress: Progress) -> float:
+def _teacher_seconds(context: Context, progress: Progress) -> float:
     """Seconds the teacher's outputs take, once for all students of all runs; `Trainer` pays them in its loop."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        sentences = bench.readings["plain"].corpus.sentences
-        write_outputs(bench.teacher, sentences, ("logits", "hidden"), Path(folder), progress)
+        sentences = context.readings["plain"].corpus.sentences
+        write_outputs(context.teacher, sentences, ("logits", "hidden"), Path(folder), progress)
         return time.perf_counter() - began
 
 
-def _ours(genome: Genome, bench: Bench, progress: Progress) -> dict[str, Any]:
-    model = student(genome, SEED, bench)
-    reading = bench.readings[genome.code]
-    training = Distillation(model, reading.corpus, bench.config.distil, SEED)
+def _ours(genome: Genome, context: Context, progress: Progress) -> dict[str, Any]:
+    model = student(genome, SEED, context)
+    reading = context.readings[genome.code]
+    training = Distillation(model, reading.corpus, context.config.distil, SEED)
     curve = []
     looks = round(1 / LOOK)
     for look in range(1, looks + 1):
         done = training.run(round(look / looks * training.steps), progress)
-        right = accuracy(predict(model, reading.validation), bench.data.validation.labels)
+        right = accuracy(predict(model, reading.validation), context.data.validation.labels)
         curve.append({"seconds": done.seconds, "steps": done.steps, "tokens": done.tokens, "accuracy": right})
     return {"curve": curve, "tokens_per_second": done.tokens / done.seconds, "steps": done.steps}
 
 
-def _stock(genome: Genome, bench: Bench, epochs: float, modern: bool, target: float) -> StockRun:
-    data, config = bench.data, bench.config.distil
+def _stock(genome: Genome, context: Context, epochs: float, modern: bool, target: float) -> StockRun:
+    data, config = context.data, context.config.distil
     return distil_with_trainer(
-        student(genome, SEED, bench),
-        bench.teacher.model,
+        student(genome, SEED, context),
+        context.teacher.model,
         data.distillation.texts,
         data.distillation.labels,
         data.validation.texts,
         data.validation.labels,
-        bench.teacher.tokenizer,
+        context.teacher.tokenizer,
         epochs=epochs,
         batch=BATCH,
         learning_rate=config.learning_rate,
@@ -156,13 +157,13 @@ def _reached(curve: list[dict[str, Any]], target: float) -> dict[str, Any]:
     return {"seconds_to_target": there[0] if there else None, "best": max(point["accuracy"] for point in curve)}
 
 
-def _rate(genome: Genome, bench: Bench) -> dict[str, float]:
+def _rate(genome: Genome, context: Context) -> dict[str, float]:
     """Rate of the training's matrix products, beside that of the bare products of the same shapes in the same run."""
-    reading, where = bench.readings[genome.code], device()
-    model = student(genome, SEED, bench)
-    training = Distillation(model, reading.corpus, bench.config.distil, SEED)
+    reading, where = context.readings[genome.code], device()
+    model = student(genome, SEED, context)
+    training = Distillation(model, reading.corpus, context.config.distil, SEED)
     kind = torch.bfloat16 if has_fast_bfloat16(where) else torch.float32
-    tokens = bench.config.distil.tokens
+    tokens = context.config.distil.tokens
     layers = [m for name, m in model.named_modules() if isinstance(m, nn.Linear) and name != "classifier"]
     shapes = [(tokens, layer.in_features, layer.out_features) for layer in layers]
     products = 6 * sum(layer.weight.numel() for layer in layers)

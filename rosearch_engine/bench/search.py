@@ -33,8 +33,8 @@ from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
 from rosearch_engine.runs.heartbeat import stop_on_signals
 from rosearch_engine.runs.process import state
-from rosearch_engine.search import evaluate as evaluation
-from rosearch_engine.search.evaluate import candidate_seed, evaluate, prepare
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import Clock, candidate_seed, evaluate
 from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.loop import search
 from rosearch_engine.search.strategies import make_strategy
@@ -62,6 +62,7 @@ COMMON = [
     "attack.sentences=60",
     "search.candidates=10000",
 ]
+
 Row = dict[str, Any]
 PARTS = ("distil", "attack", "screen", "validate", "build")
 
@@ -151,13 +152,13 @@ def rung_agreement(students: int, settings: Sequence[str], progress: Progress) -
     Spearman's rank correlation with a bootstrap interval, and how many of the better half in full the lower rung's
     better half holds.
     """
-    bench = prepare(build("standard", settings=[*COMMON, *settings, "search.rungs=3"]), progress)
+    context = prepare(build("standard", settings=[*COMMON, *settings, "search.rungs=3"]), progress)
     rng = np.random.default_rng(0)
     seen: list[np.ndarray] = []  # (rungs, robustness and accuracy)
     for number in range(students):
         progress.tell(student=f"rungs, {number + 1}/{students}")
-        genome = sample(bench.space, rng)
-        scores = evaluate(genome, candidate_seed(0, genome), bench, progress).scores
+        genome = sample(context.space, rng)
+        scores = evaluate(genome, candidate_seed(0, genome), context, progress).scores
         seen.append(np.array([[score.robustness, score.accuracy] for score in scores]))
     table = np.stack(seen)
     found: dict[str, Any] = {"n": students, "rows": []}
@@ -252,8 +253,8 @@ def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> 
             progress.tell(student=f"search {number}/{len(configs)}")
             _searched(config, progress)
         return
-    with stop_on_signals(progress), multiprocessing.get_context("spawn").Pool(jobs, _be_one_of_many) as pool:
-        done, results = 0, pool.imap_unordered(_searched, configs)
+    with stop_on_signals(progress), multiprocessing.get_context("spawn").Pool(jobs, _use_one_thread) as pool:
+        done, results = 0, pool.imap_unordered(_searched_beside_others, configs)
         while done < len(configs):
             # Leaving the pool on a wish to stop ends its processes too; the same command goes on where they were.
             progress.check()
@@ -263,17 +264,21 @@ def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> 
             progress.tell(student=f"{done} of {len(configs)} searches done")
 
 
-def _be_one_of_many() -> None:
+def _use_one_thread() -> None:
     torch.set_num_threads(1)
-    evaluation.CLOCK = time.process_time
 
 
-def _searched(config: RunConfig, progress: Progress | None = None) -> None:
+def _searched_beside_others(config: RunConfig) -> None:
+    """Its seconds are the processor's: on the wall they would be the others' too."""
+    _searched(config, clock=time.process_time)
+
+
+def _searched(config: RunConfig, progress: Progress | None = None, clock: Clock = time.perf_counter) -> None:
     store, name = Store.write(), _name(config)
     if name not in {run["name"] for run in store.runs()}:
         store.create_run(name, config)
     if state(store.run(name)) != "finished":
-        search(name, progress)
+        search(name, progress, clock)
     store.close()
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rosearch_engine.checkpoints.load import TEACHER, Loaded, load
+from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.errors import UserError
+from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 

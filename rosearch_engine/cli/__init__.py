@@ -1,5 +1,55 @@
-"""The command line."""
+"""The command line. Heavy modules are imported inside the commands that need them."""
 
-from rosearch_engine.cli.runs import app, main
+from __future__ import annotations
 
-__all__ = ["app", "main"]
+import json
+import sys
+from typing import NoReturn
+
+import typer
+
+from rosearch_engine.cli import benchmarks, resources, runs, students
+from rosearch_engine.cli.console import say
+from rosearch_engine.errors import UserError, is_full_disk
+
+app = typer.Typer(
+    name="rosearch",
+    help="Search for small text classifiers that hold under attack.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (resources, runs, students):
+    app.add_typer(commands.app)
+app.add_typer(benchmarks.app, name="bench")
+
+
+def main() -> None:
+    """Run a command; what a user can mend is printed without a traceback, with exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        _fail(error)
+    except Exception as error:
+        _fail(_in_words(error))
+
+
+def _in_words(error: Exception) -> UserError:
+    """What the user can mend of an error from below; anything else is a fault of ours and keeps its traceback."""
+    from sqlalchemy.exc import DatabaseError
+
+    from rosearch_engine.store.database import damaged
+
+    if isinstance(error, DatabaseError):
+        return damaged(error)
+    if is_full_disk(error):
+        return UserError("disk", "it is full.", "Nothing measured is lost: free some space and try again.")
+    raise error
+
+
+def _fail(error: UserError) -> NoReturn:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": error.as_dict()}))
+    else:
+        say(f"{error.field}: {error.problem}\n  {error.remedy}", error=True)
+    sys.exit(2)

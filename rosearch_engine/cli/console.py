@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Display
 from rich.table import Table
 
-from rosearch_engine.progress import Progress as Job
+from rosearch_engine.progress import Progress, Stage
 
 _out = Console(highlight=False, soft_wrap=True, markup=False)
 _err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
@@ -32,18 +33,18 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 
 
 class Bars:
-    """Shows what a job tells of itself; silent where there is no terminal."""
+    """Draws the progress of a job; silent where there is no terminal."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._task = None if progress is None else progress.add_task("starting", total=None)
+    def __init__(self, display: Display | None) -> None:
+        self._display = display
+        self._task = None if display is None else display.add_task(Stage.STARTING, total=None)
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def follow(self, job: Job) -> None:
-        """Draw the job's facts until the bars are closed."""
-        if self._progress is not None:
-            self._thread = threading.Thread(target=self._draw, args=(job,), daemon=True)
+    def follow(self, progress: Progress) -> None:
+        """Draw its facts until the bars are closed."""
+        if self._display is not None:
+            self._thread = threading.Thread(target=self._draw, args=(progress,), daemon=True)
             self._thread.start()
 
     def close(self) -> None:
@@ -51,16 +52,17 @@ class Bars:
         if self._thread:
             self._thread.join()
 
-    def _draw(self, job: Job) -> None:
-        assert self._progress is not None
+    def _draw(self, progress: Progress) -> None:
+        assert self._display is not None
         assert self._task is not None
         while not self._done.wait(0.2):
-            facts = job.facts()
+            facts = progress.facts()
             students = f"{facts['students']}/{facts['candidates']} students  " if "candidates" in facts else ""
+            stage = ", ".join(filter(None, (facts["stage"], facts["detail"])))
             loss = f"  loss {facts['loss']:.3f}" if facts.get("loss") is not None else ""
-            words = f"{students}{facts.get('student') or ''} {facts.get('stage', 'starting')}{loss}"
+            words = f"{students}{facts.get('student') or ''} {stage}{loss}"
             total = facts.get("total") or None
-            self._progress.update(self._task, description=words, total=total, completed=facts.get("done", 0))
+            self._display.update(self._task, description=words, total=total, completed=facts.get("done", 0))
 
 
 @contextmanager
@@ -77,8 +79,8 @@ def bars(enabled: bool) -> Iterator[Bars]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_err, transient=True) as progress:
-        shown = Bars(progress)
+    with Display(*columns, console=_err, transient=True) as display:
+        shown = Bars(display)
         try:
             yield shown
         finally:

@@ -1,1 +1,1 @@
-"""Stage 5: a student learns from its teacher's cached outputs."""
+"""A student learns from its teacher's cached outputs."""

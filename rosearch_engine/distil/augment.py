@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from rosearch_engine.codes import require_wordnet, synonyms
-from rosearch_engine.config import Swaps
+from rosearch_engine.config import SwapKind
 from rosearch_engine.data import Split
 
 Neighbours = Callable[[str], Sequence[str]]
@@ -20,7 +20,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SHORTEST_MISSPELT = 3
 
 
-def neighbours(swaps: Swaps, split: Split) -> Sequence[Neighbours]:
+def neighbours(swaps: SwapKind, split: Split) -> Sequence[Neighbours]:
     """Where the replacements of a word come from: a lexicon, its misspellings, or any words of the sentences (as often
     as they occur there: Tang et al. 2019, "Distilling task-specific knowledge from BERT", swap for words of like kind).
 

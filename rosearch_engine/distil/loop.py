@@ -23,7 +23,7 @@ from rosearch_engine.distil.losses import (
     soft_targets,
     soft_targets_each,
 )
-from rosearch_engine.progress import Progress
+from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
 CURVE_POINTS = 60
@@ -101,7 +101,7 @@ class Distillation:
         began, until = time.perf_counter(), min(until, self.steps)
         report_every = max(1, self.steps // CURVE_POINTS)
         self._model.train()
-        progress.stage("distil", self.steps, "steps")
+        progress.stage(Stage.DISTIL, self.steps, "steps")
         while self._done < until:
             number, rows = self._plan[self._done]
             self._losses += self._step(number, rows)

@@ -1,4 +1,4 @@
-"""Stage 3: the search space. A genome is a frozen value; nothing here imports torch."""
+"""The search space. A genome is a frozen value; nothing here imports torch."""
 
 from rosearch_engine.genome.dag import Genome, Node
 from rosearch_engine.genome.ops import Cost, Frame, cost

@@ -13,7 +13,7 @@ from rosearch_engine.data import own
 from rosearch_engine.data.own import Sentence
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.sentences import bring, swaps
-from rosearch_engine.progress import Progress
+from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.store.repo import Store
 
 # A sentence with more single swaps has too many pairs of them to ask about: over ten thousand texts.
@@ -69,7 +69,7 @@ def attack_sentences(
         done.append(result)
         progress.advance(len(done))
 
-    progress.stage("attack", len(sentences), "sentences")
+    progress.stage(Stage.ATTACK, len(sentences), "sentences")
     twice: dict[int, Swaps | None] = {}
     stopped = True
     # What is done when the person stops it is shown all the same.

@@ -57,7 +57,7 @@ class _Out:
 def serve() -> None:
     """Read requests from standard input until it ends; write what happens to standard output."""
     out, turns = _Out(), itertools.count()
-    requests: queue.PriorityQueue[tuple[int, int, _Job | None]] = queue.PriorityQueue()
+    requests: queue.PriorityQueue[tuple[int, int, _Request | None]] = queue.PriorityQueue()
     threading.Thread(target=_listen, args=(requests, turns, out), daemon=True).start()
     out.say(worker="starting", note="loading TextAttack")
     try:
@@ -80,7 +80,7 @@ def serve() -> None:
             job.say(state="failed", error=problem)
 
 
-class _Job:
+class _Request:
     """One request: a sentence, or a batch of them that is attacked a handful at a time.
 
     Attributes:
@@ -266,15 +266,15 @@ def _attacker(recipe: str, query_budget: int) -> Attacker:
 
 
 def _listen(
-    requests: queue.PriorityQueue[tuple[int, int, _Job | None]], turns: itertools.count[int], out: _Out
+    requests: queue.PriorityQueue[tuple[int, int, _Request | None]], turns: itertools.count[int], out: _Out
 ) -> None:
-    jobs: weakref.WeakValueDictionary[int, _Job] = weakref.WeakValueDictionary()
+    jobs: weakref.WeakValueDictionary[int, _Request] = weakref.WeakValueDictionary()
     for line in sys.stdin:
         message = json.loads(line)
         if "stop" in message:
             if message["stop"] in jobs:
                 jobs[message["stop"]].stopped = True
         else:
-            job = jobs[message["attack"]] = _Job(message, out)
+            job = jobs[message["attack"]] = _Request(message, out)
             requests.put((BATCH if job.is_batch else SINGLE, next(turns), job))
     requests.put((END, next(turns), None))

@@ -17,7 +17,8 @@ from rosearch_engine.config import validate
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, MOST_BYTES, PARTS, ROWS, VERSION, Manifest
-from rosearch_engine.store.repo import check_name, label
+from rosearch_engine.store.repo import check_name
+from rosearch_engine.store.rows import label
 from rosearch_engine.store.whole import Whole
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError)

@@ -30,11 +30,13 @@ from rosearch_engine.distil.loop import Diverged
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import predict
-from rosearch_engine.progress import Progress
-from rosearch_engine.rescore.elite import chains, elite, summary
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.rescore.elite import chains, elite
+from rosearch_engine.rescore.figures import summary
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
-from rosearch_engine.search.evaluate import Bench, attacker, prepare, targets, train
+from rosearch_engine.search.context import Context, attacker, prepare, targets
+from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
@@ -52,7 +54,7 @@ def rescore(
     top: int = 3,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Attack a run's elite, its plain chains and its teacher on held-out sentences; returns `elite.summary` and more.
+    """Attack a run's elite, its plain chains and its teacher on held-out sentences; returns `figures.summary` and more.
 
     Every (student, seed, recipe) is kept as soon as it is measured; a call that was cut short goes on there.
 
@@ -77,10 +79,10 @@ def rescore(
         config = validate(run["config"])
         chosen = _choose(store, run, students, top)
         attacks = {recipe: _attack_config(config, recipe) for recipe in _recipes(recipes, config)}
-        progress.stage("data")
+        progress.stage(Stage.DATA)
         sentences = _sentences(run, config, n)
         work = _Work(store, run, config, attacks, sentences, progress, still_alone)
-        work.do([_Job(student, k) for k in range(seeds) for student in [*chosen, None] if student or k == 0])
+        work.do([_Training(student, k) for k in range(seeds) for student in [*chosen, None] if student or k == 0])
     names = [*(student["name"] for student in chosen), TEACHER]
     hashes = {recipe: work.protocols[recipe]["hash"] for recipe in attacks}
     available = run["dataset"]["sizes"]["held_out"]
@@ -96,7 +98,7 @@ def training_seed(own: int, k: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Training:
     """One model to attack: the k-th training of a student, or the teacher (None)."""
 
     student: dict[str, Any] | None
@@ -125,75 +127,75 @@ class _Work:
         self._attacks = attacks
         self._attackers: dict[str, Attacker] = {}
         self._pieces: dict[str, Pieces] = {}
-        self._bench: Bench | None = None
+        self._context: Context | None = None
         self.protocols = {recipe: protocol(attack, run["dataset"]["fingerprint"]) for recipe, attack in attacks.items()}
         self.failures: list[str] = []
 
-    def do(self, jobs: Sequence[_Job]) -> None:
+    def do(self, trainings: Sequence[_Training]) -> None:
         """All jobs in turn. A student that cannot be trained from another seed is named in `failures`."""
-        left = [(job, missing) for job in jobs if (missing := self._missing(job))]
-        students = [job.student for job in jobs if job.student]
+        left = [(training, missing) for training in trainings if (missing := self._missing(training))]
+        students = [training.student for training in trainings if training.student]
         self._slowest = max(students, key=lambda student: student["seconds"]["attack"])
-        clock = _Clock([self._expected(job, len(missing)) for job, missing in left])
-        for number, (job, missing) in enumerate(left):
-            which = f"{number + 1}/{len(left)} {job.name}" + (f" training {job.k + 1}" if job.k else "")
+        clock = _TimeLeft([self._expected(training, len(missing)) for training, missing in left])
+        for number, (training, missing) in enumerate(left):
+            which = f"{number + 1}/{len(left)} {training.name}" + (f" training {training.k + 1}" if training.k else "")
             self._progress.tell(student=f"{which}, {clock.left(number)}")
             self._still_alone()
             release_memory()
             try:
-                victim = self._trained(job) if job.k else self._stored(job)
+                victim = self._trained(training) if training.k else self._stored(training)
             except Diverged as error:
-                self.failures.append(f"{job.name}, training {job.k + 1}: {error}")
+                self.failures.append(f"{training.name}, training {training.k + 1}: {error}")
                 continue
             for recipe in missing:
-                self._measure(job, recipe, victim)
+                self._measure(training, recipe, victim)
 
-    def _missing(self, job: _Job) -> list[str]:
+    def _missing(self, training: _Training) -> list[str]:
         """Recipes under which this training has not been measured on these sentences."""
         there = {
             (row["seed"], row["protocol"]["hash"], row["attacked"])
             for row in self._store.measurements(self._run["id"], HELD_OUT)
-            if row["candidate_id"] == (job.student["id"] if job.student else None)
+            if row["candidate_id"] == (training.student["id"] if training.student else None)
         }
-        seed, n = self._seed(job), len(self._sentences)
+        seed, n = self._seed(training), len(self._sentences)
         return [recipe for recipe in self._attacks if (seed, self.protocols[recipe]["hash"], n) not in there]
 
-    def _seed(self, job: _Job) -> int:
-        if job.student is None:
+    def _seed(self, training: _Training) -> int:
+        if training.student is None:
             return self._config.teacher.seed
-        return training_seed(job.student["seed"], job.k)
+        return training_seed(training.student["seed"], training.k)
 
-    def _expected(self, job: _Job, attacks: int) -> float:
+    def _expected(self, training: _Training, attacks: int) -> float:
         """Seconds that the job should take, by what the search took; for the teacher as for the slowest student."""
-        row = job.student or self._slowest
+        row = training.student or self._slowest
         attack = row["seconds"]["attack"] * len(self._sentences) / row["attacked"]
-        return attacks * attack + (row["seconds"]["distil"] if job.k else 0.0)
+        return attacks * attack + (row["seconds"]["distil"] if training.k else 0.0)
 
-    def _stored(self, job: _Job) -> Victim:
-        loaded = load_student(self._store, self._run["name"], job.name)
-        reader = TEACHER if job.student is None else loaded.code.name
+    def _stored(self, training: _Training) -> Victim:
+        loaded = load_student(self._store, self._run["name"], training.name)
+        reader = TEACHER if training.student is None else loaded.code.name
         pieces = self._pieces.setdefault(reader, loaded.pieces)
         precision = self._config.attack.precision
         return Victim(loaded.model, loaded.tokenizer, loaded.max_length, loaded.temperature, precision, pieces)
 
-    def _trained(self, job: _Job) -> Victim:
-        assert job.student is not None
-        self._bench = self._bench or self._prepare()
-        genome = Genome.from_dict(job.student["genome"])
-        model, _ = train(genome, self._seed(job), self._bench, self._progress)
-        logits = predict(model, self._bench.readings[genome.code].validation)
-        return self._bench.victim(model, logits, genome.code)
+    def _trained(self, training: _Training) -> Victim:
+        assert training.student is not None
+        self._context = self._context or self._prepare()
+        genome = Genome.from_dict(training.student["genome"])
+        model, _ = train(genome, self._seed(training), self._context, self._progress)
+        logits = predict(model, self._context.readings[genome.code].validation)
+        return self._context.victim(model, logits, genome.code)
 
-    def _prepare(self) -> Bench:
-        bench = prepare(self._config, self._progress)
-        if bench.teacher.key != self._run["teacher"]["key"]:
+    def _prepare(self) -> Context:
+        context = prepare(self._config, self._progress)
+        if context.teacher.key != self._run["teacher"]["key"]:
             raise UserError("teacher", "it is not what the run began with.", "Put it back, or rescore with --seeds 1.")
-        return bench
+        return context
 
-    def _measure(self, job: _Job, recipe: str, victim: Victim) -> None:
+    def _measure(self, training: _Training, recipe: str, victim: Victim) -> None:
         if recipe not in self._attackers:
             self._attackers[recipe] = attacker(self._attacks[recipe], self._config.search.seed)
-        self._progress.stage(recipe, len(self._sentences), "sentences")
+        self._progress.stage(Stage.ATTACK, len(self._sentences), "sentences", detail=recipe)
         done: list[Result] = []
 
         def tell(result: Result) -> None:
@@ -205,14 +207,14 @@ class _Work:
         # Students were chosen by their accuracy on the validation sentences; here too only fresh ones count.
         right = _accuracy(victim, self._sentences)
         what = score(right, len(self._sentences), results, victim.temperature)
-        row = asdict(what) | {"purpose": HELD_OUT, "seed": self._seed(job), "protocol": self.protocols[recipe]}
-        candidate = job.student["id"] if job.student else None
+        row = asdict(what) | {"purpose": HELD_OUT, "seed": self._seed(training), "protocol": self.protocols[recipe]}
+        candidate = training.student["id"] if training.student else None
         self._store.measure(self._run["id"], candidate, row, [example(result) for result in results])
         words = f"{what.robustness:.1%} of {what.attacked} held-out sentences stand"
-        self._store.log(self._run["id"], "rescored", f"{job.name}, training {job.k + 1}, {recipe}: {words}")
+        self._store.log(self._run["id"], "rescored", f"{training.name}, training {training.k + 1}, {recipe}: {words}")
 
 
-class _Clock:
+class _TimeLeft:
     """How long the rest will take: what was expected, corrected by how the expectation has held so far."""
 
     def __init__(self, expected: Sequence[float]) -> None:

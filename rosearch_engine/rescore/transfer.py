@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from rosearch_engine.attack.victim import Text
+from rosearch_engine.attack.pieces import Text
 from rosearch_engine.checkpoints.load import load
 from rosearch_engine.errors import UserError
-from rosearch_engine.progress import Progress
-from rosearch_engine.rescore.elite import HELD_OUT, SEARCH, TEACHER, elite
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.rescore.elite import elite
+from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
 LABEL = "diagnostic: sentences replayed, not attacks; robustness is what `report` and `rescore` say"
@@ -56,7 +57,7 @@ def transfer(
         remedy = f"Choose one of: {', '.join(others)}; or `rescore` with it." if others else "Search first."
         raise UserError("recipe", f"nobody of '{run_name}' has been attacked with '{recipe}'.", remedy)
     texts = list(dict.fromkeys(text for found in fooled.values() for one in found for text in (one.before, one.after)))
-    progress.stage("asking", len(names), "models")
+    progress.stage(Stage.ASKING, len(names), "models")
     cells: dict[str, dict[str, Any]] = {name: {} for name in fooled}
     for done, name in enumerate(names, start=1):
         said = _said(store, run_name, name, texts)

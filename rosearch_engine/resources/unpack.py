@@ -177,7 +177,7 @@ def wordnet_npm(archives: list[Path], stage: Path) -> None:
 def neighbours(files: list[Path], stage: Path) -> None:
     """A JSON map from a word to its neighbours, plain or gzip -> counter-fitted/neighbours.json."""
     try:
-        words = json.loads(_plain(files[0]))
+        words = json.loads(_decompressed(files[0]))
     except ValueError as error:
         raise Absent(f"{files[0].name} is not JSON ({error})") from None
     lists = isinstance(words, dict) and words and all(isinstance(near, list) for near in words.values())
@@ -254,7 +254,7 @@ def _nearest(words: list[str], matrix: np.ndarray) -> Iterator[list[str]]:
             yield [words[other] for other in close[order]]
 
 
-def _plain(file: Path) -> bytes:
+def _decompressed(file: Path) -> bytes:
     """A file's content, unpacked where it is gzip."""
     try:
         content = file.read_bytes()
@@ -266,7 +266,7 @@ def _plain(file: Path) -> bytes:
 def _lines(file: Path) -> list[str]:
     """A text's lines, without the empty ones."""
     try:
-        text = _plain(file).decode("utf-8")
+        text = _decompressed(file).decode("utf-8")
     except UnicodeDecodeError as error:
         raise Absent(f"{file.name} is not UTF-8 text ({error})") from None
     return [line.strip() for line in text.split("\n") if line.strip()]

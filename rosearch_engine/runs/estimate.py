@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rosearch_engine.config import RunConfig
+from rosearch_engine.progress import Stage, spent_by_stage
 
 Row = Mapping[str, Any]
 
@@ -24,8 +25,10 @@ _UNSCALED = {
     "attack": ("recipe", "level", "one_swap", "precision", "query_budget"),
 }
 # Stages whose result is kept for later runs of the same data and teacher, and those that take what they take.
-_ONCE = ("teacher fine-tuning", "teacher outputs")
-_LOADING = ("starting", "data", "loading the attack")
+_ONCE = (Stage.FINE_TUNING, Stage.OUTPUTS)
+_LOADING = (Stage.STARTING, Stage.DATA, Stage.LOADING_ATTACK)
+# Stages that go through the sentences once a process.
+_READING = (Stage.TEACHER, Stage.SWAPPING, Stage.READING)
 
 
 FEW = 5  # students are too few to foretell others by, if there is better
@@ -117,7 +120,7 @@ def basis(config: RunConfig, runs: Iterable[Row]) -> Row | None:
 
 def unlike(config: RunConfig, run: Row) -> tuple[str, ...]:
     """Settings, as `stage.field`, that change the time in ways not scaled for, and are others than a run's."""
-    now = _plain(config)
+    now = _as_json(config)
     return tuple(
         f"{stage}.{field}"
         for stage, fields in _UNSCALED.items()
@@ -148,7 +151,7 @@ def estimate(
         return None
     known = sizes or next((other["dataset"]["sizes"] for other in runs if _same_data(config, other)), None)
     before, now = run["dataset"]["sizes"], known or run["dataset"]["sizes"]
-    of_run, spent = run["config"], (run["progress"] or {}).get("spent", {})
+    of_run, spent = run["config"], _spent(run)
     more_sentences = now["distillation"] / before["distillation"]
     more_training = more_sentences * config.distil.epochs / _value(of_run, "distil", "epochs")
     more_attacks = min(config.attack.sentences, now["search_attack"]) * len(done) / sum(row["attacked"] for row in done)
@@ -157,14 +160,13 @@ def estimate(
     each = {
         "training": training * more_training,
         "attacks": attacks * more_attacks,
-        "rest": rest + spent.get("saving", 0.0) / len(students),
+        "rest": rest + spent[Stage.SAVING] / len(students),
     }
     count = _in_time(planned, sum(each.values()), config.search.minutes)
     # A process's own count of its attacks: what is over the students' is the teacher's. After a resume less is over.
-    of_teacher = spent.get("attack", 0.0) - sum(row["seconds"].get("attack", 0.0) for row in students if row["seconds"])
+    of_teacher = spent[Stage.ATTACK] - sum(row["seconds"].get("attack", 0.0) for row in students if row["seconds"])
     teacher, lacking = _teacher(config, runs, now["distillation"])
-    reading = sum(value for stage, value in spent.items() if stage.startswith(("teacher", "swapping", "reading")))
-    reading -= sum(spent.get(stage, 0.0) for stage in _ONCE)
+    reading = sum(spent[stage] for stage in _READING)
     whole = [_seconds(row) for row in done]
     return Estimate(
         run=run["name"],
@@ -177,7 +179,7 @@ def estimate(
             "teacher": teacher,
             "training": count * each["training"],
             "attacks": count * each["attacks"] + max(0.0, of_teacher) * more_attacks,
-            "rest": count * each["rest"] + reading * more_sentences + sum(spent.get(stage, 0.0) for stage in _LOADING),
+            "rest": count * each["rest"] + reading * more_sentences + sum(spent[stage] for stage in _LOADING),
         },
         sentences=now["distillation"],
         assumed=known is None,
@@ -195,19 +197,25 @@ def _in_time(planned: int, each: float, minutes: float | None) -> int:
 def _teacher(config: RunConfig, runs: Sequence[Row], sentences: int) -> tuple[float, tuple[str, ...]]:
     """Seconds until the teacher is ready, and what of them nobody has measured here."""
     ours = [run for run in runs if _is_ours(run) and run["dataset"] and run["teacher"]]
-    if any(_same_data(config, run) and run["config"]["teacher"] == _plain(config)["teacher"] for run in ours):
+    if any(_same_data(config, run) and run["config"]["teacher"] == _as_json(config)["teacher"] for run in ours):
         return 0.0, ()
     seconds, lacking = 0.0, []
     alike = [run for run in ours if _value(run["config"], "teacher", "name") == config.teacher.name]
     for stage in _ONCE:
-        found = [run for run in alike if run["progress"] and run["progress"].get("spent", {}).get(stage)]
+        found = [run for run in alike if _spent(run)[stage]]
         if not found:
             lacking.append(stage)
             continue
         run = found[0]
-        passes = config.teacher.epochs / _value(run["config"], "teacher", "epochs") if stage == _ONCE[0] else 1.0
-        seconds += run["progress"]["spent"][stage] * passes * sentences / run["dataset"]["sizes"]["distillation"]
+        passes = (
+            config.teacher.epochs / _value(run["config"], "teacher", "epochs") if stage is Stage.FINE_TUNING else 1.0
+        )
+        seconds += _spent(run)[stage] * passes * sentences / run["dataset"]["sizes"]["distillation"]
     return seconds, tuple(lacking)
+
+
+def _spent(run: Row) -> Mapping[Stage, float]:
+    return spent_by_stage((run["progress"] or {}).get("spent", {}))
 
 
 def _seconds(student: Row) -> float:
@@ -223,14 +231,14 @@ def _is_ours(run: Row) -> bool:
 
 
 def _same_data(config: RunConfig, run: Row) -> bool:
-    return bool(run["dataset"]) and run["config"]["data"] == _plain(config)["data"]
+    return bool(run["dataset"]) and run["config"]["data"] == _as_json(config)["data"]
 
 
 def _value(config: Mapping[str, Any], stage: str, field: str) -> Any:
     """A run's setting; one that its version did not know had what is the default today."""
-    default = _plain(RunConfig())[stage][field]
+    default = _as_json(RunConfig())[stage][field]
     return config.get(stage, {}).get(field, default)
 
 
-def _plain(config: RunConfig) -> dict[str, Any]:
+def _as_json(config: RunConfig) -> dict[str, Any]:
     return config.model_dump(mode="json")

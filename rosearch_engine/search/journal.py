@@ -9,28 +9,23 @@ from typing import Any
 import numpy as np
 
 from rosearch_engine.attack.protocol import Score, example
+from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
 from rosearch_engine.front import Front
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.objectives import FAILED, vector
-from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import (
-    Bench,
-    Evaluation,
-    GoesOn,
-    candidate_seed,
-    evaluate_teacher,
-    measurement,
-    save_weights,
-)
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.search.context import Context
+from rosearch_engine.search.evaluate import Evaluation, GoesOn, candidate_seed, evaluate_teacher, measurement
 from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.strategies import Proposal, make_strategy
 from rosearch_engine.store.models import CHAIN, RUNG, SEARCH, TEACHER
-from rosearch_engine.store.repo import Store, label
+from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import label
 
 
-class Candidate:
+class Turn:
     """An architecture whose turn it is."""
 
     def __init__(self, row: dict[str, Any], run_seed: int) -> None:
@@ -44,16 +39,16 @@ class Candidate:
 class Journal:
     """Hands out architectures one by one and keeps what is learnt of them."""
 
-    def __init__(self, store: Store, run_id: int, bench: Bench, progress: Progress) -> None:
-        self._store, self._run_id, self._bench, self._progress = store, run_id, bench, progress
-        self._config = bench.config
+    def __init__(self, store: Store, run_id: int, context: Context, progress: Progress) -> None:
+        self._store, self._run_id, self._context, self._progress = store, run_id, context, progress
+        self._config = context.config
         self._front = Front()
         self._ladder = Ladder(self._config.search, self._config.objectives)
         self._tells = 0
         self._refuse_other_material()
         self._describe_run()
         rows, chains = store.candidates(run_id), self._chains()
-        self._strategy = make_strategy(self._config.search, self._config.objectives, bench.space, chains)
+        self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
         self._asked, self._all = len(rows), len(chains) + self._config.search.candidates
@@ -61,7 +56,7 @@ class Journal:
         self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"])
         self._report()
 
-    def next(self) -> Candidate | None:
+    def next(self) -> Turn | None:
         """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
         self._measure_teacher_once()
         if not self._queue:
@@ -75,25 +70,25 @@ class Journal:
             row = self._add(number, proposal)
             self._asked = number
             self._queue.append(row)
-        candidate = Candidate(self._queue.popleft(), self._config.search.seed)
-        self._progress.tell(student=label(candidate.number))
-        return candidate
+        turn = Turn(self._queue.popleft(), self._config.search.seed)
+        self._progress.tell(student=label(turn.number))
+        return turn
 
-    def judge(self, candidate: Candidate) -> GoesOn:
+    def judge(self, turn: Turn) -> GoesOn:
         """Who decides on each rung whether a candidate goes on. Baselines always do."""
 
         def goes_on(rung: int, score: Score) -> bool:
-            is_among_the_best = self._ladder.goes_on(rung, self._worth(candidate, score))
-            return candidate.is_baseline or is_among_the_best
+            is_among_the_best = self._ladder.goes_on(rung, self._worth(turn, score))
+            return turn.is_baseline or is_among_the_best
 
         return goes_on
 
-    def finish(self, candidate: Candidate, evaluation: Evaluation) -> None:
+    def finish(self, turn: Turn, evaluation: Evaluation) -> None:
         """Keep a student's weights and results, and tell the strategy. One stopped on the ladder is worth nothing to
         it: what a lower rung measures is not on the scale of the full attack."""
-        self._progress.stage("saving")
+        self._progress.stage(Stage.SAVING)
         self._store.finish_candidate(
-            candidate.id,
+            turn.id,
             self._tells + 1,
             pruned=evaluation.pruned,
             weights_file=None if evaluation.pruned else save_weights(evaluation.model),
@@ -101,47 +96,47 @@ class Journal:
             training=asdict(evaluation.training),
             seconds=evaluation.seconds,
             measurements=[
-                measurement(score, candidate.seed, self._bench, rung) for rung, score in enumerate(evaluation.scores)
+                measurement(score, turn.seed, self._context, rung) for rung, score in enumerate(evaluation.scores)
             ],
             examples=[example(result) for result in evaluation.results],
         )
         self._spent += sum(evaluation.seconds.values())
         objectives = FAILED
         if not evaluation.pruned:
-            objectives = self._worth(candidate, evaluation.scores[-1])
-            self._front.add(candidate.number, objectives)
-        self._tell(candidate, objectives)
+            objectives = self._worth(turn, evaluation.scores[-1])
+            self._front.add(turn.number, objectives)
+        self._tell(turn, objectives)
 
-    def fail(self, candidate: Candidate, error: BaseException) -> None:
+    def fail(self, turn: Turn, error: BaseException) -> None:
         """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
-        self._store.fail_candidate(candidate.id, self._tells + 1, str(error))
-        self._tell(candidate, FAILED)
+        self._store.fail_candidate(turn.id, self._tells + 1, str(error))
+        self._tell(turn, FAILED)
 
     def _is_time_up(self) -> bool:
         minutes = self._config.search.minutes
         return minutes is not None and self._spent >= 60 * minutes
 
-    def _tell(self, candidate: Candidate, objectives: np.ndarray) -> None:
+    def _tell(self, turn: Turn, objectives: np.ndarray) -> None:
         self._tells += 1
-        self._strategy.tell(candidate.number, objectives)
+        self._strategy.tell(turn.number, objectives)
         self._done += 1
         self._report()
 
-    def _worth(self, candidate: Candidate, score: Score) -> np.ndarray:
-        compression = cost(candidate.genome, self._bench.frame).compression
-        return vector(asdict(score) | {"compression": compression, "floor": self._bench.floor})
+    def _worth(self, turn: Turn, score: Score) -> np.ndarray:
+        compression = cost(turn.genome, self._context.frame).compression
+        return vector(asdict(score) | {"compression": compression, "floor": self._context.floor})
 
     def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""
         if self._done and self._store.teacher_measurement(self._run_id) is None:
             self._progress.tell(student=TEACHER)
-            what, results = evaluate_teacher(self._bench, self._progress)
-            row = measurement(what, self._config.teacher.seed, self._bench)
+            what, results = evaluate_teacher(self._context, self._progress)
+            row = measurement(what, self._config.teacher.seed, self._context)
             self._store.measure(self._run_id, None, row, [example(result) for result in results])
 
     def _chains(self) -> list[Proposal]:
         """Plain chains of 1, 2 … layers under each input code: the baselines, and the search's first parents."""
-        space, layers = self._bench.space, range(1, self._config.search.chains + 1)
+        space, layers = self._context.space, range(1, self._config.search.chains + 1)
         genomes = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
         return [Proposal(genome, CHAIN, change=_chain_in_words(genome)) for genome in genomes]
 
@@ -150,7 +145,7 @@ class Journal:
             self._run_id,
             number,
             proposal.genome,
-            cost(proposal.genome, self._bench.frame),
+            cost(proposal.genome, self._context.frame),
             origin=proposal.origin,
             parents=proposal.parents,
             change=proposal.change,
@@ -193,13 +188,13 @@ class Journal:
         """A run goes on with the sentences and the teacher it began with, or its students would not compare."""
         before = next(run for run in self._store.runs() if run["id"] == self._run_id)
         for field, value, now in (
-            ("data", before["dataset"] and before["dataset"]["fingerprint"], self._bench.data.fingerprint),
-            ("teacher", before["teacher"] and before["teacher"]["key"], self._bench.teacher.key),
+            ("data", before["dataset"] and before["dataset"]["fingerprint"], self._context.data.fingerprint),
+            ("teacher", before["teacher"] and before["teacher"]["key"], self._context.teacher.key),
         ):
             if value not in (None, now):
                 raise UserError(field, "it is not what the run began with.", "Put it back, or start a new run.")
         for student in self._store.measurements(self._run_id, SEARCH)[:1]:
-            if student["protocol"]["hash"] != self._bench.protocol["hash"]:
+            if student["protocol"]["hash"] != self._context.protocol["hash"]:
                 raise UserError(
                     "attack",
                     "its resources, or this program, are not what the run began with.",
@@ -207,7 +202,7 @@ class Journal:
                 )
 
     def _describe_run(self) -> None:
-        data, teacher = self._bench.data, self._bench.teacher
+        data, teacher = self._context.data, self._context.teacher
         self._store.update_run(
             self._run_id,
             dataset={
@@ -225,12 +220,12 @@ class Journal:
                 "accuracy": teacher.accuracy,
                 "weights": teacher.frame.weights,
                 "encoder_weights": teacher.frame.encoder_weights,
-                "pad": self._bench.pad,
-                "tokenizer": keep_tokenizer(self._bench.tokenizer),
-                "codes": {name: reading.code.digest for name, reading in self._bench.readings.items()},
+                "pad": self._context.pad,
+                "tokenizer": keep_tokenizer(self._context.tokenizer),
+                "codes": {name: reading.code.digest for name, reading in self._context.readings.items()},
                 "max_length": teacher.max_length,
             },
-            frame=asdict(self._bench.frame),
+            frame=asdict(self._context.frame),
         )
 
     def _report(self) -> None:

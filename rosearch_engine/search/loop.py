@@ -6,17 +6,23 @@ finished student: the strategy is rebuilt by replaying what it was asked and tol
 
 from __future__ import annotations
 
+import time
+
 from rosearch_engine.config import validate
 from rosearch_engine.distil.loop import Diverged
 from rosearch_engine.progress import Progress
 from rosearch_engine.runs.heartbeat import in_charge
-from rosearch_engine.search.evaluate import OutOfMemory, evaluate, prepare
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import Clock, OutOfMemory, evaluate
 from rosearch_engine.search.journal import Journal
 from rosearch_engine.store.repo import Store
 
 
-def search(name: str, progress: Progress | None = None) -> None:
+def search(name: str, progress: Progress | None = None, clock: Clock = time.perf_counter) -> None:
     """Run, or go on with, the run of that name in this process.
+
+    Args:
+        clock: as `evaluate` has it.
 
     Raises:
         Stopped: if it was asked to stop; `search` again goes on.
@@ -27,12 +33,12 @@ def search(name: str, progress: Progress | None = None) -> None:
     run = store.run(name)
     config = validate(run["config"])
     with in_charge(store, run, progress):
-        bench = prepare(config, progress)
-        journal = Journal(store, run["id"], bench, progress)
-        while (candidate := journal.next()) is not None:
+        context = prepare(config, progress)
+        journal = Journal(store, run["id"], context, progress)
+        while (turn := journal.next()) is not None:
             try:
-                evaluation = evaluate(candidate.genome, candidate.seed, bench, progress, journal.judge(candidate))
+                evaluation = evaluate(turn.genome, turn.seed, context, progress, journal.judge(turn), clock)
             except (Diverged, OutOfMemory) as error:
-                journal.fail(candidate, error)
+                journal.fail(turn, error)
             else:
-                journal.finish(candidate, evaluation)
+                journal.finish(turn, evaluation)

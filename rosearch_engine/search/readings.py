@@ -14,7 +14,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.data import Dataset, Split
 from rosearch_engine.distil.augment import neighbours, swapped
 from rosearch_engine.distil.corpus import Corpus
-from rosearch_engine.progress import Progress
+from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.teacher import Teacher, outputs
 
 
@@ -63,7 +63,7 @@ def read(
         of_copies = outputs(teacher, theirs, progress, hidden=imitates)
     readings: dict[str, Reading] = {}
     for name in dict.fromkeys(("plain", *config.space.codes)):
-        progress.stage(f"reading words, code {name}")
+        progress.stage(Stage.READING, detail=f"code {name}")
         code = make_code(name, split, teacher.tokenizer)
         copies = join(coded(copy, code) for copy in rounds) if rounds else None
         corpus = Corpus(coded(split, code), split.labels, said, copies, of_copies)
@@ -76,7 +76,7 @@ def copies_of(split: Split, config: RunConfig, progress: Progress) -> list[Split
     if config.distil.swaps == "off":
         return []
     sources, rng = neighbours(config.distil.swaps, split), np.random.default_rng(config.search.seed)
-    progress.stage("swapping words", config.distil.copies, "copies")
+    progress.stage(Stage.SWAPPING, config.distil.copies, "copies")
     rounds = []
     for number in range(config.distil.copies):
         rounds.append(swapped(split, sources, config.distil.swapped, rng))

@@ -1,4 +1,4 @@
-"""Stage 9: architecture against robustness. Nothing here imports torch."""
+"""Architecture against robustness. Nothing here imports torch."""
 
 from rosearch_engine.statistics.effect import Effect
 from rosearch_engine.statistics.ranks import Effort

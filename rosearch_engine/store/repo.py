@@ -6,9 +6,6 @@ The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,22 +13,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Column, Engine, create_engine, delete, event, func, inspect, select, text, update
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
+from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rosearch_engine import __version__
 from rosearch_engine.config import RunConfig
-from rosearch_engine.errors import UserError, is_full_disk
-from rosearch_engine.front import knee, non_dominated
+from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Cost, Genome
-from rosearch_engine.objectives import vectors, wilson
-from rosearch_engine.resources import home
+from rosearch_engine.store.database import (
+    add_new_columns,
+    add_new_indexes,
+    create_sqlite,
+    database,
+    new_columns,
+    readable,
+    set_pragmas,
+)
 from rosearch_engine.store.models import (
     RUNG,
     SEARCH,
-    TEACHER,
     Artifact,
     AttackExample,
     Base,
@@ -41,11 +42,7 @@ from rosearch_engine.store.models import (
     Measurement,
     Run,
 )
-
-
-def database() -> str:
-    """SQLAlchemy address of the store: `ROSEARCH_STORE`, or a SQLite file in the home folder."""
-    return os.environ.get("ROSEARCH_STORE") or f"sqlite:///{home() / 'rosearch.db'}"
+from rosearch_engine.store.rows import label, measurement_of, measurement_row, student_row, table_row, with_front
 
 
 class Store:
@@ -63,15 +60,15 @@ class Store:
             UserError: if the database is damaged or cannot be written.
         """
         address = address or database()
-        with _readable(address):
+        with readable(address):
             if address.startswith("sqlite:///"):
-                _create(Path(address.removeprefix("sqlite:///")))
+                create_sqlite(Path(address.removeprefix("sqlite:///")))
             engine = create_engine(address)
             if engine.dialect.name == "sqlite":
-                event.listen(engine, "connect", _set_pragmas)
+                event.listen(engine, "connect", set_pragmas)
             Base.metadata.create_all(engine)
-            _add_new_columns(engine)
-            _add_new_indexes(engine)
+            add_new_columns(engine)
+            add_new_indexes(engine)
         return cls(engine, read_only=False)
 
     @classmethod
@@ -83,16 +80,16 @@ class Store:
         """
         address = address or database()
         if not address.startswith("sqlite:///"):
-            with _readable(address):
+            with readable(address):
                 return cls(create_engine(address), read_only=True)
         path = Path(address.removeprefix("sqlite:///"))
         if not path.exists():
             cls.write(address).close()
         engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
-        with _readable(address), engine.connect() as connection:
+        with readable(address), engine.connect() as connection:
             connection.execute(select(func.count(Run.id)))
-        with _readable(address):
-            if _new_columns(engine):
+        with readable(address):
+            if new_columns(engine):
                 cls.write(address).close()
         return cls(engine, read_only=True)
 
@@ -155,7 +152,7 @@ class Store:
             .order_by(Run.created.desc(), Run.id.desc())
         )
         with Session(self._engine) as session:
-            return [_plain(run) | {"students": students} for run, students in session.execute(query)]
+            return [table_row(run) | {"students": students} for run, students in session.execute(query)]
 
     def run(self, name: str) -> dict[str, Any]:
         """One run by its name.
@@ -170,7 +167,7 @@ class Store:
                 known = f"Runs here: {', '.join(names)}." if names else "There are no runs yet."
                 raise UserError("run", f"there is no run '{name}'.", known)
             done = (Candidate.run_id == run.id) & (Candidate.status == "done")
-            return _plain(run) | {"students": session.scalar(select(func.count(Candidate.id)).where(done))}
+            return table_row(run) | {"students": session.scalar(select(func.count(Candidate.id)).where(done))}
 
     def update_run(self, run_id: int, **values: Any) -> None:
         with self.transaction() as session:
@@ -184,7 +181,7 @@ class Store:
         """The newest events of a run, oldest first."""
         query = select(Event).where(Event.run_id == run_id).order_by(Event.id.desc()).limit(last)
         with Session(self._engine) as session:
-            return [_plain(row) for row in session.scalars(query)][::-1]
+            return [table_row(row) for row in session.scalars(query)][::-1]
 
     # Students
 
@@ -216,7 +213,7 @@ class Store:
             session.add(candidate)
             session.flush()
             session.refresh(candidate)
-            return _plain(candidate)
+            return table_row(candidate)
 
     def fail_candidate(self, candidate_id: int, told: int | None, error: str) -> None:
         """Mark a candidate that could not be trained or attacked; the search goes on without it."""
@@ -274,7 +271,7 @@ class Store:
         """Every candidate of a run as it stands in its table, in the order of their numbers."""
         query = select(Candidate).where(Candidate.run_id == run_id).order_by(Candidate.number)
         with Session(self._engine) as session:
-            return [_plain(row) for row in session.scalars(query)]
+            return [table_row(row) for row in session.scalars(query)]
 
     def students(self, run_id: int, known: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
         """Every candidate with its search-time measurement, intervals and front membership, by number.
@@ -306,8 +303,8 @@ class Store:
             # The highest rung comes last and wins.
             seen = {row.candidate_id: row for row in connection.execute(measurements)}
         for row in found:
-            rows[row["number"]] = _student(dict(row), seen.get(row["id"]) if row["told"] is not None else None)
-        return _with_front([rows[number] for number in sorted(rows)])
+            rows[row["number"]] = student_row(dict(row), seen.get(row["id"]) if row["told"] is not None else None)
+        return with_front([rows[number] for number in sorted(rows)])
 
     def student(self, run_id: int, name: str) -> dict[str, Any]:
         """One student by its name (`s0007`), number or digest.
@@ -326,7 +323,7 @@ class Store:
         query = select(Measurement).where(of_teacher, Measurement.purpose == SEARCH)
         with Session(self._engine) as session:
             row = session.scalar(query.order_by(Measurement.id.desc()))
-            return None if row is None else _measurement(row)
+            return None if row is None else measurement_row(row)
 
     def measurements(self, run_id: int, purpose: str) -> list[dict[str, Any]]:
         """All measurements of a purpose in the order they were made, each with its student's `name` ('teacher' for
@@ -338,13 +335,13 @@ class Store:
             .order_by(Measurement.id)
         )
         with Session(self._engine) as session:
-            return [_of_student(row, number) for row, number in session.execute(query)]
+            return [measurement_of(row, number) for row, number in session.execute(query)]
 
     def examples(self, measurement_id: int) -> list[dict[str, Any]]:
         """Every attacked sentence of a measurement."""
         query = select(AttackExample).where(AttackExample.measurement_id == measurement_id).order_by(AttackExample.id)
         with Session(self._engine) as session:
-            return [_plain(row) for row in session.scalars(query)]
+            return [table_row(row) for row in session.scalars(query)]
 
     # People's words on the attacks
 
@@ -359,12 +356,9 @@ class Store:
     def marks(self, run_id: int) -> list[dict[str, Any]]:
         """All marks of a run, in the order they were made."""
         with Session(self._engine) as session:
-            return [_plain(row) for row in session.scalars(select(Mark).where(Mark.run_id == run_id).order_by(Mark.id))]
-
-
-def label(number: int) -> str:
-    """A student's name."""
-    return f"s{number:04d}"
+            return [
+                table_row(row) for row in session.scalars(select(Mark).where(Mark.run_id == run_id).order_by(Mark.id))
+            ]
 
 
 def check_name(name: str) -> None:
@@ -403,140 +397,3 @@ def _measure(
     session.add(row)
     session.flush()
     session.add_all(AttackExample(measurement_id=row.id, **example) for example in examples)
-
-
-def _student(candidate: dict[str, Any], measurement: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(_MEASURED)
-    measured = empty if measurement is None else _measurement(measurement)
-    return candidate | {"name": label(candidate["number"])} | measured
-
-
-_MEASURED = (
-    "measurement_id",
-    "accuracy",
-    "accuracy_n",
-    "accuracy_interval",
-    "floor",
-    "robustness",
-    "robustness_interval",
-    "held",
-    "attacked",
-    "calibrated_held",
-    "raw_held",
-    "one_swap_held",
-    "success_rate",
-    "mean_queries",
-    "temperature",
-    "protocol",
-)
-
-
-def _measurement(row: Any) -> dict[str, Any]:
-    """The figures of a measurement: an object, or a row of its table."""
-    known = {
-        "measurement_id": row.id,
-        "accuracy_interval": wilson(round(row.accuracy * row.accuracy_n), row.accuracy_n),
-        "robustness_interval": wilson(row.held, row.attacked),
-    }
-    return {name: known[name] if name in known else getattr(row, name) for name in _MEASURED}
-
-
-def _of_student(row: Measurement, number: int | None) -> dict[str, Any]:
-    own = {"candidate_id": row.candidate_id, "number": number, "seed": row.seed, "created": row.created}
-    own["rung"] = row.rung
-    return _measurement(row) | own | {"name": TEACHER if number is None else label(number)}
-
-
-def _with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The students with their place on the front. One whose place changes gets a new row: the old one may be in use."""
-    measured = [student for student in students if student["status"] == "done"]
-    front: set[int] = set()
-    best = None
-    if measured:
-        objectives = vectors(measured)
-        front = {measured[place]["number"] for place in np.flatnonzero(non_dominated(objectives))}
-        best = knee(objectives)
-    chosen = None if best is None else measured[best]["number"]
-
-    def told(student: dict[str, Any]) -> dict[str, Any]:
-        on_front, is_knee = student["number"] in front, student["number"] == chosen
-        if student.get("front") is on_front and student.get("knee") is is_knee:
-            return student
-        return student | {"front": on_front, "knee": is_knee}
-
-    return [told(student) for student in students]
-
-
-def _plain(row: Base) -> dict[str, Any]:
-    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
-
-
-def _new_columns(engine: Engine) -> list[Column[Any]]:
-    """Columns that a database made by an earlier version of this program lacks."""
-    look = inspect(engine)
-    there = {
-        table: {column["name"] for column in look.get_columns(table)} if look.has_table(table) else set()
-        for table in Base.metadata.tables
-    }
-    tables = Base.metadata.tables.items()
-    return [column for name, table in tables for column in table.columns if column.name not in there[name]]
-
-
-def _add_new_columns(engine: Engine) -> None:
-    for column in _new_columns(engine):
-        kind = column.type.compile(engine.dialect)
-        with engine.begin() as connection:
-            connection.execute(text(f'ALTER TABLE "{column.table.name}" ADD COLUMN "{column.name}" {kind}'))
-
-
-def _add_new_indexes(engine: Engine) -> None:
-    for table in Base.metadata.tables.values():
-        for index in table.indexes:
-            index.create(engine, checkfirst=True)
-
-
-def _set_pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _create(path: Path) -> None:
-    """Make an empty database if there is none. It appears whole: a reader never meets one without its tables."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        return
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".store-") as folder:
-        draft = Path(folder) / path.name
-        engine = create_engine(f"sqlite:///{draft}")
-        Base.metadata.create_all(engine)
-        engine.dispose()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        except OSError:
-            os.replace(draft, path)  # a file system without hard links
-
-
-@contextmanager
-def _readable(address: str) -> Iterator[None]:
-    try:
-        yield
-    except DatabaseError as error:
-        raise damaged(error) from None
-    except (ArgumentError, ImportError, OSError) as error:
-        place = re.sub(r"//[^@/]*@", "//", address)  # never show a password
-        raise UserError("ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Give a database's address.") from None
-
-
-def damaged(error: DatabaseError) -> UserError:
-    """The same error in words for the user."""
-    if is_full_disk(error):
-        return UserError("disk", "it is full.", "Nothing measured is lost: free some space and try again.")
-    return UserError(
-        "database",
-        f"it cannot be used ({error.orig}).",
-        "If it is damaged, move rosearch.db away and start again: weights and teachers are kept in their own files.",
-    )

@@ -66,13 +66,14 @@ def take_out(store: Store, run_id: int) -> dict[str, Any]:
         measurements = session.scalars(select(Measurement).where(Measurement.run_id == run_id).order_by(Measurement.id))
         events = session.scalars(select(Event).where(Event.run_id == run_id).order_by(Event.id))
         return {
-            "run": _plain(session.get_one(Run, run_id)),
-            "candidates": [_plain(candidate) for candidate in candidates],
+            "run": _portable_row(session.get_one(Run, run_id)),
+            "candidates": [_portable_row(candidate) for candidate in candidates],
             "measurements": [
-                _plain(row) | {"number": numbers.get(row.candidate_id or 0), "examples": _examples(session, row.id)}
+                _portable_row(row)
+                | {"number": numbers.get(row.candidate_id or 0), "examples": _examples(session, row.id)}
                 for row in measurements
             ],
-            "events": [_plain(event) for event in events],
+            "events": [_portable_row(event) for event in events],
         }
 
 
@@ -110,9 +111,9 @@ def put_in(session: Session, whole: Whole, name: str, provenance: dict[str, Any]
 
 def _examples(session: Session, measurement_id: int) -> list[dict[str, Any]]:
     query = select(AttackExample).where(AttackExample.measurement_id == measurement_id).order_by(AttackExample.id)
-    return [_plain(row) for row in session.scalars(query)]
+    return [_portable_row(row) for row in session.scalars(query)]
 
 
-def _plain(row: Base) -> dict[str, Any]:
+def _portable_row(row: Base) -> dict[str, Any]:
     stays = _STAYS[type(row)]
     return {column.name: getattr(row, column.name) for column in row.__table__.columns if column.name not in stays}

@@ -1,1 +1,1 @@
-"""Stage 4: a genome becomes a model that starts from its teacher."""
+"""A genome becomes a model that starts from its teacher."""

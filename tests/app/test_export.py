@@ -23,11 +23,11 @@ except ImportError:
 def test_the_code_that_is_shown_loads_what_is_packed(calm: str, tmp_path: Path) -> None:
     store = Store.read()
     student = next(s for s in store.students(store.run(calm)["id"]) if s["knee"])
-    parcel = export.parcel(calm, student["name"], student["weights_sha256"])
-    with zipfile.ZipFile(io.BytesIO(parcel.content)) as archive:
+    checkpoint = export.checkpoint(calm, student["name"], student["weights_sha256"])
+    with zipfile.ZipFile(io.BytesIO(checkpoint.content)) as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / f"{calm}-{student['name']}"
-    assert {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*")} == parcel.files
-    said = elsewhere(f"{BEFORE}\n{parcel.code}\nprint(tuple(logits.shape))", str(folder), folder=tmp_path)
+    assert {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*")} == checkpoint.files
+    said = elsewhere(f"{BEFORE}\n{checkpoint.code}\nprint(tuple(logits.shape))", str(folder), folder=tmp_path)
     assert said.strip() == "(1, 2)"
-    assert f"{student['accuracy']:.1%}" in parcel.prose
+    assert f"{student['accuracy']:.1%}" in checkpoint.prose

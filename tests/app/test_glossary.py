@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from app import cards, glossary, words
+from app import glossary, run_table, student_table
 from app.attack import one_sentence
 from rosearch_engine.store import Store
 from tests.app.conftest import open_page
@@ -17,9 +17,9 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_name_of_a_term_has_a_meaning() -> None:
-    assert set(words.TITLES) <= set(words.GLOSSARY)
-    assert set(glossary.COLUMNS.values()) <= set(words.GLOSSARY)
-    titles = [words.title(term) for term in words.GLOSSARY]
+    assert set(glossary.TITLES) <= set(glossary.GLOSSARY)
+    assert set(glossary.COLUMNS.values()) <= set(glossary.GLOSSARY)
+    titles = [glossary.title(term) for term in glossary.GLOSSARY]
     assert len(set(titles)) == len(titles)
 
 
@@ -31,8 +31,11 @@ def test_a_table_says_what_its_columns_mean() -> None:
 
 def test_every_column_of_students_and_of_runs_has_help(run_id: int) -> None:
     store = Store.read()
-    students = cards.student_table([row for row in store.students(run_id) if row["status"] == "done"])
-    for table, config in ((students, cards.student_columns()), (cards.run_table(store.runs()), cards.run_columns())):
+    students = student_table.build([row for row in store.students(run_id) if row["status"] == "done"])
+    for table, config in (
+        (students, student_table.columns()),
+        (run_table.build(store.runs()), run_table.columns()),
+    ):
         without = [name for name in table if not config.get(str(name), {}).get("help")]
         assert without == []
 

@@ -21,9 +21,9 @@ from streamlit.testing.v1 import AppTest
 app = AppTest.from_file({main!r}, default_timeout=60).run()
 assert not app.exception, app.exception
 import app as package, importlib, pkgutil
-for module in pkgutil.iter_modules(package.__path__):
-    if module.name != "main":
-        importlib.import_module("app." + module.name)
+for module in pkgutil.walk_packages(package.__path__, "app."):
+    if module.name != "app.main":
+        importlib.import_module(module.name)
 for page in ("search", "front", "architecture"):
     app.switch_page("../pages/" + page + ".py").run()
     assert not app.exception, app.exception
@@ -40,7 +40,9 @@ def test_screens_do_not_import_the_heavy_packages(run_id: int) -> None:
     assert ended.stdout.strip().splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("path", sorted([*ROOT.glob("app/*.py"), *ROOT.glob("pages/*.py")]), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob("app/**/*.py"), *ROOT.glob("pages/*.py")]), ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_no_module_names_a_heavy_package_at_its_top(path: Path) -> None:
     top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
     named = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}

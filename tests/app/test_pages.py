@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state
+from app import recipes, state
 from app.attack import one_sentence
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.runs import process
@@ -50,7 +50,7 @@ def ready_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
         {"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, "missing": [], "note": ""},
         {"name": "leap", "title": "LEAP", "kind": "swarm", "ready": False, "missing": ["wordnet"], "note": "fetch it"},
     ]
-    monkeypatch.setattr(one_sentence, "recipes", lambda: known)
+    monkeypatch.setattr(recipes, "known", lambda: known)
 
 
 def text_of(app: AppTest) -> str:
@@ -473,10 +473,10 @@ def test_what_is_missing_blocks_the_start_and_names_the_command(home: Path) -> N
 
 
 def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None:
-    from app.search import new_run
+    from app import uploads
 
     lines = ["sentence,label", *(f"a fairly long sentence number {i},{('bad', 'good')[i % 4 == 0]}" for i in range(80))]
-    path = new_run.keep("../my file.csv", "\n".join(lines).encode())
+    path = uploads.keep("../my file.csv", "\n".join(lines).encode())
     assert Path(path).parent.parent == home / "uploads"
     app = open_page("search")
     app.text_input(key="demo.data.name").set_value(path)
@@ -646,7 +646,7 @@ def test_an_example_fills_the_form(run_id: int, ready_recipes: None) -> None:
 def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worker, ready_recipes: None) -> None:
     app = open_page("attack")
     box = next(box for box in app.main.selectbox if box.label == "Attack")
-    box.set_value(one_sentence.recipes()[1])
+    box.set_value(recipes.known()[1])
     attack(app, "it is dull")
     assert not worker.jobs
     assert "wordnet" in app.warning[0].value

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import recipes
 from app.attack import one_sentence
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store import Store
@@ -22,7 +23,7 @@ def example(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh home of someone who has just installed the program; no attack process is started."""
     monkeypatch.delenv("ROSEARCH_RECORDED")
     monkeypatch.setattr(one_sentence, "warm_worker", lambda: SimpleNamespace(state="ready"))
-    monkeypatch.setattr(one_sentence, "recipes", lambda: RECIPES)
+    monkeypatch.setattr(recipes, "known", lambda: RECIPES)
     return home
 
 

@@ -15,7 +15,7 @@ from rosearch_engine.attack.as_shipped import attack_as_shipped
 from rosearch_engine.attack.result import Result, Target
 from rosearch_engine.attack.run import Attacker
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.search.evaluate import targets
+from rosearch_engine.search.context import targets
 
 BUDGET = 200
 NAMES = ("pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map", "leap")

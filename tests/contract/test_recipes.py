@@ -20,7 +20,8 @@ import torch
 from rosearch_engine import resources
 from rosearch_engine.attack.imports import textattack
 from rosearch_engine.attack.recipes.build import build
-from rosearch_engine.attack.recipes.catalogue import FALLBACK, RECIPES, UNAVAILABLE, ready_recipe, recipes, settle
+from rosearch_engine.attack.recipes.catalogue import FALLBACK, RECIPES, ready_recipe, recipes, settle
+from rosearch_engine.attack.recipes.unavailable import UNAVAILABLE
 from rosearch_engine.attack.run import Attacker, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.config import Level

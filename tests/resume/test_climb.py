@@ -14,12 +14,12 @@ from rosearch_engine.checkpoints.export import export
 from rosearch_engine.checkpoints.load import load
 from rosearch_engine.codes import PLAIN
 from rosearch_engine.config import build
-from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
 from tests.conftest import elsewhere
 from tests.resume.test_kill import comparable
-from tests.unit.test_shelf_export import RELOAD
+from tests.unit.checkpoints.test_load_export import RELOAD
 
 LADDER = ["search.rungs=3", "search.candidates=8", 'space.codes=["plain","both"]', 'distil.swaps="both"']
 
@@ -31,7 +31,7 @@ class Tired(Progress):
         super().__init__()
         self._student, self._rungs = student, 0
 
-    def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
+    def stage(self, name: Stage, total: int = 0, unit: str = "", **facts: Any) -> None:
         if name == "single swaps" and self.facts()["student"] == self._student:
             self._rungs += 1
             if self._rungs == 2:

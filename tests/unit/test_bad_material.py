@@ -14,10 +14,11 @@ import pytest
 from rosearch_engine.config import build
 from rosearch_engine.genome import Genome, Node
 from rosearch_engine.progress import Progress
-from rosearch_engine.search.evaluate import Bench, evaluate, prepare
+from rosearch_engine.search.context import Context, prepare
+from rosearch_engine.search.evaluate import evaluate
 
 
-def bench_of(workshop: Any, rows: pd.DataFrame, folder: Path, *settings: str) -> Bench:
+def bench_of(workshop: Any, rows: pd.DataFrame, folder: Path, *settings: str) -> Context:
     file = folder / "rows.csv"
     rows.to_csv(file, index=False)
     own = [setting for setting in workshop.settings if not setting.startswith("data.")]
@@ -29,7 +30,7 @@ def sentences(workshop: Any) -> list[str]:
     return list(pd.read_csv(workshop.data)["sentence"])
 
 
-def assert_measured(bench: Bench) -> None:
+def assert_measured(bench: Context) -> None:
     found = evaluate(bench.space.chain(1), 0, bench, Progress())
     assert found.scores[-1].attacked == len(bench.targets) > 0
     assert len(found.results) == len(bench.targets)

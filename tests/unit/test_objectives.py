@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from rosearch_engine.config import ObjectivesConfig
-from rosearch_engine.objectives import FAILED, counts, fitness, floor, saved, vector, wilson
+from rosearch_engine.objectives import FAILED, counts, fitness, floor, holds, saved, vector, wilson
 
 shares = st.floats(0, 1)
 
@@ -79,3 +79,17 @@ def test_wilson_is_scipys(drawn: tuple[int, int]) -> None:
 
 def test_nothing_attacked_says_nothing() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flips", "stands"),
+    [
+        ("held", None, True), ("held", 0, True), ("held", 1, False), ("budget used", 0, True),
+        ("budget used", 2, False),
+        ("fooled", 0, False), ("already wrong", None, False), ("failed", None, False),
+    ],
+)  # fmt: skip
+def test_a_sentence_holds_after_the_attack_and_after_every_single_swap(
+    outcome: str, flips: int | None, stands: bool
+) -> None:
+    assert holds(outcome, flips) == stands

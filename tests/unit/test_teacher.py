@@ -17,7 +17,7 @@ from rosearch_engine.batching import encode_split
 from rosearch_engine.config import TeacherConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.inference import predict
-from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.teacher import obtain, outputs
 
 
@@ -29,7 +29,7 @@ class Listener(Progress):
         self.stages: list[str] = []
         self._stop_at = stop_at
 
-    def stage(self, name: str, total: int = 0, unit: str = "", **facts: Any) -> None:
+    def stage(self, name: Stage, total: int = 0, unit: str = "", **facts: Any) -> None:
         self.stages.append(name)
         super().stage(name, total, unit, **facts)
 

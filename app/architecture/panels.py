@@ -1,0 +1,99 @@
+"""What stands beside the picture: the legend, a node's genes, the student's, its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import state, words
+from app.architecture.drawing import FAMILIES, LEGEND, boxes
+from app.formats import count
+from rosearch_engine.genome import Frame, Genome
+
+MERGES = {"mean": "mean", "gates": "learned gates"}
+CODES = {
+    "plain": "as they are",
+    "synonyms": "as the head of their synonym cluster",
+    "characters": "misspelt ones as the known word one edit away",
+    "both": "spelling mended, then as the head of their synonym cluster",
+}
+
+POOLINGS = {"cls": "the first token", "mean": "mean of the tokens", "max": "maximum over the tokens"}
+
+
+def frame_of(run: Mapping[str, Any]) -> Frame | None:
+    """The frame a run's students share, once its teacher is known."""
+    return Frame(**run["frame"]) if run["frame"] else None
+
+
+def legend() -> None:
+    """The operation families and their colours."""
+    with st.container(horizontal=True, gap="small"):
+        for family, (colour, *_) in FAMILIES.items():
+            st.badge(LEGEND[family], color=colour)  # type: ignore[arg-type]
+
+
+def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
+    """Everything about one node."""
+    if number is None:
+        st.info("Click a node to see its genes.", icon=":material/touch_app:")
+        return
+    box = boxes(genome, frame)[number]
+    st.subheader(box.title, anchor=False)
+    facts = {"Sizes": box.shape}
+    if box.weights is not None:
+        facts["Weights"] = f"{box.weights:,}"
+    if box.teacher_layer:
+        facts["Teacher layer"] = f"{box.teacher_layer}, which starts and supervises it"
+    names = {other.number: f"{other.title} ({other.number})" for other in boxes(genome, frame)}
+    if genome.inputs(number):
+        joined = f"{MERGES[genome.merge]} of " if box.merge else ""
+        facts["Input"] = joined + ", ".join(names[a] for a in genome.inputs(number))
+    if genome.outputs(number):
+        facts["Feeds"] = ", ".join(names[b] for b in genome.outputs(number))
+    _facts(facts)
+
+
+def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
+    """The genes that hold for the whole student."""
+    st.markdown("**The whole student**")
+    _facts(
+        {
+            "Width": f"{genome.width}",
+            "Words are read": CODES[genome.code],
+            "Word table": f"factorised through {genome.rank}",
+            "Merge rule": f"{MERGES[genome.merge]}, then layer norm",
+            "Pooling": POOLINGS[genome.pooling],
+            "Weights": f"{count(student['weights'])}, {count(student['encoder_weights'])} of them in the encoder",
+            "Work": f"{count(student['flops'])} operations a sentence of 32 tokens",
+        }
+    )
+
+
+def lineage(student: Mapping[str, Any], everyone: Sequence[Mapping[str, Any]]) -> None:
+    """Where a student came from, with a way to its parents and children."""
+    by_number = {other["number"]: other for other in everyone}
+    parents = [by_number[number] for number in dict.fromkeys(student["parents"]) if number in by_number]
+    children = [other for other in everyone if student["number"] in other["parents"]]
+    st.markdown(f"**Origin**: {words.ORIGINS.get(student['origin'], student['origin'])}")
+    if student["change"]:
+        st.caption(state.plain(student["change"]))
+    for title, family in (("Parents", parents), ("Children", children)):
+        shown = [other for other in family if other["status"] == "done"][:8]
+        if not shown:
+            continue
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(title, width="content")
+            for other in shown:
+                if st.button(other["name"], key=f"{title}.{other['name']}", help=words.summary(other), type="tertiary"):
+                    state.choose(student=other["name"])
+                    st.rerun()
+
+
+def _facts(facts: Mapping[str, str]) -> None:
+    for name, value in facts.items():
+        left, right = st.columns([2, 5], wrap=False, gap="small")
+        left.caption(name)
+        right.markdown(state.plain(value))

@@ -1,0 +1,62 @@
+"""How a number or a time is written."""
+
+from __future__ import annotations
+
+import time
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    return "–" if share is None else f"{share:.{digits}%}"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """Both ends, with a word joiner so that no line breaks between them."""
+    return "–" if bounds is None else f"{100 * bounds[0]:.0f}–\u2060{100 * bounds[1]:.0f}%"
+
+
+def times(factor: float | None) -> str:
+    return "–" if factor is None or factor == float("inf") else f"{factor:.1f}×"
+
+
+def count(number: float) -> str:
+    """A count of weights or operations, in three digits: 4.05M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def rough(seconds: float) -> str:
+    """A time that is only an estimate: in two figures or so."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = seconds / 60
+    if minutes < 90:
+        return f"{minutes:.1f} min" if minutes < 10 else f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"
+
+
+def ago(moment: float | None) -> str:
+    """How long ago a time in seconds since 1970 was."""
+    if moment is None:
+        return "–"
+    seconds = max(0.0, time.time() - moment)
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return "just now"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,133 @@
+"""The table of students: its filter, the row in hand, downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import glossary, state
+from app.cards import Row
+
+
+def build(rows: Sequence[Row], ordered: bool = True) -> pd.DataFrame:
+    """Measured students as a table, if `ordered` the front first, then those that hold most."""
+    if ordered:
+        rows = sorted(rows, key=lambda row: (not row["front"], -row["robustness"], -row["accuracy"]))
+    return pd.DataFrame(
+        {
+            "student": [row["name"] for row in rows],
+            "front": [row["front"] for row in rows],
+            "clean accuracy": [100 * row["accuracy"] for row in rows],
+            "after attack": [100 * row["robustness"] for row in rows],
+            "low": [100 * row["robustness_interval"][0] for row in rows],
+            "high": [100 * row["robustness_interval"][1] for row in rows],
+            "attacked": [row["attacked"] for row in rows],
+            "attack alone": [_points(row, "calibrated_held") for row in rows],
+            "raw logits": [_points(row, "raw_held") for row in rows],
+            "no single swap": [_points(row, "one_swap_held") for row in rows],
+            "times smaller": [row["compression"] for row in rows],
+            "encoder times smaller": [row["encoder_compression"] for row in rows],
+            "weights": [row["weights"] for row in rows],
+            "latency ms": [row["latency_ms"] for row in rows],
+            "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in rows],
+            "queries": [row["mean_queries"] for row in rows],
+            "origin": [row["origin"] for row in rows],
+            "digest": [row["digest"] for row in rows],
+        }
+    )
+
+
+def _points(row: Row, held: str) -> float | None:
+    return None if row[held] is None else 100 * row[held] / row["attacked"]
+
+
+def columns() -> dict[str, Any]:
+    """How the columns of `build` are shown."""
+    known, number = glossary.GLOSSARY, st.column_config.NumberColumn
+    return {
+        "student": st.column_config.TextColumn(pinned=True, help=known["student"]),
+        "front": st.column_config.CheckboxColumn(help=known["front"]),
+        "clean accuracy": number(format="%.1f%%", help=known["clean accuracy"]),
+        "after attack": st.column_config.ProgressColumn(
+            format="%.1f%%", min_value=0, max_value=100, help=known["after attack"]
+        ),
+        "low": number("from", format="%.0f%%", help="Lower end of the 95% interval of the after-attack accuracy."),
+        "high": number("to", format="%.0f%%", help="Upper end of the 95% interval of the after-attack accuracy."),
+        "attacked": number("n", help="Sentences attacked."),
+        "attack alone": number(format="%.0f%%", help=known["calibrated"]),
+        "raw logits": number(format="%.0f%%", help=known["raw"]),
+        "no single swap": number(format="%.0f%%", help=known["one swap"]),
+        "times smaller": number(format="%.1f×", help=known["compression"]),
+        "encoder times smaller": number("encoder", format="%.1f×", help=known["encoder compression"]),
+        "weights": number(format="compact", help=known["weights"]),
+        "latency ms": number("latency", format="%.1f ms", help=known["latency"]),
+        "success rate": number(format="%.0f%%", help=known["success rate"]),
+        "queries": number(format="%.0f", help=known["mean queries"]),
+        "origin": st.column_config.TextColumn(help=known["origin"]),
+        "digest": st.column_config.TextColumn(help=known["digest"]),
+    }
+
+
+def filtered(rows: Sequence[Row]) -> list[Row]:
+    """The students that pass the filter that the reader sets; those that were not measured stay out of its way."""
+    done = [row for row in rows if row["status"] == "done"]
+    codes = sorted({row["genome"].get("code", "plain") for row in done})
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        known = glossary.GLOSSARY
+        accurate = st.slider(
+            "Clean accuracy, at least (%)", 0, 100, 0, key="filter.accuracy", help=known["clean accuracy"]
+        )
+        robust = st.slider("After attack, at least (%)", 0, 100, 0, key="filter.robustness", help=known["after attack"])
+        small = st.slider("Times smaller, at least", 1, 50, 1, key="filter.compression", help=known["compression"])
+        read = st.pills("Words read by", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
+
+    def passes(row: Row) -> bool:
+        return (
+            100 * row["accuracy"] >= accurate
+            and 100 * row["robustness"] >= robust
+            and row["compression"] >= small
+            and (not read or row["genome"].get("code", "plain") in read)
+        )
+
+    return [row for row in rows if row["status"] != "done" or passes(row)]
+
+
+def pick_from(table: pd.DataFrame) -> None:
+    """The table of students, the one in hand selected; a click on a row takes that one in hand."""
+    names = list(table["student"])
+    st.session_state["table_names"] = names
+    picked = st.session_state.get("student")
+    # Drawn anew only when the student was picked elsewhere, so that a click keeps the table's scroll.
+    if picked != st.session_state.get("clicked_row"):
+        st.session_state["table_turn"] = st.session_state.get("table_turn", 0) + 1
+        st.session_state["clicked_row"] = picked if picked in names else None
+    rows = [names.index(picked)] if picked in names else []
+    st.dataframe(
+        table,
+        column_config=columns(),
+        hide_index=True,
+        height=height(len(names)),
+        key=state.table_key(),
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": rows}},
+    )
+
+
+def downloads(table: pd.DataFrame, figure: go.Figure, name: str) -> None:
+    """A table and its chart to take away. The chart's own menu has its picture."""
+    with st.container(horizontal=True):
+        for title, make, file, kind in (
+            ("Table (CSV)", lambda: table.to_csv(index=False), f"{name}.csv", "text/csv"),
+            ("Chart (HTML)", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html"),
+        ):
+            st.download_button(title, make, file, kind, icon=":material/download:", on_click="ignore")
+
+
+def height(rows: int, most: int = 320) -> int:
+    """Pixels for a table that shows its rows and no empty ones."""
+    return min(most, 38 + 35 * rows)

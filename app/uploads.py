@@ -1,0 +1,22 @@
+"""Files that a user uploads."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from rosearch_engine import resources
+
+
+def keep(name: str, content: bytes) -> str:
+    """Lay an uploaded file in the home folder, by its content; returns its path."""
+    path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_bytes(content)
+    return str(path)
+
+
+def safe_name(name: str) -> str:
+    """A file's name without anything that a folder could take amiss."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"

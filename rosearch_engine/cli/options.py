@@ -1,0 +1,55 @@
+"""What several commands share: their options, progress on the terminal, names taken apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from rosearch_engine.cli.console import bars, say
+from rosearch_engine.errors import UserError
+from rosearch_engine.progress import Progress, Stopped
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+RunName = Annotated[str, typer.Argument(help="Name of the run.")]
+StudentName = Annotated[str, typer.Argument(metavar="RUN/STUDENT", help="Such as demo/s0007, or demo/teacher.")]
+
+
+def listed(names: str) -> list[str]:
+    """The parts of "a, b,c"."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+@contextmanager
+def watched(as_json: bool, on_stop: str = "") -> Iterator[Progress]:
+    """A job's progress, drawn as bars; Ctrl-C ends it in plain words."""
+    progress = Progress()
+    try:
+        with bars(enabled=not as_json) as show:
+            show.follow(progress)
+            yield progress
+    except (KeyboardInterrupt, Stopped):
+        say(f"Stopped. {on_stop}".strip(), error=True)
+        raise typer.Exit(130) from None
+
+
+def quieten() -> None:
+    """Keep libraries from writing over our own words."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def run_and_name(student: str) -> tuple[str, str]:
+    """The parts of RUN/STUDENT.
+
+    Raises:
+        UserError: if one is missing.
+    """
+    run, slash, name = student.rpartition("/")
+    if not slash or not run or not name:
+        raise UserError("student", f"'{student}' names no student.", "Write RUN/STUDENT, such as demo/s0007.")
+    return run, name

@@ -1,0 +1,98 @@
+"""Commands on what is downloaded: fetch it, say what is there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from rosearch_engine import __version__
+from rosearch_engine.cli.console import say, table
+from rosearch_engine.cli.options import AsJson
+
+app = typer.Typer()
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Resources; none: the default set.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring outside things: teacher weights, sentences, stop words, WordNet, tagger."""
+    from rosearch_engine import resources
+
+    quiet = as_json or not sys.stderr.isatty()
+    found = resources.fetch(names or None, (lambda *_: None) if quiet else lambda name, news: say(f"{name}: {news}"))
+    if all(status.ready for status in found) and not as_json:
+        say(f"All here: {', '.join(status.name for status in found)}.")
+        return
+    _print_resources(found, as_json)
+    if not all(status.ready for status in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Tell what is here, what is missing, what it enables, and the one command that brings it."""
+    from rosearch_engine import resources
+    from rosearch_engine.attack.recipes.catalogue import recipes
+
+    if as_json:
+        rows = [_resource(status) for status in resources.status()]
+        print(json.dumps({"home": str(resources.home()), "resources": rows, "recipes": recipes(every=True)}, indent=2))
+        return
+    say(f"RoSearch Explorer {__version__}; everything downloaded or produced lies in {resources.home()}")
+    _print_resources(resources.status(), as_json=False)
+    runnable = recipes()
+    table(
+        "Attack recipes",
+        ["recipe", "ready", "strict", "what it does", "missing"],
+        [
+            [
+                row["name"],
+                "yes" if row["ready"] else "no",
+                "yes" if row["strict"] else "no",
+                row["kind"],
+                row["note"] or ", ".join(row["strict_missing"]),
+            ]
+            for row in runnable
+        ],
+    )
+    table(
+        "TextAttack's recipes that cannot run here",
+        ["recipe", "what it lacks", "instead"],
+        [[row["name"], "; ".join(row["missing"]), row["note"]] for row in recipes(every=True)[len(runnable) :]],
+    )
+
+
+def _print_resources(rows: list[Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_resource(status) for status in rows], indent=2))
+        return
+    table(
+        "Resources",
+        ["resource", "here", "what it is", "what it enables", "to get it"],
+        [
+            [row.name, "yes" if row.ready else "no", row.what, row.enables, "" if row.ready else row.command]
+            for row in rows
+        ],
+    )
+    for row in rows:
+        if not row.ready and row.note:
+            say(f"{row.name}: {row.note}")
+
+
+def _resource(status: Any) -> dict[str, Any]:
+    return {
+        "name": status.name,
+        "ready": status.ready,
+        "path": str(status.path) if status.path else None,
+        "source": status.source,
+        "what": status.what,
+        "enables": status.enables,
+        "default": status.default,
+        "command": status.command,
+        "note": status.note,
+    }

@@ -1,0 +1,198 @@
+"""Commands on students: report, attack, rescore, transfer, export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rosearch_engine.cli.console import bars, say, table
+from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
+from rosearch_engine.config import Level
+from rosearch_engine.errors import UserError
+from rosearch_engine.progress import Progress
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    run: RunName,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Tell what the architectures have to do with robustness.")
+    ] = False,
+    together: Annotated[str, typer.Option("--with", metavar="RUNS", help="More runs for the statistics, as a,b.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List a run's students with their measurements."""
+    from rosearch_engine.report import architecture_statistics, summary, table_rows
+    from rosearch_engine.runs import process
+    from rosearch_engine.store.repo import Store
+
+    store = Store.read()
+    row = store.run(run)
+    what = summary(store, row, process.state(row))
+    if statistics or together:
+        what["statistics"] = architecture_statistics(store, [run, *listed(together)])
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    for line in what["headline"]:
+        say(line)
+    table(f"Students of {run}", *table_rows(what))
+    if "statistics" in what:
+        _print_statistics(what["statistics"])
+
+
+def _print_statistics(what: dict[str, Any]) -> None:
+    from rosearch_engine.report import association_rows, operation_rows, statistics_lines
+
+    if what["associations"]:
+        table(f"Architecture of {what['n']} students of {', '.join(what['of'])}", *association_rows(what))
+        say(f"*: q at most {what['level']}: p corrected for {what['questions']} questions ({what['correction']})")
+    if what["n"]:
+        table("After-attack accuracy by operation", *operation_rows(what))
+    for line in statistics_lines(what):
+        say(line)
+
+
+@app.command()
+def attack(
+    student: StudentName,
+    text: Annotated[str | None, typer.Option(help="A sentence of your own.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Its second sentence, for tasks on pairs.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Sentences: one a line (.txt), or a table, best with labels.")
+    ] = None,
+    n: Annotated[int, typer.Option(min=1, help="How many sentences of the file.")] = 100,
+    recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "auto",
+    level: Annotated[Level, typer.Option(help="Constraints: as published, or stricter.")] = "standard",
+    query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
+    two_swaps: Annotated[
+        bool, typer.Option("--two-swaps", help="Ask about every pair of swaps of short ones.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Attack a student (or a run's teacher) with your own sentences."""
+    if (text is None) == (file is None):
+        raise UserError("text", "give either --text or --file.", 'For example: --text "a fine film".')
+    quieten()
+    from rosearch_engine.attack.recipes.catalogue import settle
+    from rosearch_engine.live.once import attack_sentences, sentences_of
+
+    run, name = run_and_name(student)
+    sentences = sentences_of(run, text, pair, file, n)
+    recipe = settle(recipe)
+    progress = Progress()
+    with bars(enabled=not as_json) as show:
+        show.follow(progress)
+        answer = attack_sentences(run, name, recipe, sentences, query_budget, progress, level, two_swaps)
+    if as_json:
+        print(json.dumps(answer, indent=2))
+        return
+    for row in answer["sentences"]:
+        say(f"[{row['outcome']}, {row['queries']} queries] {row['original']}")
+        if row["outcome"] == "fooled":
+            say(f"  -> {row['perturbed']}")
+            say(f"  {row['before']['name']} -> {row['after']['name']}")
+        for words, swaps in (("single swaps", row["one_swap"]), ("pairs of swaps", row["two_swaps"])):
+            if swaps:
+                say(f"  {swaps['flips']} of all {swaps['asked']} {words} flip it")
+    if len(answer["sentences"]) > 1:
+        total = answer["summary"]
+        low, high = total["robustness_interval"]
+        say(
+            f"{total['held']} of {total['attacked']} sentences hold: {total['robustness']:.1%} "
+            f"(95% interval {low:.1%} to {high:.1%}), {total['mean_queries']:.0f} queries a sentence"
+        )
+        swaps = "" if total["one_swap_held"] is None else f"; every single swap leaves {total['one_swap_held']}"
+        say(
+            f"The attack alone leaves {total['calibrated_held']} of the calibrated student, {total['raw_held']} on "
+            f"its raw logits{swaps}"
+        )
+        say(f"Labels: {total['labels']}.")
+    if answer["stopped"]:
+        say(f"Stopped after {len(answer['sentences'])} of {len(sentences)} sentences.", error=True)
+
+
+@app.command()
+def rescore(
+    run: RunName,
+    n: Annotated[int, typer.Option(help="Held-out sentences; the same for all.")] = 500,
+    seeds: Annotated[int, typer.Option(help="Trainings of each student, the stored one included.")] = 3,
+    recipes: Annotated[str, typer.Option(help="Recipes, as a,b,c. Empty: the run's and other kinds.")] = "",
+    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the best of the front.")] = "",
+    top: Annotated[int, typer.Option(help="How many students of the front, by robustness.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Attack the elite again: sentences that no search saw, more of them, other seeds, other recipes."""
+    quieten()
+    from rosearch_engine.rescore.run import rescore as rescore_run
+    from rosearch_engine.rescore.tables import agreement, comparison_rows, table_rows, union_rows
+
+    kept = "What was measured is kept: the same command goes on there."
+    with watched(as_json, on_stop=kept) as progress:
+        what = rescore_run(run, n, seeds, listed(recipes), listed(students), top, progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    for recipe in what["recipes"]:
+        table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
+    header, rows = union_rows(what)
+    if rows:
+        table("Under all of these attacks, stored weights", header, rows)
+    if what["comparisons"]:
+        table("Beside plain chains, stored weights, same sentences", *comparison_rows(what))
+    for line in [*agreement(what), *what["notes"]]:
+        say(line)
+
+
+@app.command()
+def transfer(
+    run: RunName,
+    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the front and the chains.")] = "",
+    recipe: Annotated[str | None, typer.Option(help="Whose stored attacks are replayed. Empty: the run's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay every model's adversarial sentences on every other: a diagnostic, never a result."""
+    quieten()
+    from rosearch_engine.rescore.transfer import table_rows
+    from rosearch_engine.rescore.transfer import transfer as transfer_run
+
+    with watched(as_json) as progress:
+        what = transfer_run(run, listed(students), recipe, progress)
+    if as_json:
+        print(json.dumps(what, indent=2))
+        return
+    table(f"{run}: fooled by another's sentences ({what['recipe']})", *table_rows(what))
+    say(what["label"])
+
+
+@app.command()
+def export(
+    student: StudentName,
+    to: Annotated[Path, typer.Option(help="A new folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a student as a transformers checkpoint."""
+    quieten()
+    from rosearch_engine.checkpoints.export import export as write
+    from rosearch_engine.store.repo import Store
+
+    run, name = run_and_name(student)
+    folder = write(Store.read(), run, name, to)
+    if as_json:
+        print(json.dumps({"folder": str(folder), "run": run, "student": name}))
+    else:
+        say(f"{student} is in {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
+
+
+@app.command("attack-worker", hidden=True)
+def attack_worker() -> None:
+    """Answer attack requests on standard input: what the app talks to."""
+    quieten()
+    from rosearch_engine.live.worker import serve
+
+    serve()

@@ -1,0 +1,54 @@
+"""How soon an attack gets through: success curves of a student, its baseline and the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rosearch_engine.rescore.figures import held_out_figures, nearest_chain, who_is
+from rosearch_engine.statistics.paired import success_curve
+from rosearch_engine.store.models import TEACHER
+from rosearch_engine.store.repo import Store
+
+
+def success_curves(store: Store, run_id: int, name: str) -> list[dict[str, Any]]:
+    """How soon an attack gets through to a student, the chain that is nearest in weights, and the teacher.
+
+    A row an attack, the search's own first: `recipe`, `held_out`, `n` sentences, and `lines`: for each name its `role`
+    and its `curve`, (queries, share of all sentences lost by then). Only those that were asked the same sentences.
+    """
+    done = {row["name"]: row for row in store.students(run_id) if row["status"] == "done"}
+    if name not in done:
+        return []
+    teacher = store.teacher_measurement(run_id)
+    measured = done | ({TEACHER: teacher} if teacher else {})
+    searched = {one: who_is(one, row) | {"of": row} for one, row in measured.items()}
+    shown = _beside(name, searched)
+    budget, outcomes = done[name]["protocol"]["query_budget"], dict[str, list[tuple[str, int]]]()
+    for one in shown:
+        examples = store.examples(searched[one]["of"]["measurement_id"])
+        outcomes[one] = [(row["outcome"], row["queries"]) for row in examples]
+    n = len(outcomes[name])
+    lines = {one: success_curve(outcomes[one], budget) for one in shown if len(outcomes[one]) == n}
+    found = [_curves(done[name]["protocol"]["recipe"], False, n, lines, searched)]
+    again = held_out_figures(store, run_id)
+    for recipe, figure in again[name]["recipes"].items() if name in again else ():
+        those = {one: row["recipes"].get(recipe) for one, row in again.items()}
+        alike = {one: row for one, row in those.items() if row and row["attacked"] == figure["attacked"]}
+        beside = _beside(name, {one: again[one] for one in alike})
+        lines = {one: alike[one]["curve"] for one in beside}
+        found.append(_curves(recipe, True, figure["attacked"], lines, again))
+    return [row for row in found if row["n"]]
+
+
+def _curves(
+    recipe: str, held_out: bool, n: int, lines: Mapping[str, Any], who: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    drawn = {one: {"role": who[one]["role"], "curve": curve} for one, curve in lines.items()}
+    return {"recipe": recipe, "held_out": held_out, "n": n, "lines": drawn}
+
+
+def _beside(name: str, known: Mapping[str, dict[str, Any]]) -> list[str]:
+    """A student, its baseline and the teacher, as far as they are there."""
+    nearest = None if known[name]["role"] == "baseline" else nearest_chain(known[name], known)
+    return [name, *([nearest] if nearest else []), *([TEACHER] if TEACHER in known else [])]

@@ -1,0 +1,198 @@
+"""What the held-out sentences said of a run's elite. Reads the store, imports no torch."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rosearch_engine.objectives import holds, wilson
+from rosearch_engine.statistics.paired import mcnemar, rank_correlation, success_curve
+from rosearch_engine.store.models import CHAIN, HELD_OUT, SEARCH, TEACHER
+from rosearch_engine.store.repo import Store
+
+
+def held_out_figures(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
+    """Held-out figures by student name, 'teacher' included; empty before the first `rescore`.
+
+    Each holds `role` ('elite', 'baseline', 'teacher'), `weights`, `compression`, and under `recipes` for each recipe:
+
+    - `robustness`: after-attack accuracy, mean over the training seeds; `by_seed`; `seed_spread`: their standard
+      deviation, None for one seed; `interval`: Wilson's 95% for the sentences drawn, of the first seed, which is the
+      stored student; `held` of `attacked`: the first seed's.
+    - `accuracy`: clean, on the same held-out sentences; `calibrated`, `raw` and `gap` = raw - calibrated: what the
+      attack alone leaves; `one_swap`: what no single swap flips; `success_rate`; `mean_queries`; means over seeds.
+    - `search`: what the search said under the same protocol, of `search_attacked` sentences; `difference` from it.
+    - `curve`: (queries, share of all sentences lost by then) of the first seed.
+
+    and under `union` what survives all of the recipes together, None for a single one.
+    """
+    return _figures(store, run_id, store.measurements(run_id, HELD_OUT))
+
+
+def summary(
+    store: Store, run_id: int, *, recipes: Sequence[str], names: Sequence[str], n: int, hashes: Mapping[str, str]
+) -> dict[str, Any]:
+    """What one re-scoring says: figures, comparisons with the baselines, agreement of the recipes.
+
+    Args:
+        recipes: in the order in which they are shown.
+        names: students, in the order in which they are shown; 'teacher' too.
+        n: held-out sentences attacked.
+        hashes: hash of each recipe's protocol.
+    """
+    rows = [
+        row
+        for row in store.measurements(run_id, HELD_OUT)
+        if row["name"] in names
+        and row["attacked"] == n
+        and hashes.get(row["protocol"]["recipe"]) == row["protocol"]["hash"]
+    ]
+    found = _figures(store, run_id, rows)
+    students = {name: found[name] for name in names if name in found}
+    for student in students.values():
+        student["recipes"] = {name: student["recipes"][name] for name in recipes if name in student["recipes"]}
+    table = {
+        recipe: {
+            name: student["recipes"][recipe]["robustness"]
+            for name, student in students.items()
+            if student["role"] != TEACHER and recipe in student["recipes"]
+        }
+        for recipe in recipes
+    }
+    return {
+        "students": students,
+        "comparisons": _comparisons(store, students),
+        "rank_correlations": [asdict(row) for row in rank_correlation(table)],
+    }
+
+
+def nearest_chain(student: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> str | None:
+    """The chain nearest in weights, of those that read words by the same code if there are any."""
+    baselines = {name: row for name, row in known.items() if row["role"] == "baseline"}
+    alike = [name for name, row in baselines.items() if row["code"] == student["code"]] or list(baselines)
+    return min(alike, key=lambda name: abs(baselines[name]["weights"] - student["weights"]), default=None)
+
+
+def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    if not rows:
+        return {}
+    students = {student["name"]: student for student in store.students(run_id)}
+    searched = {row["name"]: row for row in store.measurements(run_id, SEARCH)}
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["name"], row["protocol"]["recipe"]), []).append(row)
+    found: dict[str, dict[str, Any]] = {}
+    for (name, recipe), group in grouped.items():
+        seeds = _one_a_seed(group, first=searched[name]["seed"] if name in searched else group[0]["seed"])
+        found.setdefault(name, who_is(name, students.get(name)))
+        found[name]["recipes"][recipe] = _figure(store, seeds, searched.get(name))
+    for student in found.values():
+        student["union"] = _union(store, student["recipes"])
+    return found
+
+
+def _union(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """The share of sentences that survive every one of the recipes, of the stored student; None for a single recipe.
+
+    One attack's number is not robustness: words and characters are attacked in other places.
+    """
+    if len(figures) < 2:
+        return None
+    stands = [survivors(store, figure["measurement_id"]) for figure in figures.values()]
+    both = set.intersection(*(set(one) for one in stands))
+    held = sum(all(one[sentence] for one in stands) for sentence in both)
+    return {
+        "recipes": list(figures),
+        "held": held,
+        "attacked": len(both),
+        "robustness": held / len(both) if both else 0.0,
+        "interval": wilson(held, len(both)),
+    }
+
+
+def who_is(name: str, student: dict[str, Any] | None) -> dict[str, Any]:
+    if student is None or name == TEACHER:
+        return {"role": TEACHER, "weights": None, "compression": 1.0, "code": "plain", "recipes": {}}
+    role, code = "baseline" if student["origin"] == CHAIN else "elite", student["genome"].get("code", "plain")
+    facts = {"weights": student["weights"], "compression": student["compression"], "code": code}
+    return {"role": role, **facts, "recipes": {}}
+
+
+def _one_a_seed(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
+    """Of measurements of one student and recipe, those with the most sentences, one a seed, the stored student's first.
+
+    Another protocol (another version of a resource, say) is another measurement; the last one counts.
+    """
+    best = max(rows, key=lambda row: (row["attacked"], row["measurement_id"]))
+    setting = best["attacked"], best["protocol"]["hash"]
+    alike = [row for row in rows if (row["attacked"], row["protocol"]["hash"]) == setting]
+    by_seed = {row["seed"]: row for row in sorted(alike, key=lambda row: row["measurement_id"])}
+    return sorted(by_seed.values(), key=lambda row: (row["seed"] != first, row["measurement_id"]))
+
+
+def _figure(store: Store, rows: list[dict[str, Any]], searched: dict[str, Any] | None) -> dict[str, Any]:
+    first, by_seed = rows[0], [row["robustness"] for row in rows]
+    robustness = statistics.mean(by_seed)
+    calibrated, raw = (_mean_share(rows, count) for count in ("calibrated_held", "raw_held"))
+    if searched and searched["protocol"]["hash"] != first["protocol"]["hash"]:
+        searched = None
+    outcomes = ((row["outcome"], row["queries"]) for row in store.examples(first["measurement_id"]))
+    return {
+        "robustness": robustness,
+        "by_seed": by_seed,
+        "seed_spread": statistics.stdev(by_seed) if len(rows) > 1 else None,
+        "interval": wilson(first["held"], first["attacked"]),
+        "held": first["held"],
+        "attacked": first["attacked"],
+        "accuracy": statistics.mean(row["accuracy"] for row in rows),
+        "calibrated": calibrated,
+        "raw": raw,
+        "gap": None if raw is None or calibrated is None else raw - calibrated,
+        "one_swap": _mean_share(rows, "one_swap_held"),
+        "success_rate": _mean(row["success_rate"] for row in rows),
+        "mean_queries": statistics.mean(row["mean_queries"] for row in rows),
+        "search": searched and searched["robustness"],
+        "search_attacked": searched and searched["attacked"],
+        "difference": searched and robustness - searched["robustness"],
+        "curve": success_curve(outcomes, first["protocol"]["query_budget"]),
+        "measurement_id": first["measurement_id"],
+        "protocol": first["protocol"],
+    }
+
+
+def _mean_share(rows: list[dict[str, Any]], count: str) -> float | None:
+    return _mean(None if row[count] is None else row[count] / row["attacked"] for row in rows)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if known else None
+
+
+def _comparisons(store: Store, students: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each elite student against the chain nearest in weights, of those that read words by the same code if there are
+    any: McNemar's test on the same sentences, first seeds."""
+    rows = []
+    for name, student in students.items():
+        nearest = nearest_chain(student, students) if student["role"] == "elite" else None
+        if nearest is None:
+            continue
+        theirs = students[nearest]["recipes"]
+        for recipe in [recipe for recipe in student["recipes"] if recipe in theirs]:
+            facts = {"student": name, "baseline": nearest, "recipe": recipe}
+            rows.append(facts | _compare(store, student["recipes"][recipe], theirs[recipe]))
+    return rows
+
+
+def _compare(store: Store, mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    a, b = (survivors(store, figure["measurement_id"]) for figure in (mine, theirs))
+    both = sorted(a.keys() & b.keys())
+    test = mcnemar([a[sentence] for sentence in both], [b[sentence] for sentence in both])
+    return {"n": len(both), "only_student": test.only_a, "only_baseline": test.only_b, "p": test.p}
+
+
+def survivors(store: Store, measurement_id: int) -> dict[int, bool]:
+    """For each attacked sentence whether it stands after the calibrated attack and after every single swap."""
+    return {row["sentence"]: holds(row["outcome"], row["flips"]) for row in store.examples(measurement_id)}

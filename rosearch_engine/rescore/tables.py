@@ -1,0 +1,71 @@
+"""A re-scoring as tables and sentences, for the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def table_rows(what: dict[str, Any], recipe: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a summary's figures under one recipe, for people."""
+    header = ["student", "after attack (95%)", "trainings", "accuracy", "raw less calibrated", "one swap", "queries"]
+    rows = []
+    for name, student in what["students"].items():
+        who = f"{name} (chain)" if student["role"] == "baseline" else name
+        if recipe in student["recipes"]:
+            rows.append([who, *_words(student["recipes"][recipe])])
+    return [*header, "search said"], rows
+
+
+def _words(figure: dict[str, Any]) -> list[str]:
+    low, high = figure["interval"]
+    spread = "" if figure["seed_spread"] is None else f", ±{100 * figure['seed_spread']:.1f}"
+    return [
+        f"{figure['robustness']:.1%} ({low:.0%} to {high:.0%})",
+        f"{len(figure['by_seed'])}{spread}",
+        f"{figure['accuracy']:.1%}",
+        "" if figure["gap"] is None else f"{100 * figure['gap']:+.1f}",
+        "" if figure["one_swap"] is None else f"{figure['one_swap']:.1%}",
+        f"{figure['mean_queries']:.0f}",
+        "" if figure["search"] is None else f"{figure['search']:.1%} of {figure['search_attacked']}",
+    ]
+
+
+def comparison_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a summary's comparisons, for people."""
+    header = ["student", "chain of nearest size", "recipe", "only the student holds", "only the chain", "p (McNemar)"]
+    return header, [
+        [
+            row["student"],
+            row["baseline"],
+            row["recipe"],
+            f"{row['only_student']} of {row['n']}",
+            f"{row['only_baseline']} of {row['n']}",
+            f"{row['p']:.3f}",
+        ]
+        for row in what["comparisons"]
+    ]
+
+
+def union_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of what survives all recipes together, for people; no rows for a single recipe."""
+    rows = []
+    for name, student in what["students"].items():
+        if union := student["union"]:
+            low, high = union["interval"]
+            share = f"{union['robustness']:.1%} ({low:.0%} to {high:.0%})"
+            rows.append([name, share, f"{union['held']} of {union['attacked']}", ", ".join(union["recipes"])])
+    return ["student", "survives all of them (95%)", "sentences", "recipes"], rows
+
+
+def agreement(what: dict[str, Any]) -> list[str]:
+    """A line for every two recipes: whether they put the students in the same order."""
+    lines = []
+    for row in what["rank_correlations"]:
+        pair = f"{row['recipe_a']} and {row['recipe_b']}"
+        if row["rho"] is None:
+            lines.append(f"{pair}: no rank correlation over {row['n']} students ({row['note']})")
+        else:
+            low, high = row["interval"]
+            between = f"(95% interval {low:.2f} to {high:.2f})"
+            lines.append(f"{pair}: rank correlation {row['rho']:.2f} {between} over {row['n']} students")
+    return lines

@@ -1,0 +1,132 @@
+"""What all students of a run share: data, teacher, readings of the sentences, the attack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rosearch_engine.attack.calibrate import fit_temperature
+from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.attack.protocol import protocol, swap_store_key
+from rosearch_engine.attack.recipes.catalogue import ready_recipe
+from rosearch_engine.attack.run import Attacker, Target
+from rosearch_engine.attack.swap_store import SwapStore
+from rosearch_engine.attack.victim import Victim
+from rosearch_engine.config import AttackConfig, RunConfig
+from rosearch_engine.data import Columns, Dataset, Split, load
+from rosearch_engine.device import describe, device, release_memory
+from rosearch_engine.genome import Frame, Space
+from rosearch_engine.objectives import floor
+from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.resources import home
+from rosearch_engine.search.readings import Reading, read
+from rosearch_engine.teacher import Teacher, obtain
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all students of a run share: made once, never changed by a student.
+
+    Attributes:
+        tokenizer: the students', before their input code.
+        kept: `(vocabulary,)` which of the teacher's word pieces are theirs.
+        readings: by the name of their input code; "plain" is always there.
+    """
+
+    config: RunConfig
+    data: Dataset
+    teacher: Teacher
+    tokenizer: PreTrainedTokenizerBase
+    kept: np.ndarray
+    space: Space
+    readings: Mapping[str, Reading]
+    targets: Sequence[Target]
+    attacker: Attacker
+    protocol: dict[str, Any]
+    teacher_pieces: Pieces
+
+    @property
+    def pad(self) -> int:
+        """The students' padding number."""
+        return self.readings["plain"].validation.pad
+
+    @cached_property
+    def floor(self) -> float:
+        """Clean accuracy that a student must exceed to count."""
+        return floor(self.data.validation.labels, self.teacher.accuracy, self.config.objectives.edge)
+
+    @property
+    def frame(self) -> Frame:
+        """The facts that all students share: the teacher's, but for their vocabulary."""
+        return self.space.frame
+
+    def victim(self, model: PreTrainedModel, logits: np.ndarray, code: str | None = None) -> Victim:
+        """A model as the run's attack sees it, calibrated by its logits for the first validation sentences.
+
+        Args:
+            logits: `(sentences, classes)`.
+            code: the student's input code; None for the teacher.
+        """
+        temperature = fit_temperature(logits, self.data.validation.labels[: len(logits)])
+        tokenizer = self.teacher.tokenizer if code is None else self.tokenizer
+        pieces = self.teacher_pieces if code is None else self.readings[code].pieces
+        precision = self.config.attack.precision
+        return Victim(model, tokenizer, self.teacher.max_length, temperature, precision, pieces)
+
+
+def prepare(config: RunConfig, progress: Progress) -> Context:
+    """Load the data, obtain the teacher and its outputs, make ready the attack.
+
+    Raises:
+        UserError: if anything that the settings name cannot be had.
+    """
+    progress.tell(device=describe(device()))
+    progress.stage(Stage.DATA)
+    ready_recipe(config.attack.recipe, config.attack.level)
+    data = load(config.data)
+    teacher = obtain(config.teacher, data, progress)
+    tokenizer, kept, readings = read(config, data, teacher, progress)
+    progress.stage(Stage.LOADING_ATTACK)
+    release_memory()
+    return Context(
+        config,
+        data,
+        teacher,
+        tokenizer,
+        kept,
+        Space.of(config.space, replace(teacher.frame, vocabulary=len(kept))),
+        readings,
+        targets(data.search_attack.head(config.attack.sentences), data.columns),
+        attacker(config.attack, config.search.seed),
+        protocol(config.attack, data.fingerprint),
+        Pieces(teacher.tokenizer, teacher.max_length),
+    )
+
+
+def attacker(config: AttackConfig, seed: int) -> Attacker:
+    """The attack of these settings, with the store of swaps that all runs share."""
+    return Attacker(
+        config.recipe,
+        config.query_budget,
+        seed,
+        config.level,
+        faces=("calibrated", "raw"),
+        one_swap=config.one_swap,
+        seconds=config.seconds,
+        swap_store=SwapStore(swap_store_key(config), home() / "candidates.db"),
+    )
+
+
+def targets(split: Split, columns: Columns) -> list[Target]:
+    """The rows of a split as sentences to attack."""
+    texts: Sequence[Text] = split.texts
+    names = (columns.text, columns.pair or "")
+    if split.pairs is not None:
+        texts = list(zip(split.texts, split.pairs, strict=True))
+    rows = zip(split.ids, texts, split.labels, strict=True)
+    return [Target(int(row), text, int(label), names) for row, text, label in rows]

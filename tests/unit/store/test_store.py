@@ -1,0 +1,333 @@
+"""The store: what was written comes back, readers change nothing, damage is said in plain words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from rosearch_engine.config import RunConfig, SpaceConfig, validate
+from rosearch_engine.errors import UserError
+from rosearch_engine.genome import Genome, Space, cost
+from rosearch_engine.genome.operators import sample
+from rosearch_engine.objectives import wilson
+from rosearch_engine.paths import weights_path
+from rosearch_engine.store import Store
+from rosearch_engine.store.database import database
+from rosearch_engine.store.repo import check_name
+from tests.property.strategies import FRAME
+
+SPACE = Space.of(SpaceConfig(), FRAME)
+
+
+def genome(seed: int) -> Genome:
+    return sample(SPACE, np.random.default_rng(seed))
+
+
+def add(store: Store, run_id: int, number: int) -> int:
+    one = genome(number)
+    row = store.add_candidate(
+        run_id, number, one, cost(one, FRAME), origin="sample", parents=(), change="", asked_after=number - 1
+    )
+    assert (row["number"], row["status"], row["digest"]) == (number, "queued", one.digest)
+    return row["id"]
+
+
+def measured(accuracy: float = 0.8, held: int = 3, attacked: int = 10) -> dict[str, Any]:
+    return {
+        "seed": 5,
+        "protocol": {"recipe": "pwws"},
+        "accuracy": accuracy,
+        "accuracy_n": 100,
+        "robustness": held / attacked,
+        "held": held,
+        "attacked": attacked,
+        "success_rate": None,
+        "mean_queries": 12.5,
+        "temperature": 1.5,
+    }
+
+
+EXAMPLE = {
+    "sentence": 17,
+    "outcome": "fooled",
+    "label": 1,
+    "before": {"text": "naïve 🎬", "class": 1, "probabilities": [0.1, 0.9]},
+    "after": {"text": "סרט", "class": 0, "probabilities": [0.6, 0.4]},
+    "queries": 31,
+    "reason": "",
+}
+
+
+def finish(store: Store, candidate: int, told: int | None, sha256: str = "ab" * 32, **values: Any) -> None:
+    store.finish_candidate(
+        candidate,
+        told,
+        weights_file=(sha256, 1234),
+        latency_ms=1.5,
+        training={"steps": 3, "curve": [[1, 0.5]]},
+        seconds={"distil": 2.0},
+        measurements=[measured(**values)],
+        examples=[EXAMPLE],
+    )
+
+
+def test_a_run_and_its_students_come_back(home: Path) -> None:
+    store = Store.write()
+    config = RunConfig()
+    run_id = store.create_run("first", config)
+    done, failed = add(store, run_id, 1), add(store, run_id, 2)
+    add(store, run_id, 3)
+    finish(store, done, told=1)
+    store.fail_candidate(failed, 2, "it ran out of memory")
+    store.measure(run_id, None, measured(accuracy=0.95), [])
+
+    reader = Store.read()
+    run = reader.run("first")
+    assert validate(run["config"]) == config
+    first, second, third = reader.students(run_id)
+    assert [student["status"] for student in (first, second, third)] == ["done", "failed", "queued"]
+    assert Genome.from_dict(first["genome"]) == genome(1)
+    assert first["digest"] == genome(1).digest
+    assert first["weights"] == cost(genome(1), FRAME).weights
+    assert first["weights_sha256"] == "ab" * 32
+    assert first["accuracy_interval"] == pytest.approx(wilson(80, 100))
+    assert first["robustness_interval"] == pytest.approx(wilson(3, 10))
+    assert (first["front"], first["knee"]) == (True, True)
+    assert second["error"] == "it ran out of memory"
+    assert third["accuracy"] is None
+    assert not third["front"]
+    example = reader.examples(first["measurement_id"])[0]
+    assert {name: example[name] for name in EXAMPLE} == EXAMPLE
+    teacher = reader.teacher_measurement(run_id)
+    assert teacher is not None
+    assert teacher["accuracy"] == 0.95
+    assert [row["students"] for row in reader.runs()] == [1]
+    assert [event["kind"] for event in reader.events(run_id)] == ["created", "student", "failed"]
+
+
+def test_a_student_goes_by_name_number_and_digest(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("first", RunConfig())
+    add(store, run_id, 7)
+    for name in ("s0007", "7", genome(7).digest):
+        assert store.student(run_id, name)["number"] == 7
+    with pytest.raises(UserError, match="no student 's0008'"):
+        store.student(run_id, "s0008")
+
+
+def test_front_and_knee_are_told(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("first", RunConfig())
+    values = [(0.9, 1), (0.5, 9), (0.4, 1)]
+    for number, (accuracy, held) in enumerate(values, start=1):
+        one = genome(1)
+        candidate = store.add_candidate(
+            run_id, number, one, cost(one, FRAME), origin="sample", parents=(), change="", asked_after=0
+        )
+        finish(store, candidate["id"], number, accuracy=accuracy, held=held)
+    students = store.students(run_id)
+    assert [student["front"] for student in students] == [True, True, False]
+    assert sum(student["knee"] for student in students) == 1
+
+
+def test_a_taken_name_is_refused_and_nothing_lost(home: Path) -> None:
+    store = Store.write()
+    store.create_run("mine", RunConfig())
+    with pytest.raises(UserError, match="taken"):
+        Store.write().create_run("mine", RunConfig())
+    assert [run["name"] for run in store.runs()] == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a b", "x" * 61, "a\n", "a\\b"])
+def test_a_name_that_is_no_folder_is_refused(home: Path, name: str) -> None:
+    with pytest.raises(UserError, match="no name for a run"):
+        Store.write().create_run(name, RunConfig())
+    check_name("größe-2.b_C")
+
+
+def test_an_unknown_run_names_those_there_are(home: Path) -> None:
+    with pytest.raises(UserError, match="no runs yet"):
+        Store.read().run("mine")
+    Store.write().create_run("yours", RunConfig())
+    with pytest.raises(UserError, match="yours"):
+        Store.read().run("mine")
+
+
+def test_a_reader_cannot_write(home: Path) -> None:
+    run_id = Store.write().create_run("mine", RunConfig())
+    reader = Store.read()
+    with pytest.raises(AssertionError):
+        reader.log(run_id, "note", "hello")
+    with pytest.raises(OperationalError, match="readonly"), reader._engine.begin() as connection:
+        connection.execute(text("DELETE FROM run"))
+    assert reader.run("mine")["id"] == run_id
+
+
+def test_reading_where_nothing_is_yet_shows_an_empty_store(home: Path) -> None:
+    assert Store.read().runs() == []
+
+
+def test_a_whole_transaction_or_none_of_it(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("mine", RunConfig())
+    candidate = add(store, run_id, 1)
+    with pytest.raises(TypeError):
+        store.finish_candidate(
+            candidate,
+            1,
+            weights_file=("cd" * 32, 1),
+            latency_ms=1.0,
+            training={},
+            seconds={},
+            measurements=[measured()],
+            examples=[EXAMPLE | {"no such column": 1}],
+        )
+    student = Store.read().students(run_id)[0]
+    assert (student["status"], student["told"], student["weights_sha256"]) == ("queued", None, None)
+    assert [event["kind"] for event in store.events(run_id)] == ["created"]
+
+
+def test_equal_weights_are_kept_once(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("mine", RunConfig())
+    for number in (1, 2):
+        finish(store, add(store, run_id, number), number)
+    assert {student["weights_sha256"] for student in store.students(run_id)} == {"ab" * 32}
+    assert weights_path("ab" * 32) == home / "weights" / ("ab" * 32 + ".safetensors")
+
+
+def test_deleting_a_run_takes_its_students_along(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("mine", RunConfig())
+    finish(store, add(store, run_id, 1), 1)
+    other = store.create_run("other", RunConfig())
+    finish(store, add(store, other, 1), 1)
+    assert store.delete_run("mine") == [], "the other run has the same weights"
+    assert store.delete_run("other") == ["ab" * 32]
+    assert store.runs() == []
+    assert store.students(run_id) == []
+    assert store.events(run_id) == []
+
+
+def test_a_damaged_database_is_said_in_plain_words(home: Path) -> None:
+    (home / "rosearch.db").write_bytes(b"this is no database" * 100)
+    for opened in (Store.write, Store.read):
+        with pytest.raises(UserError) as caught:
+            opened()
+        assert caught.value.field == "database"
+        assert "move rosearch.db away" in caught.value.remedy
+    assert (home / "rosearch.db").read_bytes().startswith(b"this is no database")
+
+
+def test_the_address_may_be_set(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROSEARCH_STORE", f"sqlite:///{tmp_path / 'deep' / 'elsewhere.db'}")
+    assert database().endswith("elsewhere.db")
+    Store.write().create_run("mine", RunConfig())
+    assert (tmp_path / "deep" / "elsewhere.db").exists()
+    assert Store.read().run("mine")["name"] == "mine"
+    assert not (home / "rosearch.db").exists()
+
+
+def test_readers_see_whole_results_while_another_process_writes(home: Path) -> None:
+    """A reader beside a busy writer is never locked out and never sees half a student."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER], env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    )
+    seen: list[int] = []
+    while writer.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            writer.wait(0.005)
+        students = Store.read().students(1) if (home / "rosearch.db").exists() else []
+        for student in students:
+            if student["status"] == "done":
+                assert student["robustness"] is not None
+                assert student["weights_sha256"]
+        seen.append(sum(student["status"] == "done" for student in students))
+    assert writer.returncode == 0
+    assert len(Store.read().students(1)) == 60
+    assert seen == sorted(seen)
+    assert any(0 < done < 60 for done in seen), "the writer was too fast to be watched"
+
+
+WRITER = """
+from rosearch_engine.config import RunConfig
+from rosearch_engine.store import Store
+from tests.unit.store.test_store import add, finish
+
+store = Store.write()
+run_id = store.create_run("busy", RunConfig())
+for number in range(1, 61):
+    finish(store, add(store, run_id, number), number)
+"""
+
+
+def test_threads_may_write_beside_each_other(home: Path) -> None:
+    """The heartbeat's thread and the search write to one store."""
+    store = Store.write()
+    run_id = store.create_run("mine", RunConfig())
+
+    def write(kind: str) -> None:
+        for number in range(20):
+            store.log(run_id, kind, str(number))
+
+    threads = [threading.Thread(target=write, args=(kind,)) for kind in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kinds = [event["kind"] for event in store.events(run_id, last=1000)]
+    assert [kinds.count(kind) for kind in ("a", "b", "c")] == [20, 20, 20]
+
+
+def test_a_database_of_an_earlier_version_is_given_what_it_lacks(home: Path) -> None:
+    """Columns that came later are added empty; nothing that was measured is lost."""
+    store = Store.write()
+    run = store.create_run("old", RunConfig())
+    store.close()
+    file = home / "rosearch.db"
+    with contextlib.closing(sqlite3.connect(file)) as old, old:
+        for table, column in (
+            ("measurement", "raw_held"),
+            ("attack_example", "flips"),
+            ("attack_example", "worst_swap"),
+        ):
+            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    reader = Store.read()
+    assert reader.run("old")["id"] == run
+    assert reader.measurements(run, "search") == []
+    with contextlib.closing(sqlite3.connect(file)) as new:
+        assert "raw_held" in {row[1] for row in new.execute("PRAGMA table_info(measurement)")}
+
+
+def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("mine", RunConfig())
+    store.mark(run_id, "s0001", "pwws", "a film", "a movie", True)
+    store.mark(run_id, "s0001", "pwws", "a film", "a flick", False)
+    store.mark(run_id, "s0001", "pwws", "a film", "a movie", False)
+    assert [(mark["perturbed"], mark["kept"]) for mark in store.marks(run_id)] == [
+        ("a flick", False),
+        ("a movie", False),
+    ]
+    store.delete_run("mine")
+    assert store.marks(run_id) == []
+
+
+def test_a_database_without_a_table_of_today_gets_it(home: Path) -> None:
+    store = Store.write()
+    run_id = store.create_run("old", RunConfig())
+    with store._engine.begin() as connection:
+        connection.execute(text("DROP TABLE mark"))
+    store.close()
+    assert Store.read().marks(run_id) == []
