@@ -93,4 +93,4 @@ format: setup-dev ## Put the code in order
 clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist *.egg-info \
 		tests/browser/node_modules
-	find app pages rosearch_engine tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app pages rosearch_engine tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
