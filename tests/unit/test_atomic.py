@@ -87,10 +87,17 @@ def test_a_folder_does_not_replace_one_that_holds_something(tmp_path: Path) -> N
     (path / "precious").write_text("mine")
     with pytest.raises(OSError, match="not empty"), new_folder(path) as draft:
         (draft / "other").write_text("yours")
-    with new_folder(path, keep=True) as draft:
-        (draft / "other").write_text("yours")
     assert [file.name for file in path.iterdir()] == ["precious"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_made_by_another_process_meanwhile_is_as_good(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "key", keep=True) as draft:
+        (draft / "mine").touch()
+        (tmp_path / "key").mkdir()
+        (tmp_path / "key" / "theirs").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert [path.name for path in (tmp_path / "key").iterdir()] == ["theirs"]
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path: Path, umask: int) -> None:
