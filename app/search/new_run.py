@@ -21,7 +21,7 @@ PRESET_WORDS = {
     "standard": "Forty students, longer training. For results you mean to use.",
 }
 
-STAGES = {
+SECTIONS = {
     "data": ("Data", "which sentences, and how they are divided"),
     "teacher": ("Teacher", "the model every student learns from"),
     "space": ("Search space", "which architectures may be drawn"),
@@ -46,7 +46,7 @@ def form() -> None:
     preset = st.segmented_control("Preset", presets, key="preset", required=True) or "demo"
     st.caption(PRESET_WORDS.get(preset, "The settings of the run in hand, to change what you like."))
     values = config.PRESETS[preset] if preset in config.PRESETS else run["config"] if run else {}
-    answers: dict[str, dict[str, Any]] = {stage: {} for stage in STAGES}
+    answers: dict[str, dict[str, Any]] = {stage: {} for stage in SECTIONS}
     left, right = st.columns(2, gap="large")
     try:
         with left:
@@ -65,7 +65,7 @@ def form() -> None:
         _preview(answers["data"])
         start = st.container(border=True)
         st.markdown("**Every other setting**")
-        for stage, (title, about) in STAGES.items():
+        for stage, (title, about) in SECTIONS.items():
             kind = RunConfig.model_fields[stage].annotation
             assert isinstance(kind, type)
             assert issubclass(kind, BaseModel)
