@@ -71,7 +71,8 @@ def assert_nothing_lost(before: Rows, file: Path) -> None:
 
 
 def python(script: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_new_store_has_the_models_tables(home: Path) -> None:
@@ -165,14 +166,27 @@ def test_a_later_versions_store_is_refused_and_left_as_it_is(home: Path, opened:
     assert rows(file) == before
 
 
+AT_ONCE = """
+import sys
+import alembic.command
+from rosearch_engine.store import Store
+print("ready", flush=True)
+sys.stdin.readline()
+Store.write().close()
+"""
+
+
 def test_processes_that_open_an_old_store_at_once_do_not_collide(first: Path) -> None:
     before = rows(first)
-    script = f"import sys; sys.stdin.readline(); {OPEN}"
-    command = [sys.executable, "-c", script]
-    opening = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True) for _ in range(4)]
+    opening = [python(AT_ONCE) for _ in range(4)]
     for process in opening:
-        process.communicate("go\n")
-    assert [process.returncode for process in opening] == [0, 0, 0, 0]
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in opening:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.wait() for process in opening] == [0, 0, 0, 0]
     assert version(first) == migrations.HEAD
     assert_nothing_lost(before, first)
 
