@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosearch_engine.attack.swap_store import SwapStore
 
 from rosearch_engine.attack.certificate import Certifier
 from rosearch_engine.attack.protocol import swap_store_key
 from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.attack.run import Attacker
+from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.batching import encode_split
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import RunConfig, build

@@ -123,8 +123,9 @@ class Adversary:
 
     def _keep_ledger(self, module: torch.nn.Module, inputs: Any, logits: torch.Tensor) -> None:
         if module.training and torch.is_grad_enabled():
+            # The ledger does not learn; what the loss feels of it is asked for all the same.
+            self._ledger_logits = logits.requires_grad_()
             logits.retain_grad()
-            self._ledger_logits = logits
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).to(self._embedding.norm.weight.device)

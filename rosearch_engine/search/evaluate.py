@@ -137,7 +137,7 @@ class _Stopwatch:
 def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
     """A genome's student before its training."""
     teacher = context.teacher.model if context.config.distil.inherit else None
-    bag = context.readings[genome.code].bag
+    ledger = context.readings[genome.code].ledger
     return build(
         genome,
         context.frame,
@@ -147,7 +147,7 @@ def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceC
         seed=seed,
         pieces=context.read.pieces,
         counts=context.readings[genome.code].corpus.counts,
-        ledger=(bag.table, bag.bias) if bag else None,
+        ledger=(ledger.table, ledger.bias) if ledger else None,
     )
 
 

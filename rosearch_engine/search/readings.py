@@ -37,7 +37,9 @@ class Reading:
         corpus: what students learn from.
         validation: the validation sentences.
         pieces: the tokenizer as an attack uses it.
-        bag: the worst-case bag of words: a baseline, and where ledgers begin. None where nobody asks for it.
+        bag: the worst-case bag of words, a baseline; None where no lexicon is at hand.
+        ledger: the ledger of all students: a bag of words whose worst case leaves a margin for what a graph may say
+            beside it. None where students have none.
     """
 
     code: Code
@@ -45,6 +47,7 @@ class Reading:
     validation: Encoded
     pieces: Pieces
     bag: Bag | None
+    ledger: Bag | None
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,13 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
             swaps = tabulate(texts_of(split), sentences, lexicons, tokens_of(tokenizer, code), special.unknown)
         corpus = Corpus(sentences, split.labels, said, special, swaps)
         validation = encode_split(data.validation, tokenizer, length, code)
-        bag = None
+        bag = ledger = None
         if lexicons:
             progress.stage(Stage.READING, detail=f"{name}, bag of words")
-            bag = train_bag(corpus, len(pieces), len(data.classes), config.distil.kappa, config.search.seed)
-        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag)
+            size, seed, bound = (len(pieces), len(data.classes)), config.search.seed, config.space.ledger_bound
+            bag = train_bag(corpus, *size, config.distil.kappa, seed)
+            ledger = None if bound is None else train_bag(corpus, *size, config.distil.kappa, seed, spare=2 * bound)
+        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag, ledger)
     for lexicon in lexicons:
         lexicon.keep()
     return Readings(tokenizer, pieces, readings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -239,6 +238,24 @@ def test_the_address_may_be_set(home: Path, tmp_path: Path, monkeypatch: pytest.
     assert not (home / "rosearch.db").exists()
 
 
+def test_a_homes_name_may_have_any_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a b", "50%25", "what?", "x#y", "größe", "a&b=c"):
+        monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path / name))
+        Store.write().create_run("mine", RunConfig())
+        assert [run["name"] for run in Store.read().runs()] == ["mine"]
+        assert (tmp_path / name / "rosearch.db").exists()
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+@pytest.mark.parametrize("opened", [Store.write, Store.read])
+@pytest.mark.parametrize("address", ["nonsense", "oracle://me:pass/word@host/db", "://me:pass@host"])
+def test_an_address_that_is_none_is_said_without_its_password(opened: Any, address: str, home: Path) -> None:
+    with pytest.raises(UserError, match="cannot be used") as caught:
+        opened(address)
+    assert caught.value.field == "ROSEARCH_STORE"
+    assert "pass" not in str(caught.value)
+
+
 def test_readers_see_whole_results_while_another_process_writes(home: Path) -> None:
     """A reader beside a busy writer is never locked out and never sees half a student."""
     writer = subprocess.Popen(
@@ -290,26 +307,6 @@ def test_threads_may_write_beside_each_other(home: Path) -> None:
     assert [kinds.count(kind) for kind in ("a", "b", "c")] == [20, 20, 20]
 
 
-def test_a_database_of_an_earlier_version_is_given_what_it_lacks(home: Path) -> None:
-    """Columns that came later are added empty; nothing that was measured is lost."""
-    store = Store.write()
-    run = store.create_run("old", RunConfig())
-    store.close()
-    file = home / "rosearch.db"
-    with contextlib.closing(sqlite3.connect(file)) as old, old:
-        for table, column in (
-            ("measurement", "raw_held"),
-            ("attack_example", "flips"),
-            ("attack_example", "worst_swap"),
-        ):
-            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    reader = Store.read()
-    assert reader.run("old")["id"] == run
-    assert reader.measurements(run, "search") == []
-    with contextlib.closing(sqlite3.connect(file)) as new:
-        assert "raw_held" in {row[1] for row in new.execute("PRAGMA table_info(measurement)")}
-
-
 def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
     store = Store.write()
     run_id = store.create_run("mine", RunConfig())
@@ -322,12 +319,3 @@ def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
     ]
     store.delete_run("mine")
     assert store.marks(run_id) == []
-
-
-def test_a_database_without_a_table_of_today_gets_it(home: Path) -> None:
-    store = Store.write()
-    run_id = store.create_run("old", RunConfig())
-    with store._engine.begin() as connection:
-        connection.execute(text("DROP TABLE mark"))
-    store.close()
-    assert Store.read().marks(run_id) == []
