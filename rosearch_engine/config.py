@@ -123,9 +123,9 @@ class SpaceConfig(Section):
         None,
         gt=0,
         le=100,
-        description="Give students a ledger: a weight for each word and class, added up, trained on its exact worst case. The "
-        "graph may move a class by at most this bound B, so that a sentence whose ledger keeps a margin of 2 B in its "
-        "worst case is proved. Smaller: more sentences are proved, and the graph says less. Empty: no ledger.",
+        description="Give students a ledger: a weight for each word and class, added up, trained on its exact worst "
+        "case. The graph may move a class by at most this bound B, so that a sentence whose ledger keeps a margin of "
+        "2 B in its worst case is proved. Smaller: more is proved, and the graph says less. Empty: no ledger.",
     )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
