@@ -134,6 +134,11 @@ class SpaceConfig(Section):
         "their WordNet cluster; 'characters' misspelt ones as the known word one edit away; 'both'.",
     )
 
+    @property
+    def ties_in_graph(self) -> bool:
+        """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
+        return self.vocabulary == "words" and self.ledger_bound is not None
+
 
 class DistilConfig(Section):
     """How a student learns from its teacher."""

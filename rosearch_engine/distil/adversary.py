@@ -104,7 +104,7 @@ class Adversary:
     def _state(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """The embedding's states `(words, width)` of words at their places: exact, since it reads each by itself."""
         parts = self._embedding
-        states = parts.expand(parts.words(ids)) + parts.positions.weight[place]
+        states = parts.expand(parts.look_up(ids)) + parts.positions.weight[place]
         if parts.types is not None:
             states = states + parts.types.weight[0]
         return parts.norm(states).float()

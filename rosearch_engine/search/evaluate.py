@@ -148,6 +148,7 @@ def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceC
         pieces=context.read.pieces,
         counts=context.readings[genome.code].corpus.counts,
         ledger=(ledger.table, ledger.bias) if ledger else None,
+        heads=context.readings[genome.code].heads,
     )
 
 
