@@ -40,14 +40,14 @@ app: setup fetch ## Install, fetch the default resources and open the app (PORT=
 test: setup-dev fetch lint ## Install, fetch, lint and run all tests
 	@$(PYTHON) -m pytest $(PARALLEL)
 
-test-fast: setup-dev lint ## For the edit loop: lint, and the tests that train nothing and start nothing
-	@$(PYTHON) -m pytest $(PARALLEL) -m "not added and not slow"
+test-fast: setup-dev lint ## For the edit loop: lint, types and the unit tests that train no model
+	@$(PYTHON) -m pytest $(PARALLEL) -m "not added and not slow" tests/unit tests/property
 
 test-added: setup-dev fetch ## The cases that the published data of ../shared adds, where you have it
 	@$(PYTHON) -m pytest $(PARALLEL) -m added
 
 test-browser: setup-browser fetch ## Drive the app in a real browser, and look for what hinders disabled people
-	@$(PYTHON) -m pytest $(PARALLEL) tests/browser
+	@$(PYTHON) -m pytest -rs tests/browser
 
 setup: venv ## Install what the app and the command line need into .venv
 	$(call install,installed-app,requirements.txt)

@@ -374,7 +374,7 @@ def test_a_missing_embedded_data_set_names_the_command(tmp_path, monkeypatch):
         ("mine.jsonl", b"[1, 2]\n", "line 1 is not an object"),
         ("mine.parquet", b"PAR1 not really", "cannot be read as Parquet"),
         ("mine.csv.gz", b"not packed", "damaged gzip"),
-        ("mine.csv.gz", gzip.compress(b"text,label\n" * 1000)[:-20], "damaged gzip"),
+        ("mine.csv.gz", gzip.compress(b"text,label\n" * 1000, mtime=0)[:-20], "damaged gzip"),
         ("mine.csv", "text,label\ncaf\u00e9,1\n".encode("latin-1"), "not UTF-8"),
         ("mine.csv", b'text,label\n"never closed,1\n', "cannot be read as a table"),
         ("mine.csv", b"text,label\na,1\nb,c,d,2\n", "cannot be read as a table"),

