@@ -25,6 +25,7 @@ ActivationName = Literal["gelu", "relu", "silu"]
 Level = Literal["standard", "strict"]
 Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
+TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
 Adversary = Literal["off", "gradient"]
 LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
@@ -312,7 +313,7 @@ class RunConfig(Section):
     def ties_synonyms(self) -> bool:
         """Whether an input code, the adversary or the ledger draws on WordNet."""
         learns = self.distil.adversary != "off" or self.space.ledger_bound is not None
-        return not {"synonyms", "both"}.isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
+        return not set(TIES).isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 
 # What won the ablations (benchmarks/worst_case.md): whole words, a ledger, and the adversary.

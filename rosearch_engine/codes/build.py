@@ -16,15 +16,13 @@ from rosearch_engine.atomic import new_file
 from rosearch_engine.codes.canonical import WORD, Canonical
 from rosearch_engine.codes.clusters import require_wordnet, synonym_heads, word_counts
 from rosearch_engine.codes.tokenizer import wrap
-from rosearch_engine.config import CodeName
+from rosearch_engine.config import TIES, CodeName
 from rosearch_engine.data import Split
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path
 
 # Words that a misspelt one may become; the index of as many takes some 50 MB in every process.
 _MOST_WORDS = 80_000
-TIES = ("synonyms", "both")
-"""Codes that tie synonyms."""
 
 
 @dataclass(frozen=True)

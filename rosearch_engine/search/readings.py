@@ -12,8 +12,8 @@ from rosearch_engine.attack.lexicon import Lexicon
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.victim import softmax
 from rosearch_engine.batching import Encoded, encode_split, join
-from rosearch_engine.codes import TIES, Code, heads_of, make_code, of_words, trimmed
-from rosearch_engine.config import CodeName, RunConfig
+from rosearch_engine.codes import Code, heads_of, make_code, of_words, trimmed
+from rosearch_engine.config import TIES, CodeName, RunConfig
 from rosearch_engine.data import Dataset, Split
 from rosearch_engine.data.extra import load_extra
 from rosearch_engine.distil.augment import swapped

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from rosearch_engine.codes import TIES
+from rosearch_engine.config import TIES
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS
 from rosearch_engine.ragged import Ragged
