@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertTokenizerFast, MPNetTokenizerFast, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, BertTokenizerFast, MPNetTokenizerFast, PreTrainedTokenizerBase
 
-from rosearch_engine.codes import keep_tokenizer, read_tokenizer, trimmed
+from rosearch_engine.codes import keep_tokenizer, of_words, read_tokenizer, trimmed
 from rosearch_engine.errors import UserError
 from rosearch_engine.search.evaluate import student
 
@@ -34,12 +34,12 @@ def test_what_was_seen_reads_as_before(family: str, tmp_path: Path) -> None:
     assert len(small) == len(kept) < len(whole)
     for text, pair in [(texts[0], None), (texts[1], texts[0])]:
         mine, theirs = small(text, pair), whole(text, pair)
-        assert kept[mine["input_ids"]].tolist() == theirs["input_ids"]
+        assert kept.values[mine["input_ids"]].tolist() == theirs["input_ids"]
         assert mine.get("token_type_ids") == theirs.get("token_type_ids")
     padded = small(["good films", "plot"], padding=True)
     assert padded["input_ids"][1][-1] == small.pad_token_id
     assert padded["attention_mask"][1][-1] == 0
-    assert kept[small.pad_token_id] == whole.pad_token_id
+    assert kept.values[small.pad_token_id] == whole.pad_token_id
     assert small.convert_ids_to_tokens(small("rare film")["input_ids"]).count(small.unk_token) == 1
     assert "bad" not in small.get_vocab()
 
@@ -66,13 +66,44 @@ def test_a_kept_tokenizer_comes_back(tmp_path: Path, home: Path) -> None:
 
 
 def test_students_inherit_the_vectors_of_their_own_pieces(bench) -> None:
-    assert len(bench.tokenizer) == bench.frame.vocabulary == len(bench.kept)
+    assert len(bench.tokenizer) == bench.frame.vocabulary == len(bench.read.pieces)
     assert bench.frame.vocabulary < bench.teacher.frame.vocabulary
     genome = bench.space.chain(1)
     model = student(genome, 0, bench)
     assert model.num_parameters() < bench.teacher.model.num_parameters()
     table = bench.teacher.model.base_model.embeddings.word_embeddings.weight.detach()
     mine = (model.embedding.words.weight @ model.embedding.expand.weight.T).detach()
-    reached = torch.nn.functional.cosine_similarity(mine, table[bench.kept], dim=1)
+    reached = torch.nn.functional.cosine_similarity(mine, table[bench.read.pieces.values], dim=1)
     seen = np.flatnonzero(bench.readings["plain"].corpus.counts >= 5)
     assert reached[seen].mean() > 0.6
+
+
+def test_of_words_every_word_is_one_token_and_all_others_are_unknown(tmp_path: Path) -> None:
+    whole = tokenizer_of("bert", tmp_path)
+    words, made_of = of_words(whole, ["good films", "unheard-of", "plot"])
+    assert words.tokenize("Good plot films unheard-of bad") == [
+        "good", "plot", "films", "unheard", "-", "of", words.unk_token,
+    ]  # fmt: skip
+    assert len(words) == len(made_of)
+    for token, number in words.get_vocab().items():
+        theirs = made_of.values[made_of.starts[number] : made_of.starts[number + 1]].tolist()
+        special = token in whole.all_special_tokens
+        assert theirs == (
+            [whole.convert_tokens_to_ids(token)] if special else whole(token, add_special_tokens=False)["input_ids"]
+        )
+    one, two = words("good"), words("good", "plot")
+    assert words.convert_ids_to_tokens(one["input_ids"]) == ["[CLS]", "good", "[SEP]"]
+    assert words.convert_ids_to_tokens(two["input_ids"]) == ["[CLS]", "good", "[SEP]", "plot", "[SEP]"]
+    assert two["token_type_ids"] == [0, 0, 0, 1, 1]
+    words.save_pretrained(tmp_path / "words")
+    again = AutoTokenizer.from_pretrained(tmp_path / "words")
+    assert again("good bad unheard-of films").data == words("good bad unheard-of films").data
+
+
+def test_only_wordpiece_knows_whole_words(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    other = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE({"a": 0, "<unk>": 1}, [])), unk_token="<unk>")
+    with pytest.raises(UserError, match="WordPiece"):
+        of_words(other, ["a"])
