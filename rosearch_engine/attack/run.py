@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rosearch_engine.attack.imports import rare_collections, remembered_words
 from rosearch_engine.attack.recipes.build import assemble, make_ready
-from rosearch_engine.attack.recipes.catalogue import ready_recipe
+from rosearch_engine.attack.recipes.catalogue import Guide, ready_recipe
 from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
 from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.task import Question, Task
@@ -122,7 +122,7 @@ class Attacker:
             raise UserError("attack.recipe", problem, "Choose a recipe that swaps words, such as pwws.")
 
         def begin(target: Target, victim: Victim) -> Trial:
-            trial = Trial(target, self.swap_store, self._seconds)
+            trial = Trial(target, self.swap_store, self._seconds, victim.pieces)
             trial.ask_all_swaps(self._attack(float("inf")), limit=None, two=two)
             return trial
 
@@ -148,7 +148,7 @@ class Attacker:
                 while waiting or under_way:
                     while waiting and self._has_room(under_way, waiting[-1]):
                         under_way.append(begin(waiting.pop(), victim))
-                    ask_together(under_way, victim, watch)
+                    ask_together(under_way, victim, watch, self._recipe.guide)
                     for trial in [trial for trial in under_way if trial.ended]:
                         under_way.remove(trial)
                         self._put_away(trial)
@@ -172,7 +172,7 @@ class Attacker:
         return not under_way or (len(under_way) < ABREAST and size <= WORDS_ABREAST)
 
     def _begin(self, target: Target, victim: Victim) -> Trial:
-        trial = Trial(target, self.swap_store, self._seconds)
+        trial = Trial(target, self.swap_store, self._seconds, victim.pieces)
         seed = target.seed(self._seed) if self._recipe.random else None
         if self._one_swap or self._recipe.asks_all:
             trial.ask_all_swaps(self._attack(float("inf")), limit=None if self._one_swap else self._budget)
@@ -194,15 +194,15 @@ class Attacker:
         return attack
 
 
-def ask_together(trials: Sequence[Trial], victim: Victim, watch: Watch | None) -> None:
+def ask_together(trials: Sequence[Trial], victim: Victim, watch: Watch | None, guide: Guide | None = None) -> None:
     """One round: all that the trials want to know goes through the model at once, and each goes on from there."""
     for trial in trials:
-        trial.read(victim.pieces)
+        trial.read()
     new = [(trial, key) for trial in trials for key in trial.unanswered()]
     distinct = {key: row for row, key in enumerate(dict.fromkeys(key for _, key in new))}
-    logits = victim.logits_of(list(distinct)) if new else ()
+    planes = victim.planes_of(list(distinct), ("logits", guide) if guide else ("logits",)) if new else ()
     for trial, key in new:
-        trial.known[key] = logits[distinct[key]]
+        trial.known[key] = planes[distinct[key]]
     for trial in trials:
         trial.go_on(watch)
 

@@ -19,7 +19,8 @@ class Task:
 
     Args:
         known_swaps: what is known of its sentence's candidates.
-        show: turns logits `(texts, classes)` into what TextAttack is told.
+        show: turns what the model said, `(texts, ...)`, into what TextAttack is told.
+        read: gives what the model reads of texts, equal for those that it cannot tell apart.
         seed: of the random numbers that `work` draws; None if it draws none.
 
     Attributes:
@@ -34,11 +35,13 @@ class Task:
         attack: Any,
         known_swaps: KnownSwaps,
         show: Callable[[np.ndarray], np.ndarray],
+        read: Callable[[Sequence[Text]], list[bytes]],
         seed: int | None = None,
     ) -> None:
         self.attack = attack
         self.known_swaps = known_swaps
         self.show = show
+        self.read = read
         self.question: list[Text] = []
         self.answer: Any = None
         self.error: Exception | None = None
@@ -92,6 +95,11 @@ class Question:
 
     def __call__(self, texts: list[Text]) -> torch.Tensor:
         return torch.from_numpy(ask(texts))
+
+    @staticmethod
+    def read(texts: Sequence[Text]) -> list[bytes]:
+        """What the model reads of the texts, equal for those that it cannot tell apart; asks it nothing."""
+        return Task.current().read(texts)
 
 
 class _Dice:

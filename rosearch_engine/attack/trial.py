@@ -28,14 +28,16 @@ class Trial:
     """One sentence, the tasks about it, and what the model said of its texts so far.
 
     Attributes:
-        known: logits `(classes,)` of all that was asked, by what the model reads of a text: two texts that it
-            cannot tell apart are told the same to the last bit, whatever stood beside them in a batch.
+        known: logits `(1, classes)` of all that was asked, with a guide's beneath them `(2, classes)`, by what the
+            model reads of a text: two texts that it cannot tell apart are told the same to the last bit, whatever
+            stood beside them in a batch.
         known_swaps: the candidates known for this sentence.
         words: its length.
     """
 
-    def __init__(self, target: Target, swap_store: SwapStore, seconds: float) -> None:
+    def __init__(self, target: Target, swap_store: SwapStore, seconds: float, pieces: Pieces) -> None:
         self.target = target
+        self._pieces = pieces
         self.text, self.words = fit(target.text)
         self.known_swaps = swap_store.of(flat(self.text))
         self.known: dict[bytes, np.ndarray] = {}
@@ -48,13 +50,14 @@ class Trial:
     def attack(self, attack: Any, face: Face, temperature: float, seed: int | None) -> None:
         """Attack a face of the victim."""
 
-        def show(logits: np.ndarray) -> np.ndarray:
-            return logits if face == "raw" else softmax(logits.astype(np.float64) / temperature)
+        def show(planes: np.ndarray) -> np.ndarray:
+            final = planes[:, 0] if face == "raw" else softmax(planes[:, 0].astype(np.float64) / temperature)
+            return final if planes.shape[1] == 1 else np.stack([final, planes[:, 1]], axis=1)
 
         def work() -> Any:
             return attack.attack(self._example(), self.target.label)
 
-        self._attacks[face] = self._start(Task(work, attack, self.known_swaps, show, seed))
+        self._attacks[face] = self._start(Task(work, attack, self.known_swaps, show, self._pieces.read, seed))
 
     def ask_all_swaps(self, attack: Any, limit: int | None, two: bool = False) -> None:
         """Ask about every single swap, or the first `limit`; with `two`, about every two at once too."""
@@ -62,12 +65,12 @@ class Trial:
         def work() -> Swaps | None:
             return all_swaps(attack, self._example(), self.target.label, limit, two)
 
-        self._swaps = self._start(Task(work, attack, self.known_swaps, lambda logits: logits))
+        self._swaps = self._start(Task(work, attack, self.known_swaps, _final, self._pieces.read))
 
-    def read(self, pieces: Pieces) -> None:
+    def read(self) -> None:
         """Have the texts read that the tasks wait to hear of."""
         new = list(dict.fromkeys(text for task in self.tasks for text in task.question if text not in self._keys))
-        self._keys.update(zip(new, pieces.read(new), strict=True))
+        self._keys.update(zip(new, self._pieces.read(new), strict=True))
 
     def unanswered(self) -> list[bytes]:
         """What a task waits for and the model was not asked yet."""
@@ -81,8 +84,9 @@ class Trial:
             while not task.ended and all(self._keys.get(text) in self.known for text in task.question):
                 answer = task.show(np.stack([self.known[self._keys[text]] for text in task.question]))
                 if watch and task is watched:
+                    final = _final(answer) if answer.ndim == 3 else answer
                     # The raw face shows logits.
-                    watch(self.target.sentence, task.question, softmax(answer) if face == "raw" else answer)
+                    watch(self.target.sentence, task.question, softmax(final) if face == "raw" else final)
                 self._spend(task, answer)
 
     def give_up(self, error: Exception) -> None:
@@ -148,6 +152,11 @@ class Trial:
             outcome = "budget used"
         cut = "" if self.text == self.target.text else f"only the first {LONGEST:,} words were attacked"
         return Result(self.target, outcome, before, after, queries, cut)
+
+
+def _final(planes: np.ndarray) -> np.ndarray:
+    """The final word `(texts, classes)` of `(texts, planes, classes)`."""
+    return planes[:, 0]
 
 
 def fit(text: Text) -> tuple[Text, int]:

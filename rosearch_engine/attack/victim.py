@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.batching import reading_batches
 from rosearch_engine.config import Precision
 from rosearch_engine.device import arithmetic, attack_tokens
+from rosearch_engine.errors import UserError
 from rosearch_engine.inference import inputs_for
 
 __all__ = ["Text", "Victim", "softmax"]
@@ -51,18 +53,36 @@ class Victim:
 
     def logits_of(self, keys: Sequence[bytes]) -> np.ndarray:
         """Logits `(keys, classes)`, float32, of what `pieces` read of some texts."""
+        return self.planes_of(keys, ("logits",))[:, 0]
+
+    def planes_of(self, keys: Sequence[bytes], names: Sequence[str]) -> np.ndarray:
+        """Several outputs of the model, each a score a class: `(keys, names, classes)`, float32.
+
+        Raises:
+            UserError: if the model has no such output.
+        """
         sentences = self.pieces.encoded(keys)
-        logits = np.zeros((len(keys), self.model.config.num_labels), dtype=np.float32)
+        planes = np.zeros((len(keys), len(names), self.model.config.num_labels), dtype=np.float32)
         where = next(self.model.parameters()).device
         with torch.inference_mode(), arithmetic(self.precision, where):
             for rows in reading_batches(sentences.lengths, attack_tokens(where)):
                 batch = inputs_for(self.model, sentences.batch(rows, where))
-                logits[rows] = self.model(**batch).logits.float().cpu().numpy()
-        return logits
+                said = self.model(**batch)
+                for plane, name in enumerate(names):
+                    planes[rows, plane] = _output(said, name).float().cpu().numpy()
+        return planes
 
     def probabilities(self, texts: Sequence[Text]) -> np.ndarray:
         """Calibrated class probabilities `(texts, classes)`, float64."""
         return softmax(self.logits(texts).astype(np.float64) / self.temperature)
+
+
+def _output(said: Any, name: str) -> torch.Tensor:
+    found = getattr(said, name, None)
+    if found is None:
+        problem = f"this model has no {name} that could guide an attack."
+        raise UserError("attack.recipe", problem, "Choose pwws, or a student whose head is a ledger.")
+    return found
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

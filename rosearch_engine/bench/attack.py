@@ -225,9 +225,9 @@ class _Listening(Victim):
         super().__init__(*arguments)
         self.asked: list[bytes] = []
 
-    def logits_of(self, keys: Sequence[bytes]) -> np.ndarray:
+    def planes_of(self, keys: Sequence[bytes], names: Sequence[str]) -> np.ndarray:
         self.asked += keys
-        return super().logits_of(keys)
+        return super().planes_of(keys, names)
 
 
 def _facts(result: Result) -> list[Any]:

@@ -130,7 +130,7 @@ def rescore(
     """Attack the elite again: sentences that no search saw, more of them, other seeds, other recipes."""
     quieten()
     from rosearch_engine.rescore.run import rescore as rescore_run
-    from rosearch_engine.rescore.tables import agreement, comparison_rows, table_rows, union_rows
+    from rosearch_engine.rescore.tables import agreement, comparison_rows, gap_rows, table_rows, union_rows
 
     kept = "What was measured is kept: the same command goes on there."
     with watched(as_json, on_stop=kept) as progress:
@@ -143,6 +143,9 @@ def rescore(
     header, rows = union_rows(what)
     if rows:
         table("Under all of these attacks, stored weights", header, rows)
+    header, rows = gap_rows(what)
+    if rows:
+        table("Border-first beside PWWS, stored weights, same sentences", header, rows)
     if what["comparisons"]:
         table("Beside plain chains, stored weights, same sentences", *comparison_rows(what))
     for line in [*agreement(what), *what["notes"]]:

@@ -26,7 +26,8 @@ def held_out_figures(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
     - `search`: what the search said under the same protocol, of `search_attacked` sentences; `difference` from it.
     - `curve`: (queries, share of all sentences lost by then) of the first seed.
 
-    and under `union` what survives all of the recipes together, None for a single one.
+    and under `union` what survives all of the recipes together, None for a single one; under `gap_to_pwws` what the
+    border-first attack leaves less what plain PWWS does, None where one of them was not asked.
     """
     return _figures(store, run_id, store.measurements(run_id, HELD_OUT))
 
@@ -90,6 +91,7 @@ def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[
         found[name]["recipes"][recipe] = _figure(store, seeds, searched.get(name))
     for student in found.values():
         student["union"] = _union(store, student["recipes"])
+        student["gap_to_pwws"] = _gap_to_pwws(store, student["recipes"])
     return found
 
 
@@ -110,6 +112,20 @@ def _union(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any
         "robustness": held / len(both) if both else 0.0,
         "interval": wilson(held, len(both)),
     }
+
+
+def _gap_to_pwws(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """What the border-first attack leaves less what plain PWWS leaves, same sentences, stored student.
+
+    Below zero, PWWS's figure owes that much to the weakness of its search.
+    """
+    if not {"pwws", "border-first"} <= set(figures):
+        return None
+    pwws, border = (survivors(store, figures[name]["measurement_id"]) for name in ("pwws", "border-first"))
+    both = pwws.keys() & border.keys()
+    counts = {"pwws": sum(pwws[one] for one in both), "border_first": sum(border[one] for one in both)}
+    gap = (counts["border_first"] - counts["pwws"]) / len(both) if both else 0.0
+    return counts | {"attacked": len(both), "gap": gap}
 
 
 def who_is(name: str, student: dict[str, Any] | None) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -41,8 +40,8 @@ from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
 FEWEST = 5
-# Word swaps from WordNet, changed characters, and word swaps from a neighbour source: the first that is ready of each.
-USUAL = ("pwws", "deepwordbug", "textfooler-")
+# Word swaps from WordNet under two searches, changed characters, and word swaps over lexicons of other kinds.
+USUAL = ("pwws", "border-first", "deepwordbug", "deepwordbug-two", "pwws-counter-fitted", "pwws-ppdb")
 
 
 def rescore(
@@ -61,7 +60,7 @@ def rescore(
     Args:
         n: held-out sentences; all there are if there are fewer.
         seeds: trainings of each student. The first is the stored student; the teacher has one only.
-        recipes: attacks; none: the run's own, PWWS, DeepWordBug and a TextFooler-shaped one, as far as they are ready.
+        recipes: attacks; none: the run's own and the `USUAL` ones, as far as they are ready.
         students: whom, instead of the front's `top` by robustness and the knee.
 
     Raises:
@@ -283,10 +282,9 @@ def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -
 
 def _recipes(names: Sequence[str], config: RunConfig) -> list[str]:
     if not names:
-        needs = {name: recipe.needs_at(config.attack.level) for name, recipe in RECIPES.items()}
-        ready = [name for name in needs if all(is_ready(need) for need in needs[name])]
-        of_each = ([name for name in ready if name.startswith(kind)][:1] for kind in USUAL)
-        names = [config.attack.recipe, *chain.from_iterable(of_each)]
+        needs = {name: RECIPES[name].needs_at(config.attack.level) for name in USUAL}
+        ready = [name for name in USUAL if all(is_ready(need) for need in needs[name])]
+        names = [config.attack.recipe, *ready]
     return list(dict.fromkeys(names))
 
 

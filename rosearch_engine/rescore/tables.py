@@ -57,6 +57,16 @@ def union_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["student", "survives all of them (95%)", "sentences", "recipes"], rows
 
 
+def gap_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of what the border-first attack takes beyond plain PWWS, for people."""
+    rows = []
+    for name, student in what["students"].items():
+        if gap := student["gap_to_pwws"]:
+            held = [f"{gap[one]} of {gap['attacked']}" for one in ("pwws", "border_first")]
+            rows.append([name, *held, f"{100 * gap['gap']:+.1f}"])
+    return ["student", "PWWS leaves", "border-first leaves", "gap to plain PWWS (points)"], rows
+
+
 def agreement(what: dict[str, Any]) -> list[str]:
     """A line for every two recipes: whether they put the students in the same order."""
     lines = []

@@ -24,6 +24,7 @@ from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import places
 from tests.conftest import rosearch
+from tests.ledger import WithLedger
 
 BUDGET = 60
 LEVELS: tuple[Level, ...] = ("standard", "strict")
@@ -31,7 +32,7 @@ LEVELS: tuple[Level, ...] = ("standard", "strict")
 
 @pytest.fixture
 def victim(bench: Any) -> Victim:
-    return Victim(bench.teacher.model, bench.teacher.tokenizer, 128, temperature=1.0)
+    return Victim(WithLedger(bench.teacher.model), bench.teacher.tokenizer, 128, temperature=1.0)
 
 
 class Asked:
@@ -45,6 +46,18 @@ class Asked:
     def __call__(self, texts: Sequence[Any]) -> torch.Tensor:
         self.texts += texts
         return torch.from_numpy(self._victim.probabilities(list(texts)))
+
+
+class AskedForTwo(Asked):
+    """Says a guide's logits beside the probabilities, as a guided attack expects."""
+
+    def __call__(self, texts: Sequence[Any]) -> torch.Tensor:
+        found = super().__call__(texts)
+        return torch.stack([found, found.log()], dim=1)
+
+
+def asked_by(name: str, victim: Victim) -> Asked:
+    return (AskedForTwo if RECIPES[name].guide else Asked)(victim)
 
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
@@ -79,7 +92,7 @@ def test_a_recipe_attacks_within_its_budget_and_says_what_it_did(
 @every_recipe
 def test_a_built_attack_is_textattacks_own(name: str, bench: Any, victim: Victim, stocked: Callable) -> None:
     """Whoever has TextAttack can run it with TextAttack's own loop, and what it calls a success is one."""
-    attack = build(stocked(name, "standard"), "standard", Asked(victim))
+    attack = build(stocked(name, "standard"), "standard", asked_by(name, victim))
     attack.goal_function.query_budget = 400
     assert isinstance(attack, textattack().Attack)
     seed(1)
@@ -162,7 +175,7 @@ def test_the_order_in_which_a_lexicon_names_synonyms_changes_nothing(
 
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.asks_all])
 def test_a_search_that_asks_about_every_swap_does(name: str, bench: Any, victim: Victim, stocked: Callable) -> None:
-    asked = Asked(victim)
+    asked = asked_by(name, victim)
     attack = build(stocked(name, "standard"), "standard", asked)
     for text in sentences(bench, 3):
         swaps = set(candidates(attack, text))
@@ -237,9 +250,11 @@ def test_a_recipe_is_described(name: str, stocked: Callable) -> None:
     if recipe.factory:
         assert hasattr(textattack().attack_recipes, recipe.factory)
     else:
-        assert "-shaped" in recipe.title
-        sources = {"map": "counter-fitted", "ppdb": "ppdb", "vectors": "counter-fitted-vectors", "minilm": "minilm"}
-        stated = {sources[part] for part in name.split("-")[1:]}
+        shaped = name.startswith(("textfooler", "iga", "textbugger"))
+        assert ("-shaped" in recipe.title) == shaped
+        sources = {"map": "counter-fitted", "fitted": "counter-fitted", "ppdb": "ppdb", "minilm": "minilm"}
+        sources["vectors"] = "counter-fitted-vectors"
+        stated = {sources[part] for part in name.split("-")[1:] if part in sources}
         assert stated == {need for need in recipe.needs if need in sources.values()}
     assert name in rosearch("doctor").out
     assert row in rosearch("doctor", "--json").json["recipes"]

@@ -57,13 +57,13 @@ def assemble(recipe: Recipe, level: Level, model_wrapper: Any) -> Any:
     """
     from textattack import attack_recipes
 
-    from rosearch_engine.attack.recipes import shaped
+    from rosearch_engine.attack.recipes import ours, shaped
 
     with no_downloads():
         if recipe.factory:
             attack = getattr(attack_recipes, recipe.factory).build(model_wrapper)
         else:
-            attack = shaped.BUILDERS[recipe.name](model_wrapper)
+            attack = (shaped.BUILDERS | ours.BUILDERS)[recipe.name](model_wrapper)
         if level == "strict":
             shaped.tighten(attack, recipe.kind_of_edit)
     return attack

@@ -10,9 +10,10 @@ from rosearch_engine.attack.recipes.unavailable import UNAVAILABLE, Unavailable
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
 
+Guide = Literal["ledger", "context"]
 KindOfEdit = Literal["words", "characters", "both"]
 # Raised whenever a recipe or a constraint of ours changes: results before and after do not compare.
-REVISION = 1
+REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Recipe:
         random: whether it draws random numbers; each sentence then has a seed of its own.
         swaps: whether its candidates are a fixed set, so that exact one-swap robustness is defined.
         asks_all: whether its search asks about every single swap of the original anyway.
+        guide: the part of the student whose margin guides the search, while its final word decides; None: that word.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Recipe:
     random: bool = False
     swaps: bool = False
     asks_all: bool = False
+    guide: Guide | None = None
 
     def needs_at(self, level: Level) -> tuple[str, ...]:
         """Resources that it needs at a constraint level: `strict` compares the meaning and, of words, the part
@@ -60,12 +63,29 @@ RECIPES: dict[str, Recipe] = {
             asks_all=True,
         ),
         Recipe(
+            name="border-first",
+            title="Border-first (beam over PWWS's swaps)",
+            kind="swaps words for WordNet synonyms that read unlike, most harmful first, five texts at a time",
+            source="ours; candidates: Ren et al. 2019, ACL",
+            needs=("stopwords", "wordnet"),
+            swaps=True,
+        ),
+        Recipe(
             name="deepwordbug",
             title="DeepWordBug",
             kind="swaps, drops, inserts and replaces characters",
             source="Gao et al. 2018, DLS",
             needs=("stopwords",),
             factory="DeepWordBugGao2018",
+            kind_of_edit="characters",
+            random=True,
+        ),
+        Recipe(
+            name="deepwordbug-two",
+            title="DeepWordBug, two edits a word",
+            kind="one or two of DeepWordBug's edits a word, and edits that give another known word",
+            source="ours; edits and search: Gao et al. 2018, DLS",
+            needs=("stopwords", "wordnet"),
             kind_of_edit="characters",
             random=True,
         ),
@@ -89,6 +109,44 @@ RECIPES: dict[str, Recipe] = {
             random=True,
             swaps=True,
             asks_all=True,
+        ),
+        Recipe(
+            name="pwws-counter-fitted",
+            title="PWWS (counter-fitted neighbours)",
+            kind="swaps words for counter-fitted neighbours, most salient first",
+            source="search: Ren et al. 2019, ACL; neighbours: Jia et al. 2019, EMNLP",
+            needs=("stopwords", "counter-fitted"),
+            swaps=True,
+            asks_all=True,
+        ),
+        Recipe(
+            name="pwws-ppdb",
+            title="PWWS (PPDB)",
+            kind="swaps words for PPDB synonyms, most salient first",
+            source="search: Ren et al. 2019, ACL; synonyms: Mrkšić et al. 2016, NAACL",
+            needs=("stopwords", "ppdb"),
+            swaps=True,
+            asks_all=True,
+        ),
+        Recipe(
+            name="pwws-by-ledger",
+            title="PWWS, guided by the ledger",
+            kind="PWWS whose search sees the ledger's margin alone; for students that have a ledger",
+            source="ours; candidates and search: Ren et al. 2019, ACL",
+            needs=("stopwords", "wordnet"),
+            swaps=True,
+            asks_all=True,
+            guide="ledger",
+        ),
+        Recipe(
+            name="pwws-by-context",
+            title="PWWS, guided by the context",
+            kind="PWWS whose search sees the context's margin alone; for students that have a ledger",
+            source="ours; candidates and search: Ren et al. 2019, ACL",
+            needs=("stopwords", "wordnet"),
+            swaps=True,
+            asks_all=True,
+            guide="context",
         ),
         Recipe(
             name="textfooler-map-minilm",
