@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
+from rosearch_engine.atomic import new_folder
 from rosearch_engine.batching import Encoded, encode_split, reading_batches, training_plan
 from rosearch_engine.config import TeacherConfig, fingerprint
 from rosearch_engine.data import Dataset
@@ -97,7 +96,7 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         dissect(model)
         if not ready:
             _fine_tune(model, tokenizer, config, data, progress)
-        with _new_folder(folder) as draft:
+        with new_folder(folder, keep=True) as draft:
             model.to("cpu").save_pretrained(draft)  # type: ignore[arg-type]
             tokenizer.save_pretrained(draft)
     try:
@@ -131,7 +130,7 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bo
     folder = home() / "outputs" / fingerprint(teacher.key, content, *parts)
     for _ in range(2):
         if not folder.exists():
-            with _new_folder(folder) as draft:
+            with new_folder(folder, keep=True) as draft:
                 write_outputs(teacher, sentences, parts, draft, progress)
         try:
             found = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
@@ -284,22 +283,3 @@ def _identity(source: str) -> str:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A folder that appears whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield draft
-        draft.chmod(0o755)
-        try:
-            os.replace(draft, folder)
-        except OSError:
-            if not folder.exists():
-                raise
-            shutil.rmtree(draft)  # another process made the same meanwhile
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise

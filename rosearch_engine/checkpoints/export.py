@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from rosearch_engine.atomic import new_folder
 from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.models import TEACHER
@@ -32,16 +30,8 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
     if loaded.name == TEACHER:
         raise UserError("student", "the teacher is a checkpoint already.", "Export a student.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with new_folder(folder) as draft:
             _write(loaded, run, draft)
-            draft.chmod(0o755)
-            if folder.exists():
-                folder.rmdir()
-            os.replace(draft, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise UserError("to", f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from None
     return folder

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerBase
 
+from rosearch_engine.atomic import new_file
 from rosearch_engine.codes.canonical import WORD, Canonical
 from rosearch_engine.codes.clusters import require_wordnet, synonym_heads, word_counts
 from rosearch_engine.codes.tokenizer import wrap
@@ -122,15 +121,5 @@ def whole_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
 
 
 def _keep(code: Code) -> None:
-    path = code_path(code.digest)
-    path.parent.mkdir(exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(gzip.compress(_content(code.name, code.canonical), mtime=0))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with new_file(code_path(code.digest)) as draft:
+        draft.write_bytes(gzip.compress(_content(code.name, code.canonical), mtime=0))

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import string
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from rosearch_engine.atomic import new_folder
 from rosearch_engine.codes.tokenizer import settings_of
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import tokenizer_folder
@@ -99,17 +96,8 @@ def keep_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
     digest = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
     folder = tokenizer_folder(digest)
     if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{digest}-", dir=folder.parent))
-        try:
+        with new_folder(folder, keep=True) as draft:
             tokenizer.save_pretrained(draft)
-            draft.chmod(0o755)
-            os.replace(draft, folder)
-        except OSError:
-            if not folder.exists():
-                raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
     return digest
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import socket
 import subprocess
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from rosearch_engine.atomic import new_file
 from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.config import PRESETS, build
 from rosearch_engine.device import cpu_name
@@ -181,19 +180,9 @@ def _commit(began: float) -> str | None:
 
 def _write(to: Path, parts: dict[str, bytes]) -> None:
     to = to.expanduser().absolute()
-    draft = None
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=to.parent, suffix=".draft")
-        with os.fdopen(descriptor, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-                for name, content in parts.items():
-                    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, 0o644)
-        os.replace(draft, to)
+        with new_file(to) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name, content in parts.items():
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
     except OSError as error:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
         raise UserError("to", f"{to} cannot be written ({error.strerror}).", "Choose another place.") from None

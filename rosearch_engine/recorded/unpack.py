@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -13,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import select
 
+from rosearch_engine.atomic import new_file, new_folder
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path, tokenizer_folder, weights_path
 from rosearch_engine.recorded.layout import PARTS
@@ -80,7 +80,10 @@ def _names(wanted: str) -> Iterator[str]:
 
 @contextmanager
 def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
-    """Lay files below the home folder; those that were not there before go again if what follows fails."""
+    """Lay files below the home folder; those that were not there before go again if what follows fails.
+
+    Single files are not forced to the disk, which may take seconds: what a power cut damages, `unpack` lays again.
+    """
     new: list[Path] = []
     try:
         folders: dict[Path, dict[str, bytes]] = {}
@@ -90,13 +93,16 @@ def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
             if match["weights"] or match["code"]:
                 path = weights_path(match["weights"]) if match["weights"] else code_path(match["code"])
                 new += [] if path.exists() else [path]
-                _write(path, content)
+                with new_file(path, durable=False) as draft:
+                    draft.write_bytes(content)
             else:
                 folders.setdefault(tokenizer_folder(match["tokenizer"]), {})[match["file"]] = content
         for folder, named in folders.items():
             if not folder.exists():
                 new.append(folder)
-                _write_folder(folder, named)
+                with new_folder(folder, keep=True) as draft:
+                    for name, content in named.items():
+                        (draft / name).write_bytes(content)
         yield
     except BaseException as error:
         for path in new:
@@ -106,28 +112,3 @@ def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
                 "file", f"it cannot be unpacked ({error.strerror}).", "Free some space, then again."
             ) from None
         raise
-
-
-def _write(path: Path, content: bytes) -> None:
-    # Not forced to the disk, which may take seconds: what a power cut damages, `unpack` lays again.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-
-
-def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name, content in files.items():
-            (draft / name).write_bytes(content)
-        draft.chmod(0o755)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

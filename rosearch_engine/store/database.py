@@ -1,21 +1,27 @@
-"""The database itself: its address, how it is made and grown, what to say when it cannot be used."""
+"""The database itself: its address, how it is made and brought up to date, what to say when it cannot be used."""
 
 from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, inspect, select
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.resources import home
+from rosearch_engine.store import migrations
 from rosearch_engine.store.models import Base
+
+PATIENCE_MS = 10_000
+"""How long a process waits while another writes to the same SQLite file."""
+
+_LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a PostgreSQL server takes
 
 
 def database() -> str:
@@ -23,56 +29,83 @@ def database() -> str:
     return os.environ.get("ROSEARCH_STORE") or f"sqlite:///{home() / 'rosearch.db'}"
 
 
-def new_columns(engine: Engine) -> list[Column[Any]]:
-    """Columns that a database made by an earlier version of this program lacks."""
+def is_current(engine: Engine) -> bool:
+    """Whether a database's tables are those of this program; no if it is older, or has none yet.
+
+    Raises:
+        UserError: if a later version of this program made or changed it.
+    """
+    with engine.connect() as connection:
+        return _is_current(connection)
+
+
+def _is_current(connection: Connection) -> bool:
+    found = migrations.version(connection)
+    if found in (None, migrations.HEAD):
+        return found is not None
+    if migrations.is_known(found):
+        return False
+    raise UserError(
+        "database",
+        f"a later version of this program wrote it (schema {found}; this one knows {migrations.HEAD}).",
+        "Update the program, or name another database in ROSEARCH_STORE.",
+    )
+
+
+def migrate(address: str) -> None:
+    """Bring a database's tables to this program's version, or make them: all of it or nothing.
+
+    Processes that do so at once wait for each other; the last find nothing left to do.
+
+    Raises:
+        UserError: as `is_current`.
+    """
+    engine = create_engine(address, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_migration)
+        event.listen(engine, "begin", _lock_sqlite)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        if not _is_current(connection):
+            migrations.upgrade(connection)
+
+
+def _set_up_migration(connection: Any, _: Any) -> None:
+    # Python's driver would commit before some statements. Foreign keys are off: a table that is copied and dropped
+    # must not take other tables' rows along.
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={PATIENCE_MS}", "foreign_keys=OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _lock_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def lacks_columns(engine: Engine) -> bool:
+    """Whether a database cannot be read as it is, for want of a table or a column."""
     look = inspect(engine)
-    there = {
-        table: {column["name"] for column in look.get_columns(table)} if look.has_table(table) else set()
-        for table in Base.metadata.tables
-    }
-    tables = Base.metadata.tables.items()
-    return [column for name, table in tables for column in table.columns if column.name not in there[name]]
-
-
-def add_new_columns(engine: Engine) -> None:
-    """Give an earlier version's tables what they lack; their rows get null there."""
-    for column in new_columns(engine):
-        kind = column.type.compile(engine.dialect)
-        with engine.begin() as connection:
-            connection.execute(text(f'ALTER TABLE "{column.table.name}" ADD COLUMN "{column.name}" {kind}'))
-
-
-def add_new_indexes(engine: Engine) -> None:
-    """Make the indexes that are not there."""
-    for table in Base.metadata.tables.values():
-        for index in table.indexes:
-            index.create(engine, checkfirst=True)
+    return any(
+        not look.has_table(name)
+        or {column.name for column in table.columns} - {column["name"] for column in look.get_columns(name)}
+        for name, table in Base.metadata.tables.items()
+    )
 
 
 def set_pragmas(connection: Any, _: Any) -> None:
     """SQLite's settings for a connection that writes: readers go on meanwhile, a busy file is waited for."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={PATIENCE_MS}", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def create_sqlite(path: Path) -> None:
     """Make an empty database if there is none. It appears whole: a reader never meets one without its tables."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        return
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".store-") as folder:
-        draft = Path(folder) / path.name
-        engine = create_engine(f"sqlite:///{draft}")
-        Base.metadata.create_all(engine)
-        engine.dispose()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        except OSError:
-            os.replace(draft, path)  # a file system without hard links
+    if not path.exists():
+        with new_file(path, keep=True) as draft:
+            migrate(f"sqlite:///{draft}")
 
 
 @contextmanager
@@ -99,4 +132,13 @@ def damaged(error: DatabaseError) -> UserError:
         "database",
         f"it cannot be used ({error.orig}).",
         "If it is damaged, move rosearch.db away and start again: weights and teachers are kept in their own files.",
+    )
+
+
+def outdated(error: DatabaseError) -> UserError:
+    """What to say of an older database that lacks what this program reads, and could not be changed."""
+    return UserError(
+        "database",
+        f"an earlier version of this program wrote it, and it cannot be brought up to date ({error.orig}).",
+        "Make it writable, or copy it elsewhere and name the copy in ROSEARCH_STORE.",
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, delete, event, func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from rosearch_engine import __version__
@@ -22,11 +22,12 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Cost, Genome
 from rosearch_engine.store.database import (
-    add_new_columns,
-    add_new_indexes,
     create_sqlite,
     database,
-    new_columns,
+    is_current,
+    lacks_columns,
+    migrate,
+    outdated,
     readable,
     set_pragmas,
 )
@@ -35,7 +36,6 @@ from rosearch_engine.store.models import (
     SEARCH,
     Artifact,
     AttackExample,
-    Base,
     Candidate,
     Event,
     Mark,
@@ -57,7 +57,7 @@ class Store:
         """The store, made if it is not there.
 
         Raises:
-            UserError: if the database is damaged or cannot be written.
+            UserError: if the database is damaged, cannot be written, or a later version's.
         """
         address = address or database()
         with readable(address):
@@ -66,31 +66,31 @@ class Store:
             engine = create_engine(address)
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", set_pragmas)
-            Base.metadata.create_all(engine)
-            add_new_columns(engine)
-            add_new_indexes(engine)
+            if not is_current(engine):
+                migrate(address)
         return cls(engine, read_only=False)
 
     @classmethod
     def read(cls, address: str | None = None) -> Store:
-        """The store for looking only; an empty one where none has been made yet.
+        """The store for looking only; an empty one where none has been made yet. An older one is brought up to date.
 
         Raises:
-            UserError: if the database is damaged.
+            UserError: if the database is damaged or a later version's, or it is too old and cannot be written.
         """
         address = address or database()
-        if not address.startswith("sqlite:///"):
-            with readable(address):
-                return cls(create_engine(address), read_only=True)
-        path = Path(address.removeprefix("sqlite:///"))
-        if not path.exists():
-            cls.write(address).close()
-        engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
-        with readable(address), engine.connect() as connection:
-            connection.execute(select(func.count(Run.id)))
         with readable(address):
-            if new_columns(engine):
-                cls.write(address).close()
+            engine = create_engine(address)
+            if address.startswith("sqlite:///"):
+                path = Path(address.removeprefix("sqlite:///"))
+                create_sqlite(path)
+                engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+            if not is_current(engine):
+                try:
+                    migrate(address)
+                except DatabaseError as error:
+                    # One that cannot be written may well be read: it may lack no more than the number of its version.
+                    if lacks_columns(engine):
+                        raise outdated(error) from None
         return cls(engine, read_only=True)
 
     def close(self) -> None:

@@ -12,7 +12,6 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
-from rosearch_engine import teacher as module
 from rosearch_engine.batching import encode_split
 from rosearch_engine.config import TeacherConfig
 from rosearch_engine.errors import UserError
@@ -94,15 +93,6 @@ def test_stopping_leaves_no_half_of_a_teacher(bench, workshop, home: Path) -> No
     with pytest.raises(Stopped):
         obtain(workshop.config.teacher, bench.data, Listener(stop_at="teacher fine-tuning"))
     assert teachers(home) == []
-
-
-def test_a_folder_made_by_another_process_meanwhile_is_as_good(tmp_path: Path) -> None:
-    with module._new_folder(tmp_path / "key") as draft:
-        (draft / "mine").touch()
-        (tmp_path / "key").mkdir()
-        (tmp_path / "key" / "theirs").touch()
-    assert [path.name for path in tmp_path.iterdir()] == ["key"]
-    assert [path.name for path in (tmp_path / "key").iterdir()] == ["theirs"]
 
 
 def test_outputs_are_what_the_teacher_says(bench, workshop) -> None:

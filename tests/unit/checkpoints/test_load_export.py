@@ -103,6 +103,7 @@ def test_an_export_says_what_was_measured(calm: str, student: str, tmp_path: Pat
     assert str(tmp_path) not in "".join(path.read_text() for path in folder.glob("*.json"))
     assert not [path.name for path in tmp_path.iterdir() if path.name != "student"]
     assert oct((folder).stat().st_mode)[-3:] == "755"
+    assert {oct(file.stat().st_mode)[-3:] for file in folder.iterdir()} == {"644"}
 
 
 def test_an_export_overwrites_nothing(calm: str, student: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -290,26 +289,6 @@ def test_threads_may_write_beside_each_other(home: Path) -> None:
     assert [kinds.count(kind) for kind in ("a", "b", "c")] == [20, 20, 20]
 
 
-def test_a_database_of_an_earlier_version_is_given_what_it_lacks(home: Path) -> None:
-    """Columns that came later are added empty; nothing that was measured is lost."""
-    store = Store.write()
-    run = store.create_run("old", RunConfig())
-    store.close()
-    file = home / "rosearch.db"
-    with contextlib.closing(sqlite3.connect(file)) as old, old:
-        for table, column in (
-            ("measurement", "raw_held"),
-            ("attack_example", "flips"),
-            ("attack_example", "worst_swap"),
-        ):
-            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    reader = Store.read()
-    assert reader.run("old")["id"] == run
-    assert reader.measurements(run, "search") == []
-    with contextlib.closing(sqlite3.connect(file)) as new:
-        assert "raw_held" in {row[1] for row in new.execute("PRAGMA table_info(measurement)")}
-
-
 def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
     store = Store.write()
     run_id = store.create_run("mine", RunConfig())
@@ -322,12 +301,3 @@ def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
     ]
     store.delete_run("mine")
     assert store.marks(run_id) == []
-
-
-def test_a_database_without_a_table_of_today_gets_it(home: Path) -> None:
-    store = Store.write()
-    run_id = store.create_run("old", RunConfig())
-    with store._engine.begin() as connection:
-        connection.execute(text("DROP TABLE mark"))
-    store.close()
-    assert Store.read().marks(run_id) == []

@@ -1,0 +1,274 @@
+"""A student: a directed acyclic graph of operations over token states, as an ordinary `transformers` model.
+
+This file travels with every exported checkpoint and must load where nothing else of the project is
+installed: it imports torch and transformers only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+
+class RoSearchConfig(PretrainedConfig):
+    """Sizes and graph of a student.
+
+    `nodes` holds one mapping an operation (operation, heads, feed_forward, activation, teacher_layer);
+    `edges` joins node 0 (embedding), nodes 1 … n (operations) and node n + 1 (classifier head).
+    """
+
+    model_type = "rosearch_student"
+
+    def __init__(
+        self,
+        vocab_size: int = 30522,
+        hidden_size: int = 384,
+        embedding_rank: int = 48,
+        max_position_embeddings: int = 512,
+        type_vocab_size: int = 2,
+        head_size: int = 32,
+        nodes: list[dict[str, Any]] | None = None,
+        edges: list[list[int]] | None = None,
+        merge: str = "mean",
+        pooling: str = "mean",
+        layer_norm_eps: float = 1e-12,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.embedding_rank = embedding_rank
+        self.max_position_embeddings = max_position_embeddings
+        self.type_vocab_size = type_vocab_size
+        self.head_size = head_size
+        self.nodes = nodes or []
+        self.edges = edges or []
+        self.merge = merge
+        self.pooling = pooling
+        self.layer_norm_eps = layer_norm_eps
+
+
+class Embedding(nn.Module):
+    """Word table in two factors, plus positions and token types."""
+
+    def __init__(self, config: RoSearchConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.words = nn.Embedding(config.vocab_size, config.embedding_rank)
+        self.expand = nn.Linear(config.embedding_rank, width, bias=False)
+        self.positions = nn.Embedding(config.max_position_embeddings, width)
+        self.types = nn.Embedding(config.type_vocab_size, width) if config.type_vocab_size else None
+        self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+
+    def forward(self, ids: torch.Tensor, types: torch.Tensor | None) -> torch.Tensor:
+        """ids `(batch, length)` -> states `(batch, length, width)`."""
+        states = self.expand(self.words(ids)) + self.positions.weight[: ids.shape[1]]
+        if self.types is not None:
+            states = states + (self.types.weight[0] if types is None else self.types(types))
+        return self.norm(states.to(arithmetic(states)))
+
+
+def arithmetic(x: torch.Tensor) -> torch.dtype:
+    """What autocast multiplies in: states kept so need no conversion before each product."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, residual, layer norm. Heads keep the teacher's size, whatever the width."""
+
+    def __init__(self, config: RoSearchConfig, heads: int) -> None:
+        super().__init__()
+        width, inner = config.hidden_size, heads * config.head_size
+        self.heads = heads
+        self.query = nn.Linear(width, inner)
+        self.key = nn.Linear(width, inner)
+        self.value = nn.Linear(width, inner)
+        self.out = nn.Linear(inner, width)
+        self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
+        batch, length, _ = x.shape
+        reads = (self.query, self.key, self.value)
+        # One product for all three: a third of their size each is too little to keep a machine busy.
+        joined = F.linear(x, torch.cat([r.weight for r in reads]), torch.cat([r.bias for r in reads]))
+        q, k, v = joined.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = attend(q, k, v, mask).transpose(1, 2).reshape(batch, length, -1)
+        return self.norm(x + self.out(mixed))
+
+
+def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Scaled dot-product attention over heads `(batch, heads, length, size)` under mask `(batch, length)`."""
+    if q.is_cuda or not torch.is_grad_enabled():
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+    # Written out where it is trained: backwards, torch's fused kernel for CPUs takes ten times as long.
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)  # (batch, heads, length, length)
+    scores = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min)
+    return scores.softmax(dim=-1).to(v.dtype) @ v
+
+
+class FeedForward(nn.Module):
+    """Two-layer perceptron on each token, residual, layer norm."""
+
+    def __init__(self, config: RoSearchConfig, neurons: int, activation: str) -> None:
+        super().__init__()
+        self.inner = nn.Linear(config.hidden_size, neurons)
+        self.outer = nn.Linear(neurons, config.hidden_size)
+        self.activation = getattr(F, activation)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """x `(batch, length, width)` -> `(batch, length, width)`."""
+        return self.norm(x + self.outer(self.activation(self.inner(x))))
+
+
+class Transformer(nn.Module):
+    """Attention, then feed-forward: a whole encoder layer."""
+
+    def __init__(self, config: RoSearchConfig, heads: int, neurons: int, activation: str) -> None:
+        super().__init__()
+        self.attention = Attention(config, heads)
+        self.feed_forward = FeedForward(config, neurons, activation)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
+        return self.feed_forward(self.attention(x, mask), mask)
+
+
+class Convolution(nn.Module):
+    """Depthwise-separable convolution over the tokens, residual, layer norm."""
+
+    def __init__(self, config: RoSearchConfig, kernel: int, activation: str) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.pointwise = nn.Linear(width, width)
+        self.activation = getattr(F, activation)
+        self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
+        # Padding must read as silence, or a sentence's result would depend on its batch.
+        quiet = (x * mask[..., None].to(x.dtype)).transpose(1, 2)
+        mixed = self.pointwise(self.activation(self.depthwise(quiet).transpose(1, 2)))
+        return self.norm(x + mixed)
+
+
+class Identity(nn.Module):
+    """Passes its input on."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """x `(batch, length, width)` -> the same."""
+        return x
+
+
+class Merge(nn.Module):
+    """Joins the inputs of a node: one passes as it is; several are averaged (mean) or weighed per channel by
+    learned gates that sum to one (gates), then normalised."""
+
+    def __init__(self, config: RoSearchConfig, inputs: int) -> None:
+        super().__init__()
+        gated = config.merge == "gates" and inputs > 1
+        self.gates = nn.Parameter(torch.zeros(inputs, config.hidden_size)) if gated else None
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps) if inputs > 1 else None
+
+    def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:
+        """Each input `(batch, length, width)` -> `(batch, length, width)`."""
+        if self.norm is None:
+            return inputs[0]
+        if self.gates is None:
+            return self.norm(sum(inputs[1:], inputs[0]) / len(inputs))
+        shares = self.gates.softmax(dim=0)
+        mixed = inputs[0] * shares[0]
+        for state, share in zip(inputs[1:], shares[1:], strict=True):
+            mixed = mixed + state * share
+        return self.norm(mixed)
+
+
+def operation(config: RoSearchConfig, node: dict[str, Any]) -> nn.Module:
+    """The module of one inner node."""
+    name = node["operation"]
+    if name == "transformer":
+        return Transformer(config, node["heads"], node["feed_forward"], node["activation"])
+    if name == "attention":
+        return Attention(config, node["heads"])
+    if name == "feed_forward":
+        return FeedForward(config, node["feed_forward"], node["activation"])
+    if name in ("conv3", "conv5"):
+        return Convolution(config, int(name[-1]), node["activation"])
+    if name == "identity":
+        return Identity()
+    raise ValueError(f"operation '{name}' is not known")
+
+
+class RoSearchForSequenceClassification(PreTrainedModel):
+    """The student. `hidden_states` are the embedding's and each inner node's output, in their order."""
+
+    config_class = RoSearchConfig  # type: ignore[assignment]
+    base_model_prefix = "student"
+
+    def __init__(self, config: RoSearchConfig) -> None:
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        head = len(config.nodes) + 1
+        self.inputs = {n: sorted(a for a, b in config.edges if b == n) for n in range(1, head + 1)}
+        self.embedding = Embedding(config)
+        self.operations = nn.ModuleList(operation(config, node) for node in config.nodes)
+        self.merges = nn.ModuleList(Merge(config, len(self.inputs[n])) for n in range(1, head + 1))
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d):
+            nn.init.normal_(module.weight, std=0.2 if isinstance(module, nn.Conv1d) else 0.02)
+            if getattr(module, "bias", None) is not None:
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        if isinstance(module, Embedding):
+            # Words must not drown in positions: the product of both factors gets the positions' size.
+            nn.init.normal_(module.expand.weight, std=self.config.embedding_rank**-0.5)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        nudge: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        **_: Any,
+    ) -> SequenceClassifierOutput | tuple[torch.Tensor, ...]:
+        """Token numbers `(batch, length)` -> logits `(batch, classes)`; with labels `(batch,)` a loss too.
+
+        `nudge` `(batch, length, width)` is added to the embedding: adversarial training perturbs there.
+        """
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        mask = mask.bool()
+        embedded = self.embedding(input_ids, token_type_ids)
+        states = [embedded if nudge is None else embedded + nudge]
+        for number, module in enumerate(self.operations, start=1):
+            states.append(module(self._merged(number, states), mask))
+        logits = self.classifier(pool(self._merged(len(states), states), mask, self.config.pooling))
+        loss = None if labels is None else F.cross_entropy(logits, labels)
+        kept = tuple(states) if output_hidden_states else None
+        output = SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=kept)  # type: ignore[arg-type]
+        return output.to_tuple() if return_dict is False else output
+
+    def _merged(self, number: int, states: list[torch.Tensor]) -> torch.Tensor:
+        return self.merges[number - 1]([states[a] for a in self.inputs[number]])
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+    """Token states `(batch, length, width)` under mask `(batch, length)` -> one vector a sentence."""
+    if how == "cls":
+        return states[:, 0]
+    if how == "max":
+        return states.masked_fill(~mask[..., None], torch.finfo(states.dtype).min).amax(dim=1)
+    kept = mask[..., None].to(states.dtype)
+    return (states * kept).sum(dim=1) / kept.sum(dim=1).clamp(min=1)
