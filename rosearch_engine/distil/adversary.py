@@ -42,8 +42,11 @@ class Adversary:
         self._special = special
         self._rng = np.random.default_rng([seed, 1])
         self._states: torch.Tensor | None = None
+        self._ledger, self._ledger_logits = model.ledger, torch.zeros(0)
         # Without a reference to the hook's handle: it lives as long as the model trains, and reads only in training.
         model.embedding.register_forward_hook(self._keep)
+        if model.ledger is not None:
+            model.ledger.register_forward_hook(self._keep_ledger)
 
     def copies(self, rows: np.ndarray, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The batch with its words swapped. Ask after the backward pass of the batch itself.
@@ -88,6 +91,10 @@ class Adversary:
         own = (self._state(ids[at], at[1]) * gradient).sum(dim=1)
         of = self._tensor(owner)
         rise = (self._state(self._tensor(tokens), at[1][of]) * gradient[of]).sum(dim=1) - own[of]
+        if self._ledger is not None and self._ledger_logits.grad is not None:
+            # What the ledger says is linear in its words: here the first order is exact.
+            table, felt = self._ledger.table.weight, self._ledger_logits.grad[at[0]].float()
+            rise = rise + ((table[self._tensor(tokens)] - table[ids[at]][of]) * felt[of]).sum(dim=1)
         best = torch.zeros(len(sentence), device=rise.device).scatter_reduce(0, of, rise, "amax")
         chosen = torch.full((len(sentence),), -1, dtype=torch.long, device=rise.device)
         hits = (rise >= best[of]) & (rise > 0)
@@ -113,6 +120,11 @@ class Adversary:
         if module.training and torch.is_grad_enabled():
             states.retain_grad()
             self._states = states
+
+    def _keep_ledger(self, module: torch.nn.Module, inputs: Any, logits: torch.Tensor) -> None:
+        if module.training and torch.is_grad_enabled():
+            logits.retain_grad()
+            self._ledger_logits = logits
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).to(self._embedding.norm.weight.device)
