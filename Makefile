@@ -2,12 +2,15 @@
 # Paths are relative, so that a folder's name may hold spaces.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app test test-browser venv setup setup-dev setup-browser fetch lint format clean
+.PHONY: help app test test-fast test-added test-browser venv setup setup-dev setup-browser fetch lint format clean
 
 ADDRESS ?= localhost
 PORT ?=
+# Tests run in so many processes, of one torch thread each; 1.5 GB a process.
+WORKERS ?= 2
 
 PYTHON := .venv/bin/python
+PARALLEL = -n $(WORKERS) --dist loadscope
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 
 # $(call install,stamp,requirement files). The stamp holds the checksum of what was installed: a changed file, and
@@ -35,7 +38,13 @@ app: setup fetch ## Install, fetch the default resources and open the app (PORT=
 		--server.showEmailPrompt=false --browser.gatherUsageStats=false
 
 test: setup-dev fetch lint ## Install, fetch, lint and run all tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest $(PARALLEL)
+
+test-fast: setup-dev lint ## For the edit loop: lint, types and the unit tests that train no model
+	@$(PYTHON) -m pytest $(PARALLEL) -m "not added and not slow" tests/unit tests/property
+
+test-added: setup-dev fetch ## The cases that the published data of ../shared adds, where you have it
+	@$(PYTHON) -m pytest $(PARALLEL) -m added
 
 test-browser: setup-browser fetch ## Drive the app in a real browser, and look for what hinders disabled people
 	@$(PYTHON) -m pytest -rs tests/browser
@@ -82,6 +91,6 @@ format: setup-dev ## Put the code in order
 	@$(PYTHON) -m ruff format .
 
 clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info \
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist *.egg-info \
 		tests/browser/node_modules
-	find app pages rosearch_engine tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app pages rosearch_engine tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

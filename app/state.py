@@ -19,7 +19,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.rescore import figures
 from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.runs import process
-from rosearch_engine.store.database import database
+from rosearch_engine.store.database import address_without_password, database
 from rosearch_engine.store.repo import Store
 
 Row = dict[str, Any]
@@ -53,7 +53,8 @@ def guarded() -> Iterator[None]:
         show_error(error)
     except DatabaseError as error:
         _store.clear()
-        show_error(UserError("database", f"{database()} cannot be read ({error.orig}).", "Look at it, then reload."))
+        place = address_without_password(database())
+        show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Look at it, then reload."))
 
 
 def show_error(error: UserError) -> None:

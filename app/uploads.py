@@ -6,14 +6,15 @@ import hashlib
 import re
 
 from rosearch_engine import resources
+from rosearch_engine.atomic import new_file
 
 
 def keep(name: str, content: bytes) -> str:
     """Lay an uploaded file in the home folder, by its content; returns its path."""
     path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        path.write_bytes(content)
+        with new_file(path) as draft:
+            draft.write_bytes(content)
     return str(path)
 
 

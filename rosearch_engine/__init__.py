@@ -4,4 +4,4 @@ Packages and modules in the order in which data flows:
 data -> teacher -> genome -> student -> distil -> attack -> objectives -> front -> store -> statistics.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

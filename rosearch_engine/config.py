@@ -25,6 +25,7 @@ ActivationName = Literal["gelu", "relu", "silu"]
 Level = Literal["standard", "strict"]
 Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
+TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
 Adversary = Literal["off", "gradient"]
 LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
@@ -123,9 +124,9 @@ class SpaceConfig(Section):
         None,
         gt=0,
         le=100,
-        description="Give students a ledger: a weight a word and class, added up, trained on its exact worst case. The "
-        "graph may move a class by at most this bound B, so that a sentence whose ledger keeps a margin of 2 B in its "
-        "worst case is proved. Smaller: more sentences are proved, and the graph says less. Empty: no ledger.",
+        description="Give students a ledger: a weight for each word and class, added up, trained on its exact worst "
+        "case. The graph may move a class by at most this bound B, so that a sentence whose ledger keeps a margin of "
+        "2 B in its worst case is proved. Smaller: more is proved, and the graph says less. Empty: no ledger.",
     )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
@@ -133,6 +134,11 @@ class SpaceConfig(Section):
         description="How words are read before the tokenizer: 'plain' as they are; 'synonyms' all as the head of "
         "their WordNet cluster; 'characters' misspelt ones as the known word one edit away; 'both'.",
     )
+
+    @property
+    def ties_in_graph(self) -> bool:
+        """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
+        return self.vocabulary == "words" and self.ledger_bound is not None
 
 
 class DistilConfig(Section):
@@ -312,7 +318,7 @@ class RunConfig(Section):
     def ties_synonyms(self) -> bool:
         """Whether an input code, the adversary or the ledger draws on WordNet."""
         learns = self.distil.adversary != "off" or self.space.ledger_bound is not None
-        return not {"synonyms", "both"}.isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
+        return not set(TIES).isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 
 # What won the ablations (benchmarks/worst_case.md): whole words, a ledger, and the adversary.

@@ -1,6 +1,6 @@
 """What the tests share: real sentences, a tiny teacher, a finished tiny run, and the command line in this process.
 
-Nothing here asks a network or touches the user's own home folder.
+Nothing here asks a network. The user's own home folder is read for what `make fetch` brought, and never written.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import contextlib
 import io
 import json
 import os
-import random
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,12 +30,17 @@ os.environ["ROSEARCH_RECORDED"] = ""
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from rosearch_engine import resources
 from rosearch_engine.config import RunConfig, build
 
 ROOT = Path(__file__).resolve().parents[1]
+# What `make fetch` brought, and `make test` therefore has.
+FETCHED = Path(os.environ.get("ROSEARCH_HOME") or "~/.rosearch").expanduser() / "resources"
+# Published data sets that few machines have: they add cases (`make test-added`), and no other test may need them.
 SHARED = ROOT.parent / "shared" / "data"
+added = pytest.mark.added
 CALM = "calm"
 
 
@@ -47,35 +54,33 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def shared(path: str, what: str) -> Path:
-    """A file that may lie in a folder beside the project's; without it the test is skipped.
-
-    Args:
-        what: says what the file is and where it comes from.
-    """
-    if not (SHARED / path).exists():
-        pytest.skip(f"not on this machine: ../shared/data/{path}, {what}")
-    return SHARED / path
+def fetched(name: str) -> Path:
+    """The folder of a resource that `make fetch` brings; the test fails where it is not there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROSEARCH_HOME", str(FETCHED.parent))
+        found = next(status for status in resources.status() if status.name == name)
+    if found.source != "here" or found.path is None:
+        pytest.fail(f"{name} is not in {FETCHED}: make fetch", pytrace=False)
+    return found.path
 
 
 def elsewhere(script: str, *arguments: str, folder: Path) -> str:
     """What a script prints in a Python that does not know this project, without a network, in an empty folder.
 
-    The script must end with "the engine is here" if it can import `rosearch_engine`: then nothing is proved, and the
-    test is skipped. That is so only where the project was installed into the same environment, which `make` never does.
+    The script must end with "the engine is here" if it can import `rosearch_engine`: then nothing would be proved.
+    Where the project was installed into the same environment, it is hidden.
     """
+    hidden = "import sys; sys.modules['rosearch_engine'] = None\n"
     place = folder / "elsewhere"
     place.mkdir()
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     answer = subprocess.run(
-        [sys.executable, "-I", "-c", script, *arguments],
+        [sys.executable, "-I", "-c", hidden + script, *arguments],
         cwd=place,
         env=kept | {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
     )
-    if "the engine is here" in answer.stderr:
-        pytest.skip("rosearch_engine is installed here, and might help; pip uninstall rosearch-explorer")
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
 
@@ -126,7 +131,9 @@ class Workshop:
             "space.max_nodes=3",
             "space.ranks=[8,16]",
             'space.codes=["plain"]',
-            "distil.swaps=off",
+            "space.vocabulary=seen",
+            "space.ledger_bound=null",
+            "distil.adversary=off",
             "attack.recipe=pwws",
             "attack.sentences=12",
             "search.chains=1",
@@ -147,16 +154,69 @@ class Workshop:
             yield
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs the workshop takes its time: `make test-fast` goes without."""
+    for item in items:
+        if "made_workshop" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test process to ask for it fills, and all others wait for. It is not to be changed."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    made = folder.with_suffix(".made")
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
-def made_workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    folder = tmp_path_factory.mktemp("workshop")
-    nltk_data = _nltk_data(folder / "home")
-    data = folder / "sentences.csv"
-    rows = _sentences()
-    rows.to_csv(data, index=False)
-    encoder = folder / "encoder"
-    make_encoder(encoder, list(rows["sentence"]), list(rows["label"]))
-    return Workshop(folder / "home", data, encoder, nltk_data)
+def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sentences, and an encoder that knows their words."""
+
+    def make(folder: Path) -> None:
+        rows = _sentences()
+        rows.to_csv(folder / "sentences.csv", index=False)
+        make_encoder(folder / "encoder", list(rows["sentence"]), list(rows["label"]))
+
+    return once(tmp_path_factory, "materials", make)
+
+
+@pytest.fixture(scope="session")
+def made_workshop(
+    request: pytest.FixtureRequest, materials: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Workshop:
+    """A workshop of this test process's own, with the calm run in it if a test of the session wants it."""
+    nltk_data = fetched("stopwords").parents[1]
+    assert fetched("wordnet").parents[1] == nltk_data
+
+    def at(home: Path) -> Workshop:
+        return Workshop(home, materials / "sentences.csv", materials / "encoder", str(nltk_data))
+
+    def search(home: Path) -> None:
+        with at(home).entered():
+            settings = [part for setting in at(home).settings for part in ("--set", setting)]
+            answer = rosearch("search", "--run", CALM, "--json", *settings)
+            assert answer.code == 0, answer.err
+
+    home = tmp_path_factory.mktemp("workshop") / "home"
+    if any("_calm" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        copy_home(once(tmp_path_factory, "calm", search), home)
+    return at(home)
+
+
+def copy_home(home: Path, to: Path) -> None:
+    """The same home folder once more, to be written to."""
+    shutil.copytree(home, to, ignore=shutil.ignore_patterns("*.db*"))
+    for database in home.glob("*.db"):
+        with closing(sqlite3.connect(database)) as whole, closing(sqlite3.connect(to / database.name)) as own:
+            whole.backup(own)
 
 
 @pytest.fixture
@@ -183,7 +243,7 @@ def chain(bench: Any) -> Any:
 
     return build_student(
         bench.space.chain(1), bench.frame, bench.data.classes, bench.pad,
-        teacher=bench.teacher.model, seed=0, pieces=bench.kept,
+        teacher=bench.teacher.model, seed=0, pieces=bench.read.pieces,
     ).eval()  # fmt: skip
 
 
@@ -197,11 +257,7 @@ def student(bench: Any, chain: Any, workshop: Workshop) -> Any:
 
 @pytest.fixture(scope="session")
 def _calm(made_workshop: Workshop) -> str:
-    with made_workshop.entered():
-        settings = [part for setting in made_workshop.settings for part in ("--set", setting)]
-        answer = rosearch("search", "--run", CALM, "--json", *settings)
-        assert answer.code == 0, answer.err
-        return CALM
+    return CALM
 
 
 @pytest.fixture
@@ -281,45 +337,9 @@ def write_encoder(folder: Path, tokenizer: Any, make: Any, sentences: list[str],
     model.save_pretrained(folder)
 
 
-def _nltk_data(home: Path) -> str:
-    """A folder with the stop words and WordNet, of this machine; skips where there is none."""
-    places = [SHARED / "nltk_data", *map(Path, filter(None, os.environ.get("NLTK_DATA", "").split(os.pathsep)))]
-    places.append(Path(os.environ.get("ROSEARCH_HOME") or "~/.rosearch").expanduser() / "resources" / "nltk_data")
-    for place in filter(Path.is_dir, places):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("ROSEARCH_HOME", str(home))
-            patch.setenv("NLTK_DATA", str(place))
-            if resources.is_ready("stopwords") and resources.is_ready("wordnet"):
-                return str(place)
-    pytest.skip("not on this machine: stop words and WordNet; python -m rosearch_engine fetch stopwords wordnet")
-
-
 def _sentences() -> pd.DataFrame:
-    """2,000 sentences of film reviews with their class; plainer ones of our own where the shared data is not there."""
-    file = SHARED / "sst2" / "train.tsv.gz"
-    if not file.exists():
-        return _own_sentences()
-    rows = pd.read_csv(file, sep="\t", quoting=3)
-    long_enough = rows[rows["sentence"].map(lambda text: len(text.split())).between(6, 20)]
-    return long_enough.drop_duplicates("sentence").sample(2000, random_state=0)[["sentence", "label"]]
-
-
-def _own_sentences() -> pd.DataFrame:
-    good = ["charming", "funny", "warm", "honest", "clever", "moving", "fresh", "gripping", "tender", "graceful"]
-    bad = ["dull", "clumsy", "stale", "hollow", "tedious", "shallow", "noisy", "bland", "awkward", "dreary"]
-    subjects = ["the plot", "the first half", "this comedy", "her latest film", "the acting", "the script", "the music"]
-    frames = [
-        "{subject} is {first} and rather {second}",
-        "we found {subject} {first} , even {second} at times",
-        "{subject} turns out {first} from the start , and {second} at the end",
-        "for all its length , {subject} stays {first} and {second}",
-        "my friends thought {subject} {first} , I would say {second}",
-        "{subject} feels {first} again and again , a {second} way to spend an evening",
-    ]
-    draw = random.Random(0)
-    rows: dict[str, int] = {}
-    while len(rows) < 1500:
-        label = draw.randrange(2)
-        first, second = draw.sample(good if label else bad, 2)
-        rows[draw.choice(frames).format(subject=draw.choice(subjects), first=first, second=second)] = label
-    return pd.DataFrame({"sentence": list(rows), "label": list(rows.values())})
+    """1,200 of the embedded movie reviews, none of them long, with their class as a number."""
+    rows = pd.read_csv(fetched("movie-reviews") / "movie-reviews.tsv", sep="\t", quoting=3, keep_default_na=False)
+    short = rows[rows["text"].map(lambda text: len(text.split())).between(6, 20)]
+    drawn = short.drop_duplicates("text").sample(1200, random_state=0)
+    return pd.DataFrame({"sentence": drawn["text"], "label": (drawn["label"] == "positive").astype(int)})

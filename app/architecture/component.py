@@ -62,7 +62,7 @@ def view(drawn: str, placed: Layout, head: int, key: str) -> int | None:
     if placed.engine == "layers":
         st.caption(
             "Drawn in plain layers: Graphviz could not be loaded. On Debian or Ubuntu, "
-            "`apt-get install graphviz` brings what it needs."
+            "`apt-get install libglib2.0-0 libxext6 libxrender1` brings what it needs."
         )
     node = result.node
     return node if isinstance(node, int) and 0 <= node <= head else None

@@ -13,7 +13,7 @@ from app import formats, glossary, recipes, recorded, state
 from app.attack.drawing import bars_html, changes, diff_html, importance_html
 from rosearch_engine.data.own import LONGEST
 from rosearch_engine.errors import UserError
-from rosearch_engine.live.client import SECONDS, AttackWorker, Job
+from rosearch_engine.live.client import SECONDS, TOLD, AttackWorker, Job
 from rosearch_engine.objectives import holds, withstands
 from rosearch_engine.store.repo import Store
 
@@ -258,7 +258,7 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         st.html(bars_html(result["before"][which], result["after"][which], classes))
     if "trace" in result:  # one sentence's, not a batch's
         table = trace_table(result["trace"])
-        first = "first " if len(table) < result["queries"] else ""
+        first = "first " if len(table) == TOLD else ""
         with st.expander(f"What the attack asked, in order ({first}{len(table):,} texts)", icon=":material/list_alt:"):
             config = {"the label's": SURE}
             st.dataframe(table, hide_index=True, height=260, key=f"trace.{model}", column_config=config)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rosearch_engine.bench.stock import StockRun, distil_with_trainer
 from rosearch_engine.config import build
 from rosearch_engine.device import device, has_fast_bfloat16
 from rosearch_engine.distil.loop import Distillation
+from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.progress import Progress, Stage
@@ -41,7 +43,12 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
     Args:
         epochs: passes over the sentences, for each.
         naive: run the slowest one too: float32, padded to the maximum, teacher in the loop.
+
+    Raises:
+        UserError: if accelerate, which `Trainer` needs, is not installed.
     """
+    if find_spec("accelerate") is None:
+        raise UserError("accelerate", "it is not installed; Trainer needs it.", "Run: pip install accelerate")
     # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
     alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.adversary=off"]
     settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]

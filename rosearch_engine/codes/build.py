@@ -7,6 +7,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerBase
@@ -15,13 +16,13 @@ from rosearch_engine.atomic import new_file
 from rosearch_engine.codes.canonical import WORD, Canonical
 from rosearch_engine.codes.clusters import require_wordnet, synonym_heads, word_counts
 from rosearch_engine.codes.tokenizer import wrap
-from rosearch_engine.config import CodeName
+from rosearch_engine.config import TIES, CodeName
 from rosearch_engine.data import Split
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path
 
 # Words that a misspelt one may become; the index of as many takes some 50 MB in every process.
-_MOST_WORDS = 50_000
+_MOST_WORDS = 80_000
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,15 @@ def make_code(
     name: CodeName,
     split: Split,
     tokenizer: PreTrainedTokenizerBase | None = None,
+    known: Iterable[str] = (),
+    ties: bool = True,
 ) -> Code:
     """The code of that name for a split's sentences, kept for `read_code`. Equal sentences give equal codes.
 
     Args:
         tokenizer: its whole words are known words too, after those of the sentences.
+        known: more known words, after those: no misspelt word, and last among what one may be corrected to.
+        ties: tie synonyms before the tokenizer; off where the students' graphs do it (`heads_of`).
 
     Raises:
         UserError: if WordNet is needed and missing.
@@ -76,10 +81,10 @@ def make_code(
     texts = [*split.texts, *(split.pairs or ())]
     counts = word_counts(texts)
     heads: dict[str, str] = {}
-    if name in ("synonyms", "both"):
+    if name in TIES and ties:
         require_wordnet("space.codes")
         heads = synonym_heads(counts)
-    lexicon = _lexicon(counts, tokenizer) if name in ("characters", "both") else []
+    lexicon = _lexicon(counts, tokenizer, known) if name in ("characters", "both") else []
     code = _code(name, Canonical(heads, lexicon))
     _keep(code)
     return code
@@ -105,9 +110,20 @@ def read_code(digest: str) -> Code:
         ) from None
 
 
-def _lexicon(counts: Counter[str], tokenizer: PreTrainedTokenizerBase | None) -> list[str]:
+def heads_of(split: Split) -> dict[str, str]:
+    """The head of every word of a split's sentences, and of their synonyms, that has another word as head.
+
+    Raises:
+        UserError: if WordNet is missing.
+    """
+    require_wordnet("space.codes")
+    return synonym_heads(word_counts([*split.texts, *(split.pairs or ())]))
+
+
+def _lexicon(counts: Counter[str], tokenizer: PreTrainedTokenizerBase | None, known: Iterable[str]) -> list[str]:
     seen = sorted(counts, key=lambda word: (-counts[word], word))
-    return list(dict.fromkeys([*seen, *(whole_words(tokenizer) if tokenizer else ())]))[:_MOST_WORDS]
+    more = (word for word in (text.lower() for text in known) if WORD.fullmatch(word) and "’" not in word)
+    return list(dict.fromkeys([*seen, *(whole_words(tokenizer) if tokenizer else ()), *more]))[:_MOST_WORDS]
 
 
 def whole_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:

@@ -104,7 +104,7 @@ class Adversary:
     def _state(self, ids: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """The embedding's states `(words, width)` of words at their places: exact, since it reads each by itself."""
         parts = self._embedding
-        states = parts.expand(parts.words(ids)) + parts.positions.weight[place]
+        states = parts.expand(parts.look_up(ids)) + parts.positions.weight[place]
         if parts.types is not None:
             states = states + parts.types.weight[0]
         return parts.norm(states).float()
@@ -123,8 +123,9 @@ class Adversary:
 
     def _keep_ledger(self, module: torch.nn.Module, inputs: Any, logits: torch.Tensor) -> None:
         if module.training and torch.is_grad_enabled():
+            # The ledger does not learn; what the loss feels of it is asked for all the same.
+            self._ledger_logits = logits.requires_grad_()
             logits.retain_grad()
-            self._ledger_logits = logits
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).to(self._embedding.norm.weight.device)

@@ -98,11 +98,12 @@ class Bag:
     bias: torch.Tensor
 
 
-def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed: int) -> Bag:
+def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed: int, spare: float = 0.0) -> Bag:
     """A bag of words trained on its exact worst case.
 
     Args:
         kappa: weight of the worst case; it rises from 0 over the first half of the steps.
+        spare: margin that its worst case must leave: twice the bound B of a graph that stands beside it.
     """
     sentences, labels, where = corpus.sentences, corpus.labels, device()
     swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
@@ -126,7 +127,7 @@ def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed:
         logits, own = logits + bias, every[rows]
         loss = (1 - weight) * F.cross_entropy(logits, own) + L2 / BATCH * table.square().sum()
         if worst and weight:
-            loss = loss + weight * worst_case_loss(logits, worst.losses(table, rows, own), own)
+            loss = loss + weight * worst_case_loss(logits, worst.losses(table, rows, own), own, spare)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -14,14 +14,12 @@ from transformers import get_linear_schedule_with_warmup
 from rosearch_engine.config import DistilConfig
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.distil.adversary import Adversary
-from rosearch_engine.distil.bag import WorstCase, worst_case_loss
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.losses import hidden_states, relations, soft_targets
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
 CURVE_POINTS = 60
-LEDGER_LEARNING_RATE = 3e-3
 
 
 class Diverged(Exception):
@@ -70,20 +68,21 @@ class Distillation:
             self._projections = nn.ModuleList(
                 nn.Linear(model.config.hidden_size, width, bias=False) for _ in self._supervised if config.hidden_weight
             ).to(self._where)
-        ledger = [] if model.ledger is None else list(model.ledger.parameters())
-        mine = {id(one) for one in ledger}
-        self._graph_parameters = [one for one in model.parameters() if id(one) not in mine]
-        groups = [{"params": [*self._graph_parameters, *self._projections.parameters()], "lr": config.learning_rate}]
-        if ledger:
-            # Its rows are sparse and its worst case exact: it learns as the bag of words that it began as.
-            groups.append({"params": ledger, "lr": LEDGER_LEARNING_RATE, "weight_decay": 0.0})
-        self._optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
+        if model.ledger is not None:
+            # It was trained before, on its exact worst case (`distil.bag`): what it proves, the graph cannot undo.
+            model.ledger.requires_grad_(False)
+        self._parameters = [one for one in model.parameters() if one.requires_grad]
+        self._optimiser = torch.optim.AdamW(
+            [*self._parameters, *self._projections.parameters()],
+            lr=config.learning_rate,
+            weight_decay=0.01,
+            fused=True,
+        )
         self._schedule = get_linear_schedule_with_warmup(self._optimiser, round(0.1 * self.steps), self.steps)
         swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
         self._adversary = None
         if config.adversary != "off" and swaps:
             self._adversary = Adversary(model, corpus.sentences, swaps, corpus.special, config, seed)
-        self._worst_case = WorstCase(swaps, self._where) if swaps and model.ledger is not None else None
         self._done, self._tokens, self._seconds = 0, 0, 0.0
         self._curve: list[tuple[int, float]] = []
         self._losses = torch.zeros((), device=self._where)
@@ -120,9 +119,7 @@ class Distillation:
         loss = self._learn(batch, rows, 1 - weight)
         if self._adversary and weight:
             loss = loss + self._learn(self._adversary.copies(rows, batch), rows, weight)
-        if self._worst_case:
-            loss = loss + self._learn_worst_case(batch, rows)
-        nn.utils.clip_grad_norm_(self._graph_parameters, 1.0)
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimiser.step()
         self._schedule.step()
         self._optimiser.zero_grad(set_to_none=True)
@@ -140,18 +137,6 @@ class Distillation:
             loss = weight * loss
         loss.backward()
         self._tokens += batch["input_ids"].numel()
-        return loss.detach()
-
-    def _learn_worst_case(self, batch: dict[str, torch.Tensor], rows: np.ndarray) -> torch.Tensor:
-        """Add the gradient of the ledger's exact worst case; returns the weighed loss."""
-        ledger, bound = self._model.ledger, self._model.config.ledger_bound
-        assert ledger is not None
-        assert self._worst_case is not None
-        labels = self._tensor(self._corpus.labels[rows]).long()
-        logits = ledger(batch["input_ids"], batch["attention_mask"].bool())
-        lost = self._worst_case.losses(ledger.table.weight, rows, labels)
-        loss = self._config.kappa * worst_case_loss(logits, lost, labels, 2 * bound)
-        loss.backward()
         return loss.detach()
 
     def _kappa(self) -> float:

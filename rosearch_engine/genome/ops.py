@@ -18,6 +18,8 @@ class Frame:
 
     Attributes:
         ledger_bound: the bound B of the students' ledgers; None: they have none.
+        ties_in_graph: whether a code that ties synonyms does so inside the graph, beside a ledger that reads words as
+            they are, and not before the tokenizer.
     """
 
     vocabulary: int
@@ -32,6 +34,7 @@ class Frame:
     weights: int
     encoder_weights: int
     ledger_bound: float | None = None
+    ties_in_graph: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
 # Seconds that a job may take before it is stopped, with what it has found.
 SECONDS = 60
 BATCH_SECONDS = 600
+# Texts that an attack on a sentence asked about which are told one by one; later ones only count.
+TOLD = 1_000
 
 
 class Job:

@@ -44,9 +44,9 @@ def attack_sentences(
     student: str,
     recipe: str,
     sentences: list[Sentence],
-    query_budget: int,
-    progress: Progress,
-    level: Level,
+    query_budget: int = 2000,
+    progress: Progress | None = None,
+    level: Level = "standard",
     two_swaps: bool = False,
 ) -> dict[str, Any]:
     """Outcomes sentence by sentence, and the four numbers over them all.
@@ -58,6 +58,7 @@ def attack_sentences(
         UserError: if there is no such student, the recipe is not ready or has no fixed set of swaps, or a label is
             none of the classes.
     """
+    progress = progress or Progress()
     loaded = load(Store.read(), run, student)
     victim = loaded.victim
     attacker = Attacker(recipe, query_budget, level=level, faces=("calibrated", "raw"), one_swap=True)

@@ -24,6 +24,7 @@ from rosearch_engine.attack.run import Attacker, Result, Said, Target
 from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.data.own import LONGEST, Sentence
 from rosearch_engine.errors import UserError
+from rosearch_engine.live.client import TOLD
 from rosearch_engine.live.sentences import Brought, bring
 from rosearch_engine.store.repo import Store
 
@@ -32,8 +33,6 @@ MASK = "[UNK]"
 HANDFUL = 4
 # Who goes first: the end, then a sentence that somebody waits for, then the next handful of a batch.
 END, SINGLE, BATCH = range(3)
-# Queries of a sentence that are told one by one; the rest only count.
-TOLD = 1_000
 # Seconds between two words about a batch.
 PAUSE = 0.2
 

@@ -105,7 +105,12 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
     readings = read(config, data, teacher, progress)
-    frame = replace(teacher.frame, vocabulary=len(readings.pieces), ledger_bound=config.space.ledger_bound)
+    frame = replace(
+        teacher.frame,
+        vocabulary=len(readings.pieces),
+        ledger_bound=config.space.ledger_bound,
+        ties_in_graph=config.space.ties_in_graph,
+    )
     progress.stage(Stage.LOADING_ATTACK)
     release_memory()
     return Context(

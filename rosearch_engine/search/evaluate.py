@@ -141,9 +141,7 @@ class _Stopwatch:
 def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
     """A genome's student before its training; a bag of words is trained already."""
     teacher = context.teacher.model if context.config.distil.inherit else None
-    bag = context.readings[genome.code].bag
-    if genome.is_bag and (bag is None or seed != context.config.search.seed):
-        bag = _bag(genome, seed, context)
+    ledger = _bag(genome, seed, context) if genome.is_bag else context.readings[genome.code].ledger
     return build(
         genome,
         context.frame,
@@ -153,7 +151,8 @@ def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceC
         seed=seed,
         pieces=context.read.pieces,
         counts=context.readings[genome.code].corpus.counts,
-        ledger=(bag.table, bag.bias) if bag else None,
+        ledger=(ledger.table, ledger.bias) if ledger else None,
+        heads=context.readings[genome.code].heads,
     )
 
 
@@ -194,7 +193,10 @@ class _TrainedBag:
 
 
 def _bag(genome: Genome, seed: int, context: Context) -> Bag:
-    """The bag of words of another seed than the run's."""
+    """The bag of words of a code: the run's own, or one of another seed."""
+    known = context.readings[genome.code].bag
+    if known and seed == context.config.search.seed:
+        return known
     corpus, kappa = context.readings[genome.code].corpus, context.config.distil.kappa
     return train_bag(corpus, context.frame.vocabulary, len(context.data.classes), kappa, seed)
 

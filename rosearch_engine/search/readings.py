@@ -12,8 +12,8 @@ from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, named_lexi
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.victim import softmax
 from rosearch_engine.batching import Encoded, encode_split, join
-from rosearch_engine.codes import Code, make_code, of_words, trimmed
-from rosearch_engine.config import CodeName, RunConfig
+from rosearch_engine.codes import Code, heads_of, make_code, of_words, trimmed
+from rosearch_engine.config import TIES, CodeName, RunConfig
 from rosearch_engine.data import Dataset, Split
 from rosearch_engine.data.extra import load_extra
 from rosearch_engine.distil.augment import swapped
@@ -36,7 +36,10 @@ class Reading:
         corpus: what students learn from.
         validation: the validation sentences.
         pieces: the tokenizer as an attack uses it.
-        bag: the worst-case bag of words: a baseline, and where ledgers begin. None where nobody asks for it.
+        bag: the worst-case bag of words, a baseline; None where no lexicon is at hand.
+        ledger: the ledger of all students: a bag of words whose worst case leaves a margin for what a graph may say
+            beside it. None where students have none.
+        heads: `(vocabulary,)` the token that graphs read each token as; None: each as itself.
     """
 
     code: Code
@@ -44,6 +47,8 @@ class Reading:
     validation: Encoded
     pieces: Pieces
     bag: Bag | None
+    ledger: Bag | None
+    heads: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
     said = outputs(teacher, plain, progress)
     split, said = _with_more(config, data, teacher, said, progress)
     lexicons = lexicons_of(config)
-    codes = {name: make_code(name, data.distillation, teacher.tokenizer) for name in _codes(config)}
+    known, ties = _swaps_of(texts_of(split), lexicons), config.space.ties_in_graph
+    codes = {name: make_code(name, data.distillation, teacher.tokenizer, known, not ties) for name in _codes(config)}
     if config.space.vocabulary == "words":
         progress.stage(Stage.READING, detail="vocabulary")
         tokenizer, pieces = of_words(teacher.tokenizer, vocabulary_of(texts_of(split), lexicons, list(codes.values())))
@@ -90,11 +96,14 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
             swaps = tabulate(texts_of(split), sentences, lexicons, tokens_of(tokenizer, code), special.unknown)
         corpus = Corpus(sentences, split.labels, said, special, swaps)
         validation = encode_split(data.validation, tokenizer, length, code)
-        bag = None
+        heads = heads_in(tokenizer, data.distillation) if ties and name in TIES else None
+        bag = ledger = None
         if lexicons:
             progress.stage(Stage.READING, detail=f"{name}, bag of words")
-            bag = train_bag(corpus, len(pieces), len(data.classes), config.distil.kappa, config.search.seed)
-        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag)
+            size, seed, bound = (len(pieces), len(data.classes)), config.search.seed, config.space.ledger_bound
+            bag = train_bag(corpus, *size, config.distil.kappa, seed)
+            ledger = None if bound is None else train_bag(corpus, *size, config.distil.kappa, seed, spare=2 * bound)
+        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag, ledger, heads)
     for lexicon in lexicons:
         lexicon.keep()
     return Readings(tokenizer, pieces, readings)
@@ -123,9 +132,26 @@ def texts_of(split: Split) -> list[Text]:
 def vocabulary_of(texts: Sequence[Text], lexicons: Sequence[Lexicon], codes: Sequence[Code]) -> list[str]:
     """Every word of the texts and everything that may stand in its place, as each code reads it, seen ones first."""
     whole = [part for text in texts for part in ([text] if isinstance(text, str) else text)]
+    return list(dict.fromkeys(code.read(part) for part in (*whole, *_swaps_of(texts, lexicons)) for code in codes))
+
+
+def _swaps_of(texts: Sequence[Text], lexicons: Sequence[Lexicon]) -> list[str]:
     words = dict.fromkeys(word for lexicon in lexicons for text in texts for word in lexicon.words(text))
-    swaps = dict.fromkeys(swap for lexicon in lexicons for word in words for swap in lexicon.swaps(word))
-    return list(dict.fromkeys(code.read(part) for part in (*whole, *swaps) for code in codes))
+    return list(dict.fromkeys(swap for lexicon in lexicons for word in words for swap in lexicon.swaps(word)))
+
+
+def heads_in(tokenizer: PreTrainedTokenizerBase, split: Split) -> np.ndarray:
+    """`(vocabulary,)` the token of each word's head, itself where it has none.
+
+    Raises:
+        UserError: if WordNet is missing.
+    """
+    vocabulary = tokenizer.get_vocab()
+    heads = np.arange(len(vocabulary))
+    for word, head in heads_of(split).items():
+        if word in vocabulary and head in vocabulary:
+            heads[vocabulary[word]] = vocabulary[head]
+    return heads
 
 
 def tokens_of(tokenizer: PreTrainedTokenizerBase, code: Code) -> Tokens:

@@ -86,8 +86,8 @@ def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = No
     """A `Statistics` as plain values.
 
     Left out are bags of words, students that were not measured in full (whose status is not "done") or are too weak to
-    count, an architecture that another run has tried before, and runs that keep fewer than `FOLDS` students. Of several runs,
-    students are compared with those of their own run only.
+    count, an architecture that another run has tried before, and runs that keep fewer than `FOLDS` students. Of several
+    runs, students are compared with those of their own run only.
 
     Students of one evolving search are no independent sample: children resemble their parents, and parents were chosen
     for the very outcomes that are looked at. Intervals are then too narrow, and a feature may ride along with its

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, inspect, select
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from rosearch_engine.atomic import new_file
@@ -26,7 +25,24 @@ _LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a Pos
 
 def database() -> str:
     """SQLAlchemy address of the store: `ROSEARCH_STORE`, or a SQLite file in the home folder."""
-    return os.environ.get("ROSEARCH_STORE") or f"sqlite:///{home() / 'rosearch.db'}"
+    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home() / "rosearch.db")
+
+
+def sqlite_address(path: Path) -> str:
+    """Address of a SQLite file, whatever signs its path has."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+def sqlite_file(address: str) -> Path | None:
+    """The file of a SQLite address; None of another database's."""
+    url = make_url(address)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def read_only(file: Path) -> Engine:
+    """A SQLite file that cannot be written to."""
+    uri = file.absolute().as_uri()
+    return create_engine(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
 
 
 def is_current(engine: Engine) -> bool:
@@ -105,7 +121,7 @@ def create_sqlite(path: Path) -> None:
     """Make an empty database if there is none. It appears whole: a reader never meets one without its tables."""
     if not path.exists():
         with new_file(path, keep=True) as draft:
-            migrate(f"sqlite:///{draft}")
+            migrate(sqlite_address(draft))
 
 
 @contextmanager
@@ -120,8 +136,15 @@ def readable(address: str) -> Iterator[None]:
     except DatabaseError as error:
         raise damaged(error) from None
     except (ArgumentError, ImportError, OSError) as error:
-        place = re.sub(r"//[^@/]*@", "//", address)  # never show a password
+        place = address_without_password(address)
         raise UserError("ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Give a database's address.") from None
+
+
+def address_without_password(address: str) -> str:
+    try:
+        return make_url(address).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the address"
 
 
 def damaged(error: DatabaseError) -> UserError:

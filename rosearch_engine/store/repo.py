@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, delete, event, func, select, update
@@ -28,8 +27,10 @@ from rosearch_engine.store.database import (
     lacks_columns,
     migrate,
     outdated,
+    read_only,
     readable,
     set_pragmas,
+    sqlite_file,
 )
 from rosearch_engine.store.models import (
     RUNG,
@@ -61,8 +62,9 @@ class Store:
         """
         address = address or database()
         with readable(address):
-            if address.startswith("sqlite:///"):
-                create_sqlite(Path(address.removeprefix("sqlite:///")))
+            file = sqlite_file(address)
+            if file is not None:
+                create_sqlite(file)
             engine = create_engine(address)
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", set_pragmas)
@@ -79,11 +81,10 @@ class Store:
         """
         address = address or database()
         with readable(address):
-            engine = create_engine(address)
-            if address.startswith("sqlite:///"):
-                path = Path(address.removeprefix("sqlite:///"))
-                create_sqlite(path)
-                engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+            file = sqlite_file(address)
+            if file is not None:
+                create_sqlite(file)
+            engine = create_engine(address) if file is None else read_only(file)
             if not is_current(engine):
                 try:
                     migrate(address)

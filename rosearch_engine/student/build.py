@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from rosearch_engine.config import TIES
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS
 from rosearch_engine.ragged import Ragged
@@ -38,6 +39,7 @@ def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: 
             "edges": genes["edges"],
             "merge": genome.merge,
             "pooling": genome.pooling,
+            "reads_heads": frame.ties_in_graph and genome.code in TIES,
         }
     )
     return RoSearchConfig(
@@ -62,6 +64,7 @@ def build(
     pieces: Ragged | None = None,
     counts: np.ndarray | None = None,
     ledger: tuple[torch.Tensor, torch.Tensor] | None = None,
+    heads: np.ndarray | None = None,
 ) -> RoSearchForSequenceClassification:
     """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights.
 
@@ -69,6 +72,7 @@ def build(
         pieces: which of the teacher's word pieces each of the student's is made of; None: it has the teacher's.
         counts: how often each of the student's word pieces occurs in the task's sentences; None: all alike.
         ledger: weights `(vocabulary, classes)` and bias `(classes,)` that its ledger begins with; None: zeros.
+        heads: `(vocabulary,)` the token that its graph reads each token as; None: each as itself.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -79,6 +83,8 @@ def build(
             if pieces is not None:
                 parts = replace(parts, words=_means(parts.words, pieces))
             _inherit(model, genome, parts, counts)
+    if heads is not None and model.has_graph and model.embedding.heads is not None:
+        model.embedding.heads.copy_(torch.from_numpy(heads))
     if model.ledger is not None:
         with torch.no_grad():
             model.ledger.table.weight.copy_(ledger[0]) if ledger else model.ledger.table.weight.zero_()

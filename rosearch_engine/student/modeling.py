@@ -22,6 +22,7 @@ class RoSearchConfig(PretrainedConfig):
     `nodes` holds one mapping an operation (operation, heads, feed_forward, activation, teacher_layer);
     `edges` joins node 0 (embedding), nodes 1 … n (operations) and node n + 1 (classifier head).
     `ledger_bound` is the bound B of a student with a ledger, see `RoSearchForSequenceClassification`; None: no ledger.
+    `reads_heads` has the graph read each word as the head of its group of synonyms; the ledger reads it as it is.
     Without edges there is no graph: the ledger alone decides, a bag of words.
     """
 
@@ -40,6 +41,7 @@ class RoSearchConfig(PretrainedConfig):
         merge: str = "mean",
         pooling: str = "mean",
         ledger_bound: float | None = None,
+        reads_heads: bool = False,
         layer_norm_eps: float = 1e-12,
         **kwargs: Any,
     ) -> None:
@@ -55,6 +57,7 @@ class RoSearchConfig(PretrainedConfig):
         self.merge = merge
         self.pooling = pooling
         self.ledger_bound = ledger_bound
+        self.reads_heads = reads_heads
         self.layer_norm_eps = layer_norm_eps
 
 
@@ -65,6 +68,8 @@ class Embedding(nn.Module):
         super().__init__()
         width = config.hidden_size
         self.words = nn.Embedding(config.vocab_size, config.embedding_rank)
+        self.heads: torch.Tensor | None
+        self.register_buffer("heads", torch.arange(config.vocab_size) if config.reads_heads else None)
         self.expand = nn.Linear(config.embedding_rank, width, bias=False)
         self.positions = nn.Embedding(config.max_position_embeddings, width)
         self.types = nn.Embedding(config.type_vocab_size, width) if config.type_vocab_size else None
@@ -72,10 +77,14 @@ class Embedding(nn.Module):
 
     def forward(self, ids: torch.Tensor, types: torch.Tensor | None) -> torch.Tensor:
         """ids `(batch, length)` -> states `(batch, length, width)`."""
-        states = self.expand(self.words(ids)) + self.positions.weight[: ids.shape[1]]
+        states = self.expand(self.look_up(ids)) + self.positions.weight[: ids.shape[1]]
         if self.types is not None:
             states = states + (self.types.weight[0] if types is None else self.types(types))
         return self.norm(states.to(arithmetic(states)))
+
+    def look_up(self, ids: torch.Tensor) -> torch.Tensor:
+        """Token numbers of any shape -> their vectors `(..., rank)`."""
+        return self.words(ids if self.heads is None else self.heads[ids])
 
 
 def arithmetic(x: torch.Tensor) -> torch.dtype:

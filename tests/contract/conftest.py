@@ -1,64 +1,73 @@
-"""Recipes made ready with what is on this machine: the shared data, the user's own copy of the sentence encoder, and a
-small file of word vectors made here. One for which nothing is there is skipped."""
+"""Every recipe made ready: with what `make fetch` brought and three small files of neighbours made of it, and once more
+with the published neighbours where they are (`make test-added`)."""
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rosearch_engine import resources
-from rosearch_engine.attack.recipes.catalogue import RECIPES, Recipe, ready_recipe
+from rosearch_engine.attack.imports import textattack
+from rosearch_engine.attack.recipes.catalogue import Recipe, ready_recipe
 from rosearch_engine.config import Level
-from tests.conftest import SHARED, Workshop
+from tests.conftest import SHARED, Workshop, added, fetched
 
-OWN_HOME = Path(os.environ.get("ROSEARCH_HOME") or "~/.rosearch").expanduser()
-FILES = {
+PUBLISHED = {
+    "NLTK_DATA": SHARED / "nltk_data",
     "ROSEARCH_COUNTER_FITTED": SHARED / "counter_fitting" / "counterfitted_neighbors.json.gz",
     "ROSEARCH_PPDB": SHARED / "counter_fitting" / "ppdb_synonyms.txt.gz",
 }
 
 
-@pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory, made_workshop: Workshop, bench: Any) -> dict[str, str]:
-    """The environment in which every recipe is ready that can be on this machine."""
+@pytest.fixture(scope="session", params=["fetched", pytest.param("published", marks=added)])
+def stock(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, made_workshop: Workshop, bench: Any
+) -> dict[str, str]:
+    """The environment in which every recipe is ready."""
     home = tmp_path_factory.mktemp("recipes")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROSEARCH_HOME", str(OWN_HOME))
-        encoder = next(status.path for status in resources.status() if status.name == "minilm")
-    if encoder:
-        (home / "resources").mkdir()
-        (home / "resources" / "minilm").symlink_to(encoder)
+    (home / "resources").mkdir()
+    (home / "resources" / "minilm").symlink_to(fetched("minilm"))
     vectors = home / "vectors.txt"
     _write_vectors(bench.teacher, vectors)
-    nltk_data = [made_workshop.nltk_data, str(SHARED / "nltk_data"), str(OWN_HOME / "resources" / "nltk_data")]
-    found = {name: str(file) for name, file in FILES.items() if file.is_file()}
-    return found | {
-        "ROSEARCH_HOME": str(home),
-        "NLTK_DATA": os.pathsep.join(nltk_data),
-        "ROSEARCH_COUNTER_FITTED_VECTORS": str(vectors),
-    }
+    if request.param == "published":
+        found = {name: str(place) for name, place in PUBLISHED.items()}
+    else:
+        fetched("tagger")
+        synonyms = _synonyms(bench.teacher, made_workshop)
+        (home / "neighbours.json").write_text(json.dumps(synonyms), encoding="utf-8")
+        pairs = [f"{word} {other}" for word, near in synonyms.items() for other in near]
+        (home / "pairs.txt").write_text("\n".join(pairs), encoding="utf-8")
+        found = {
+            "NLTK_DATA": made_workshop.nltk_data,
+            "ROSEARCH_COUNTER_FITTED": str(home / "neighbours.json"),
+            "ROSEARCH_PPDB": str(home / "pairs.txt"),
+        }
+    return found | {"ROSEARCH_HOME": str(home), "ROSEARCH_COUNTER_FITTED_VECTORS": str(vectors)}
 
 
 @pytest.fixture
 def stocked(stock: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Level], Recipe]:
-    """The recipe of a name, ready at a level; without it the test is skipped."""
-    for name in (*FILES, "ROSEARCH_STORE"):
-        monkeypatch.delenv(name, raising=False)
+    """The recipe of a name, ready at a level."""
+    monkeypatch.delenv("ROSEARCH_STORE", raising=False)
     for name, value in stock.items():
         monkeypatch.setenv(name, value)
+    return ready_recipe
 
-    def take(name: str, level: Level) -> Recipe:
-        lacking = [need for need in RECIPES[name].needs_at(level) if not resources.is_ready(need)]
-        if lacking:
-            ways = [resources.RESOURCES[need].by_hand or f"python -m rosearch_engine fetch {need}" for need in lacking]
-            pytest.skip(f"not on this machine: {', '.join(lacking)}; {'; '.join(ways)}")
-        return ready_recipe(name, level)
 
-    return take
+def _synonyms(teacher: Any, workshop: Workshop) -> dict[str, list[str]]:
+    """Up to 8 WordNet synonyms of every word the teacher knows, the commonest sense first, as a published map has."""
+    with workshop.entered():
+        textattack()
+        from nltk.corpus import wordnet
+
+        near = {}
+        for word in sorted(filter(str.isalpha, teacher.tokenizer.get_vocab())):
+            names = dict.fromkeys(name for synset in wordnet.synsets(word) for name in synset.lemma_names())
+            near[word] = [name for name in names if name.isalpha() and name.lower() != word][:8]
+        return near
 
 
 def _write_vectors(teacher: Any, file: Path) -> None:

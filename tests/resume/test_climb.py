@@ -21,7 +21,13 @@ from tests.conftest import elsewhere
 from tests.resume.test_kill import comparable
 from tests.unit.checkpoints.test_load_export import RELOAD
 
-LADDER = ["search.rungs=3", "search.candidates=8", 'space.codes=["plain","both"]', 'distil.swaps="both"']
+LADDER = [
+    "data.limit=700",
+    "search.rungs=3",
+    "search.candidates=8",
+    'space.codes=["plain","both"]',
+    'distil.swaps="both"',
+]
 
 
 class Tired(Progress):

@@ -15,7 +15,7 @@ import pytest
 
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
-from tests.conftest import ROOT, Workshop
+from tests.conftest import ROOT, Workshop, rosearch
 
 NAME = "disturbed"
 # Against a hang only: on a busy machine a search may take minutes to begin.
@@ -111,9 +111,9 @@ def test_a_disturbed_search_ends_as_a_calm_one(
     assert process.log_tail(NAME, 1) == ["stopped"]
     assert measured() < 6, "it was stopped too late to prove anything"
 
-    last = subprocess.run(command("resume", NAME, "--json"), capture_output=True, text=True)
-    assert last.returncode == 0, last.stderr
-    assert json.loads(last.stdout)["state"] == "finished"
+    last = rosearch("resume", NAME, "--json")
+    assert last.code == 0, last.err
+    assert last.json["state"] == "finished"
 
     disturbed_store = Store.read()
     disturbed = disturbed_store.students(disturbed_store.run(NAME)["id"])

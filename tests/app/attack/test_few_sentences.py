@@ -102,14 +102,20 @@ def test_a_task_on_pairs_asks_for_the_second_sentence(home: Any, idle: None) -> 
     assert app.button(key="batch.start").label == "Attack 1 sentence"
 
 
+@pytest.fixture(scope="module")
+def real_app() -> Iterator[None]:
+    """An app that has cached nothing, and whose attack process serves all tests that ask for it."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
 @pytest.fixture
-def real(calm: str) -> Iterator[str]:
+def real(real_app: None, calm: str) -> str:
     """A run with weights, and the attack process that the app itself starts."""
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield calm
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    return calm
 
 
 def wait(app: AppTest) -> AppTest:

@@ -32,7 +32,7 @@ def substitutions(text: str) -> set[str]:
     original = library.shared.AttackedText(text)
     found = set()
     for place, word in enumerate(original.words):
-        if word.lower() in stopwords.words("english"):
+        if word in stopwords.words("english"):  # as written, so that "I" is none: TextAttack's own rule
             continue
         names = {name for synset in wordnet.synsets(word) for name in synset.lemma_names()}
         for name in names:
@@ -42,6 +42,8 @@ def substitutions(text: str) -> set[str]:
 
 
 def test_it_equals_brute_force(bench, student: Victim, sentences: list[Target]) -> None:
+    capital = "I thought the plot dull"
+    sentences = [*sentences, Target(12, capital, int(student.logits([capital])[0].argmax()))]
     found = Attacker("pwws", 2000).swaps(student, sentences)
     assert any(swaps is None for swaps in found) or any(swaps and swaps.flips for swaps in found)
     for target, swaps in zip(sentences, found, strict=True):

@@ -22,11 +22,13 @@ from transformers import (
 )
 
 from rosearch_engine.batching import encode
-from rosearch_engine.bench import stock
+from rosearch_engine.bench import distil, stock
 from rosearch_engine.bench.stock import StockRun, distil_with_trainer
 from rosearch_engine.device import device
 from rosearch_engine.distil.losses import soft_targets
+from rosearch_engine.errors import UserError
 from rosearch_engine.inference import predict
+from rosearch_engine.progress import Progress
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 from tests.conftest import make_encoder
 
@@ -233,3 +235,9 @@ def test_a_teacher_without_token_types(lesson: Lesson) -> None:
     teacher = DistilBertForSequenceClassification(DistilBertConfig(**sizes))
     run = train(replace(lesson, teacher=teacher), new_student(lesson), epochs=0.2)
     assert run.curve[-1].steps == 4
+
+
+def test_without_accelerate_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distil, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install accelerate"):
+        distil.bench_distil(1.0, naive=False, progress=Progress())

@@ -347,6 +347,7 @@ for folder in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_it_loads_where_the_engine_is_not(rule: Canonical, tmp_path: Path) -> None:
     texts, expected = [*TEXTS, "a flim [UNK] Graet"], []
     for make in MAKERS:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sqlite3
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ from rosearch_engine.rescore.figures import held_out_figures, survivors
 from rosearch_engine.rescore.run import rescore, training_seed
 from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
-from tests.conftest import CALM, Workshop, rosearch
+from tests.conftest import CALM, Workshop, copy_home, rosearch
 
 ASKED: dict[str, Any] = {"n": 8, "seeds": 2, "recipes": ["pwws", "deepwordbug"], "top": 3}
 
@@ -37,10 +35,7 @@ ASKED: dict[str, Any] = {"n": 8, "seeds": 2, "recipes": ["pwws", "deepwordbug"],
 @contextmanager
 def copy_of(workshop: Workshop, folder: Path) -> Iterator[Path]:
     """The workshop's home once more, in force, to be written to."""
-    shutil.copytree(workshop.home, folder, ignore=shutil.ignore_patterns("*.db*"))
-    files = (closing(sqlite3.connect(place / "rosearch.db")) for place in (workshop.home, folder))
-    with next(files) as whole, next(files) as own:
-        whole.backup(own)
+    copy_home(workshop.home, folder)
     with workshop.entered(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROSEARCH_HOME", str(folder))
         yield folder

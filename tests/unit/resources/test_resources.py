@@ -24,7 +24,7 @@ from rosearch_engine import resources
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import install, network, places, unpack
 from rosearch_engine.resources.install import Absent
-from tests.conftest import ROOT, shared
+from tests.conftest import FETCHED, ROOT, SHARED, added
 
 STOP_WORDS = "\n".join(f"word{i}" for i in range(200)) + "\n"
 
@@ -293,7 +293,7 @@ def test_synonym_pairs_are_read_both_ways_in_their_order(name, tmp_path, monkeyp
         ("pairs.txt", b"film movie\nfilm\n", "1 words instead of 2 in line 2"),
         ("pairs.txt", b"\n\n", "is empty"),
         ("pairs.txt", b"\xff\xfe", "is not UTF-8"),
-        ("pairs.txt.gz", gzip.compress(b"film movie" * 99)[:-9], "cannot be read"),
+        ("pairs.txt.gz", gzip.compress(b"film movie" * 99, mtime=0)[:-9], "cannot be read"),
     ],
 )
 def test_a_file_of_other_pairs_is_refused(name, content, reason, tmp_path, monkeypatch):
@@ -358,10 +358,9 @@ def test_vectors_of_another_format_are_refused(content, reason, tmp_path, monkey
     assert "set ROSEARCH_COUNTER_FITTED_VECTORS" in state.note
 
 
+@added
 def test_published_synonym_pairs_are_read(monkeypatch):
-    published = "linguistic_constraints/ppdb_synonyms.txt of the repository nmrksic/counter-fitting, packed with gzip"
-    file = shared("counter_fitting/ppdb_synonyms.txt.gz", published)
-    monkeypatch.setenv("ROSEARCH_PPDB", str(file))
+    monkeypatch.setenv("ROSEARCH_PPDB", str(SHARED / "counter_fitting" / "ppdb_synonyms.txt.gz"))
     near = near_of("ppdb")
     assert len(near) == 15_591
     assert max(map(len, near.values())) <= unpack.NEAREST
@@ -400,9 +399,10 @@ def test_silence_tells_an_answer_from_none():
     assert "refused" in str(reason)
 
 
+@added
 def test_lexnames_and_universal_tags_equal_the_published_ones(tmp_path):
-    wordnet = shared("nltk_data/corpora/wordnet.zip", "as python -m nltk.downloader brings it")
-    tags = shared("nltk_data/taggers/universal_tagset.zip", "as python -m nltk.downloader brings it")
+    wordnet = SHARED / "nltk_data" / "corpora" / "wordnet.zip"
+    tags = SHARED / "nltk_data" / "taggers" / "universal_tagset.zip"
     unpack._write_lexnames(tmp_path)
     with zipfile.ZipFile(wordnet) as archive:
         assert (tmp_path / "lexnames").read_bytes() == archive.read("wordnet/lexnames")
@@ -413,8 +413,14 @@ def test_lexnames_and_universal_tags_equal_the_published_ones(tmp_path):
     assert ours.items() <= published.items()
 
 
-def test_nltk_works_on_what_require_lays(monkeypatch):
-    nltk_data = shared("nltk_data", "stopwords, wordnet, averaged_perceptron_tagger_eng and universal_tagset of NLTK")
+@pytest.mark.parametrize(
+    "nltk_data",
+    [
+        pytest.param(FETCHED / "nltk_data", id="fetched"),
+        pytest.param(SHARED / "nltk_data", id="published", marks=added),
+    ],
+)
+def test_nltk_works_on_what_require_lays(monkeypatch, nltk_data):
     monkeypatch.setenv("NLTK_DATA", str(nltk_data))
     for name in ("stopwords", "wordnet", "tagger"):
         resources.require(name)

@@ -276,6 +276,7 @@ def test_an_interval_that_holds_zero_is_no_finding() -> None:
 # All of it
 
 
+@pytest.mark.slow
 def test_of_noise_there_are_findings_about_as_often_as_the_level_says() -> None:
     few = ("width", "rank", "n_conv3", "code_synonyms", "edges")
     said = [statistics(students(30, 100 + seed, names=few), QUICK) for seed in range(60)]

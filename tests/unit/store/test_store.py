@@ -238,6 +238,24 @@ def test_the_address_may_be_set(home: Path, tmp_path: Path, monkeypatch: pytest.
     assert not (home / "rosearch.db").exists()
 
 
+def test_a_homes_name_may_have_any_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a b", "50%25", "what?", "x#y", "größe", "a&b=c"):
+        monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path / name))
+        Store.write().create_run("mine", RunConfig())
+        assert [run["name"] for run in Store.read().runs()] == ["mine"]
+        assert (tmp_path / name / "rosearch.db").exists()
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+@pytest.mark.parametrize("opened", [Store.write, Store.read])
+@pytest.mark.parametrize("address", ["nonsense", "oracle://me:pass/word@host/db", "://me:pass@host"])
+def test_an_address_that_is_none_is_said_without_its_password(opened: Any, address: str, home: Path) -> None:
+    with pytest.raises(UserError, match="cannot be used") as caught:
+        opened(address)
+    assert caught.value.field == "ROSEARCH_STORE"
+    assert "pass" not in str(caught.value)
+
+
 def test_readers_see_whole_results_while_another_process_writes(home: Path) -> None:
     """A reader beside a busy writer is never locked out and never sees half a student."""
     writer = subprocess.Popen(
