@@ -11,7 +11,7 @@ from app import formats, glossary, state, words
 from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.objectives import counts
 from rosearch_engine.runs import process
-from rosearch_engine.store.models import CHAIN
+from rosearch_engine.store.models import BAG, CHAIN
 
 Row = Mapping[str, Any]
 
@@ -50,6 +50,8 @@ def student_card(student: Row, teacher: Row | None) -> None:
             st.badge("too weak to count", color="red", help=known["floor"])
         if student["origin"] == CHAIN:
             st.badge("plain chain", color="gray", help=known["chain"])
+        if student["origin"] == BAG:
+            st.badge("worst-case bag of words", color="gray", help=known["bag"])
     with st.container(horizontal=True):
         _metric("Clean", student, teacher, "accuracy", known["clean accuracy"])
         _metric("After attack", student, teacher, "robustness", known["after attack"])
@@ -65,6 +67,7 @@ def student_card(student: Row, teacher: Row | None) -> None:
         "After the attack alone": (_share(student, "calibrated_held"), known["calibrated"]),
         "The same on raw logits": (_share(student, "raw_held"), known["raw"]),
         "No single swap flips": (_share(student, "one_swap_held"), known["one swap"]),
+        "Certified": (_share(student, "certified"), known["certified"]),
         "Attacks that succeed": (formats.percent(student["success_rate"], 0), known["success rate"]),
         "Queries a sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
     }

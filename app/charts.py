@@ -14,7 +14,7 @@ from app.cache import Step
 from app.formats import interval, percent, times
 from rosearch_engine.front import non_dominated
 from rosearch_engine.objectives import counts
-from rosearch_engine.store.models import CHAIN
+from rosearch_engine.store.models import BASELINES
 
 Student = Mapping[str, Any]
 
@@ -113,7 +113,7 @@ def front_figure(
         ("best on all three", 10, {"color": ACCENT, "opacity": 0.6}),
         ("dominated", 7, {"color": GREY, "opacity": 0.5}),
         ("knee", 13, {"color": STAR, "symbol": "star"}),
-        ("plain chain", 9, {"color": GREY, "symbol": "square"}),
+        ("baseline", 9, {"color": GREY, "symbol": "square"}),
     ):
         if name != "dominated" or dominated:
             figure.add_trace(_legend_only(name, len(groups.get(name, [])), size, look))
@@ -257,7 +257,7 @@ def _symbol(student: Student) -> str:
         return "star"
     if not counts(student):
         return "x-thin-open"
-    return "square" if student["origin"] == CHAIN else "circle"
+    return "square" if student["origin"] in BASELINES else "circle"
 
 
 def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str, Any]:

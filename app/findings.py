@@ -14,7 +14,7 @@ from app.charts import ACCENT, GREY, SCALE
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
 from rosearch_engine.objectives import counts
-from rosearch_engine.statistics import words_of
+from rosearch_engine.statistics import is_bag, words_of
 
 Row = Mapping[str, Any]
 
@@ -28,9 +28,13 @@ MOST_POINTS = 1000  # students drawn one by one in the boxes; of more, only thos
 
 def measured_table(students: Sequence[Row]) -> pd.DataFrame:
     """A row a measured student: its figures and the features of its architecture that are not all alike."""
-    rows = [student for student in students if student["status"] == "done" and counts(student)]
+    rows = [student for student in students if _is_compared(student)]
     table = pd.DataFrame([_figures(row) | _features(row) for row in rows], index=[row["name"] for row in rows])
     return table.loc[:, [name for name in table if table[name].nunique() > 1]]
+
+
+def _is_compared(student: Row) -> bool:
+    return student["status"] == "done" and counts(student) and not is_bag(student)
 
 
 def _figures(row: Row) -> dict[str, float]:
@@ -121,7 +125,7 @@ def _effect(effect: Row) -> str:
 
 def operations_figure(students: Sequence[Row]) -> go.Figure:
     """After-attack accuracy of the students with each operation beside those without it; of few, each is a point."""
-    rows = [student for student in students if student["status"] == "done" and counts(student)]
+    rows = [student for student in students if _is_compared(student)]
     held = [{node["operation"] for node in row["genome"]["nodes"]} for row in rows]
     figure = go.Figure()
     for has, colour, name in ((True, ACCENT, "with it"), (False, GREY, "without it")):

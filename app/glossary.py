@@ -40,6 +40,12 @@ GLOSSARY = {
     "smaller students, and with what else this machine does.",
     "teacher": "The large pre-trained model that every student learns from.",
     "chain": "A plain chain of transformer layers, scored first as a baseline for the search.",
+    "bag": "A worst-case bag of words: one weight a word and class, added up, trained on the exact worst that swaps "
+    "can do to it. It has no graph. Every student has to beat it.",
+    "certified": "The share of ALL attacked sentences that no combination of the attack's swaps can flip: proved from "
+    "the student's weights, not tried. Only students with a ledger, a sum over words, can prove anything.",
+    "certificate": "What can be proved of a sentence. The worst that all swaps together can do to a sum over words is "
+    "known exactly; where its margin stays above what the graph may move, no attack with these swaps can flip it.",
     "query budget": "Most model queries one sentence may cost. The attack gives up when it is used.",
     "queries": "How often the attack asked the model about this sentence.",
     "time limit": "The attack on a model is stopped after so many seconds; what it has found is shown.",
@@ -72,8 +78,8 @@ GLOSSARY = {
     "alone blinds the attack.",
     "input code": "How a student reads a word: plainly, as the head of its group of synonyms, with misspelt words "
     "mended, or both.",
-    "origin": "Where an architecture comes from: a plain chain, drawn at random, a mutation, or crossed from two "
-    "parents.",
+    "origin": "Where an architecture comes from: a bag of words or a plain chain, drawn at random, a mutation, or "
+    "crossed from two parents.",
     "digest": "A short name of the architecture itself: equal architectures have equal digests.",
     "weights": "Trainable numbers, everything counted: word table, encoder, classifier.",
 }
@@ -91,6 +97,8 @@ TITLES = {
     "success rate": "Attack success rate",
     "mean queries": "Queries a sentence",
     "chain": "Plain chain",
+    "bag": "Bag of words",
+    "certified": "Certified share",
     "n": "n",
     "gap": "Raw less calibrated (gap)",
     "spearman": "Spearman's correlation",
@@ -114,6 +122,7 @@ COLUMNS = {
     "raw logits": "raw verdict",
     "single swaps": "single swaps",
     "flipping": "flipping",
+    "certified": "certificate",
     "words changed": "changes",
 }
 

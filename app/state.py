@@ -123,7 +123,7 @@ def _curves(address: str, run_id: int, as_of: tuple[float, int], name: str) -> l
 
 
 def curves(run: Mapping[str, Any], name: str) -> list[Row]:
-    """How soon each attack got through to a student, its plain chain and the teacher."""
+    """How soon each attack got through to a student, its baselines and the teacher."""
     return _curves(database(), run["id"], _as_of(run), name)
 
 

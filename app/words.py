@@ -39,6 +39,7 @@ STAGES = {
 }
 
 ORIGINS = {
+    "bag": "worst-case bag of words (baseline)",
     "chain": "plain chain (baseline)",
     "sample": "drawn at random",
     "crossover": "crossed from two parents",
@@ -82,8 +83,9 @@ def machine(progress: Mapping[str, Any]) -> str:
 
 
 def planned(config: Mapping[str, Any]) -> int:
-    """Students a run is to measure: its candidates and its baseline chains."""
-    return config["search"]["candidates"] + config["search"]["chains"] * len(config["space"].get("codes", ["plain"]))
+    """Students a run is to measure: its candidates and its baselines, a bag of words and chains of each input code."""
+    search, codes = config["search"], len(config["space"].get("codes", ["plain"]))
+    return search["candidates"] + (search["chains"] + search.get("bag", False)) * codes
 
 
 def summary(student: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from rosearch_engine.attack.certificate import Certifier
+from rosearch_engine.attack.lexicon import named_lexicon
 from rosearch_engine.attack.protocol import swap_store_key
 from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.attack.run import Attacker
@@ -32,7 +33,6 @@ from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.search.context import prepare, targets
 from rosearch_engine.search.evaluate import train
-from rosearch_engine.search.readings import named_lexicon
 from rosearch_engine.student.build import build_bag
 
 RESULTS = Path(__file__).parent / "results" / "worst_case.json"

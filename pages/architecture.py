@@ -7,6 +7,7 @@ import streamlit as st
 from app import cards, state, words
 from app.architecture import component, drawing, lineage, overlay, panels
 from rosearch_engine.genome import Genome
+from rosearch_engine.statistics import is_bag
 
 st.title("Architecture", anchor=False)
 run, student = state.run(), state.student()
@@ -16,7 +17,11 @@ if run is None or student is None:
 
 genome = Genome.from_dict(student["genome"])
 frame = panels.frame_of(run)
-others = {row["name"]: row for row in state.measured(state.students(run)) if row["name"] != student["name"]}
+others = {
+    row["name"]: row
+    for row in state.measured(state.students(run))
+    if row["name"] != student["name"] and not is_bag(row) and not genome.is_bag
+}
 st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
 left, right = st.columns([11, 6], gap="large")
 with right:
@@ -30,7 +35,13 @@ with right:
     )
 other = others.get(name or "")
 with left:
-    if other is None:
+    if genome.is_bag:
+        st.info(
+            "A bag of words has no graph: each word says by itself how much it speaks for each class, and what they "
+            "say is added up.",
+            icon=":material/shopping_bag:",
+        )
+    elif other is None:
         panels.legend()
         node = component.show(genome, frame, key=f"dag.{run['name']}.{student['name']}")
         drawn, file = drawing.svg(genome, frame), f"{run['name']}-{student['name']}.svg"
@@ -44,10 +55,12 @@ with left:
         both = f"{student['name']}-{other['name']}"
         drawn = overlay.show(genome, Genome.from_dict(other["genome"]), frame, key=f"pair.{run['name']}.{both}")
         file = f"{run['name']}-{both}.svg"
-    st.download_button("Picture (SVG)", drawn, file, "image/svg+xml", icon=":material/download:", on_click="ignore")
+    if not genome.is_bag:
+        st.download_button("Picture (SVG)", drawn, file, "image/svg+xml", icon=":material/download:", on_click="ignore")
 with right:
     if other is None:
-        panels.node_panel(genome, frame, node)
+        if not genome.is_bag:
+            panels.node_panel(genome, frame, node)
         panels.student_panel(student, genome)
         panels.lineage(student, state.students(run))
     else:

@@ -282,6 +282,11 @@ class SearchConfig(Section):
         description="Plain chains of 1, 2 … transformer layers, of each input code, scored first: baselines, and the "
         "first parents.",
     )
+    bag: bool = Field(
+        True,
+        description="Score a bag of words first, of each input code, trained on the exact worst case of its words' "
+        "swaps: the baseline that every student has to beat. It has no graph, and no student descends from it.",
+    )
     rungs: int = Field(
         1,
         ge=1,

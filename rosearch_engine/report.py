@@ -37,6 +37,7 @@ _STUDENT = (
     "calibrated_held",
     "raw_held",
     "one_swap_held",
+    "certified",
     "success_rate",
     "mean_queries",
     "temperature",
@@ -71,8 +72,8 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the students' table, the front first, then by after-attack accuracy."""
     done = [student for student in what["students"] if student["status"] == "done"]
     n = f", n={done[0]['attacked']}" if done else ""
-    header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "success", "queries"]
-    header += ["weights", "smaller"]
+    header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "certified"]
+    header += ["success", "queries", "weights", "smaller"]
     order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
     return header, [_row(student) for student in order]
 
@@ -153,7 +154,7 @@ def _box(box: dict[str, Any] | None) -> list[str]:
 def _row(student: dict[str, Any]) -> list[str]:
     weights = f"{student['weights'] / 1e6:.2f}M"
     if student["status"] != "done":
-        return [student["name"], student["origin"], student["status"], *[""] * 7, weights, ""]
+        return [student["name"], student["origin"], student["status"], *[""] * 8, weights, ""]
     low, high = (100 * bound for bound in student["robustness_interval"])
     return [
         student["name"],
@@ -161,7 +162,7 @@ def _row(student: dict[str, Any]) -> list[str]:
         "knee" if student["knee"] else "yes" if student["front"] else "" if counts(student) else "too weak",
         f"{student['accuracy']:.1%}",
         f"{student['robustness']:.0%} ({low:.0f}-{high:.0f})",
-        *[_share(student, held) for held in ("calibrated_held", "raw_held", "one_swap_held")],
+        *[_share(student, held) for held in ("calibrated_held", "raw_held", "one_swap_held", "certified")],
         "" if student["success_rate"] is None else f"{student['success_rate']:.0%}",
         f"{student['mean_queries']:.0f}",
         weights,
@@ -189,6 +190,7 @@ def _headline(
         lines.append(f"best share held {best:.1%} under {recipe}: search-time figures, luck included")
         lines.append("held: right after the attack and after every single swap, calibrated and raw; attack: after that")
         lines.append(
-            "alone, calibrated; raw: on raw logits; 1 swap: no single swap flips it. `rescore` before quoting."
+            "alone, calibrated; raw: on raw logits; 1 swap: no single swap flips it; certified: no combination of "
+            "swaps can, proved. `rescore` before quoting."
         )
     return lines

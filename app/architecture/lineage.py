@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 MOST_DRAWN = 24  # more would not fit a screen; the table has them all
 LONGEST = 31  # characters of a change that fit a box
-FAMILIES = {"chain": "ends", "sample": "conv", "crossover": "feed_forward", "mutation": "identity"}
+FAMILIES = {"bag": "ends", "chain": "ends", "sample": "conv", "crossover": "feed_forward", "mutation": "identity"}
 TURN = "family_turn"
 CLICKS = ("Takes it in hand", "Lays it over this student")
 

@@ -59,6 +59,9 @@ def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
 def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
     """The genes that hold for the whole student."""
     st.markdown("**The whole student**")
+    if genome.is_bag:
+        _facts({"Words are read": CODES[genome.code], "Weights": count(student["weights"])})
+        return
     _facts(
         {
             "Width": f"{genome.width}",

@@ -11,15 +11,21 @@ import streamlit as st
 from app import cards, formats, glossary, state
 from app.charts import ACCENT, GREY, STAR
 from rosearch_engine.objectives import wilson
-from rosearch_engine.store.models import TEACHER
+from rosearch_engine.store.models import BAG, CHAIN, TEACHER
 
 Row = Mapping[str, Any]
 
-LOOKS = {"student": (ACCENT, "solid", 3), "baseline": (GREY, "dash", 2), TEACHER: (STAR, "dot", 2)}
+KINDS = {BAG: "bag of words", CHAIN: "plain chain"}
+LOOKS = {
+    "student": (ACCENT, "solid", 3),
+    BAG: (GREY, "dashdot", 2),
+    CHAIN: (GREY, "dash", 2),
+    TEACHER: (STAR, "dot", 2),
+}
 
 
 def panel(run: Row, student: Row) -> None:
-    """The curve of the student in hand beside those of the nearest plain chain and the teacher."""
+    """The curve of the student in hand beside those of a bag of words, the nearest plain chain and the teacher."""
     found = state.curves(run, student["name"])
     if not found:
         cards.empty("No attack to draw", "The curve needs the sentences that the search attacked.")
@@ -49,12 +55,12 @@ def figure(row: Row, student: str) -> go.Figure:
     """A step curve a model, as far as any of them still changes."""
     drawn = go.Figure()
     for name, line in row["lines"].items():
-        colour, dash, width = LOOKS["student" if name == student else line["role"]]
+        colour, dash, width = LOOKS["student" if name == student else line["origin"]]
         drawn.add_trace(
             go.Scatter(
                 x=[queries for queries, _ in line["curve"]],
                 y=[share for _, share in line["curve"]],
-                name=label(name, line["role"]) if name != student else name,
+                name=label(name, line["origin"]) if name != student else name,
                 mode="lines",
                 line={"shape": "hv", "color": colour, "dash": dash, "width": width},
                 hovertemplate="%{y:.0%} lost by %{x} queries",
@@ -83,7 +89,7 @@ def sentence(row: Row, student: str) -> str:
     """What `figure` says, for the half of the sentences."""
     parts = []
     for name, line in row["lines"].items():
-        who = name if name == student else label(name, line["role"])
+        who = name if name == student else label(name, line["origin"])
         needed = next((queries for queries, share in line["curve"] if share >= 0.5), None)
         if needed is None:
             parts.append(f"not within {line['curve'][-1][0]:,} ({who})")
@@ -97,9 +103,11 @@ def left_standing(row: Row) -> str:
     parts = []
     for name, line in row["lines"].items():
         held = round((1 - line["curve"][-1][1]) * row["n"])
-        parts.append(f"{label(name, line['role'])} {held / row['n']:.0%} ({formats.interval(wilson(held, row['n']))})")
+        parts.append(
+            f"{label(name, line['origin'])} {held / row['n']:.0%} ({formats.interval(wilson(held, row['n']))})"
+        )
     return ", ".join(parts)
 
 
-def label(name: str, role: str) -> str:
-    return f"plain chain {name}" if role == "baseline" else f"the {name}" if role == TEACHER else name
+def label(name: str, origin: str) -> str:
+    return f"{KINDS[origin]} {name}" if origin in KINDS else f"the {name}" if origin == TEACHER else name

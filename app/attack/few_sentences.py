@@ -182,10 +182,15 @@ def _summary(found: Mapping[str, Any]) -> None:
         st.metric("Attacks that succeed", success, border=True, help=known["success rate"])
         st.metric("Queries a sentence", f"{found['mean_queries']:.0f}", border=True, help=known["mean queries"])
     parts = [f"After attack: {found['held']} of {n}, {low} with 95% confidence"]
-    for name, key in (("calibrated", "calibrated_held"), ("raw", "raw_held"), ("no single swap", "one_swap_held")):
-        if found[key] is not None:
+    for name, key in (
+        ("calibrated", "calibrated_held"),
+        ("raw", "raw_held"),
+        ("no single swap", "one_swap_held"),
+        ("certified", "certified"),
+    ):
+        if found.get(key) is not None:
             parts.append(f"{name} {found[key]} of {n}")
-    st.caption(" · ".join(parts) + ".", help=glossary.of("calibrated", "raw", "one swap"))
+    st.caption(" · ".join(parts) + ".", help=glossary.of("calibrated", "raw", "one swap", "certified"))
     if accuracy is None:
         st.info(OWN_ANSWER, icon=":material/label_off:")
 

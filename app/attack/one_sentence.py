@@ -302,6 +302,7 @@ def result_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "raw logits": [row["raw_outcome"] for row in rows],
             "single swaps": [row["one_swap"] and row["one_swap"]["asked"] for row in rows],
             "flipping": [row["one_swap"] and row["one_swap"]["flips"] for row in rows],
+            "certified": [_is_certified(row) for row in rows],
             "changed sentence": [row["perturbed"] for row in rows],
             "reason": [row["reason"] for row in rows],
         }
@@ -322,6 +323,11 @@ def trace_table(trace: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _sure(row: Mapping[str, Any], when: str, key: str) -> float | None:
     """The probability of the sentence's label; None for a sentence that could not be attacked."""
     return row[when][key][row["label_class"]] if row[when][key] else None
+
+
+def _is_certified(row: Mapping[str, Any]) -> bool | None:
+    proof = row.get("certificate")
+    return None if proof is None else proof["certified"]
 
 
 def standing(result: Mapping[str, Any]) -> str:
@@ -373,6 +379,34 @@ def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
         notes.append(f"Of all {swaps['asked']} single swaps {swaps['flips'] or 'none'} flip it.")
     if notes:
         st.caption(" ".join(notes), help=glossary.of("raw", "one swap"))
+    if proof := result.get("certificate"):
+        _certificate(proof)
+
+
+def _certificate(proof: Mapping[str, Any]) -> None:
+    """What can be proved of a sentence, and how far each of its words can move the margin."""
+    if proof["refuted"]:
+        st.error(state.plain(proof["says"]), icon=":material/bug_report:")
+        return
+    icon = ":material/verified:" if proof["certified"] else ":material/shield_question:"
+    st.caption(f"{icon} {state.plain(proof['says'])}.", help=glossary.GLOSSARY["certificate"])
+    table = moves_table(proof["moves"])
+    if len(table):
+        with st.expander("How far each word can move the margin", icon=":material/balance:"):
+            config = {"takes": st.column_config.NumberColumn(format="%.2f", help="Logits that it takes at worst.")}
+            st.dataframe(table, hide_index=True, column_config=config)
+
+
+def moves_table(moves: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row a word that some swap takes margin from, those that move furthest first."""
+    rows = sorted((move for move in moves if move["swap"]), key=lambda move: -move["loss"])
+    return pd.DataFrame(
+        {
+            "word": [move["word"] for move in rows],
+            "worst swap": [move["swap"] for move in rows],
+            "takes": [move["loss"] for move in rows],
+        }
+    )
 
 
 def _class(number: int, classes: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def show(settings: RunConfig, sizes: Mapping[str, int] | None) -> None:
             about = "Time, at most about" if found.at_most else "Time, about"
             st.metric(about, formats.rough(found.total), border=True, width="content")
     st.caption(
-        f"{formats.plural(searched, 'searched student')} and {formats.plural(planned - searched, 'plain chain')}, each "
+        f"{formats.plural(searched, 'searched student')} and {formats.plural(planned - searched, 'baseline')}, each "
         f"attacked on {formats.plural(settings.attack.sentences, 'sentence')}. The search is a process of its own: "
         "closing this page does not stop it."
     )

@@ -17,7 +17,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.runs import process
 
 PRESET_WORDS = {
-    "demo": "A dozen students and four plain chains, 100 attacked sentences each. For a first look.",
+    "demo": "A dozen students, two bags of words and four plain chains, 100 attacked sentences each. For a first look.",
     "standard": "Forty students, longer training. For results you mean to use.",
 }
 

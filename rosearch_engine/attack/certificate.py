@@ -11,52 +11,20 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
+from transformers import PreTrainedModel
 
 from rosearch_engine.attack.lexicon import Lexicon
 from rosearch_engine.attack.pieces import Pieces, Text
+from rosearch_engine.attack.result import Certificate, Move, Result
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
+
+__all__ = ["Certificate", "Certifier", "Move"]
 
 # A model adds up in float32: a margin must be clear of what that can lose.
 CLEARANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class Move:
-    """What one word's swaps can do at worst.
-
-    Attributes:
-        word: as it stands.
-        swap: the swap that takes most from the margin; None if none takes anything.
-        loss: how much of the margin it takes, in logits.
-    """
-
-    word: str
-    swap: str | None
-    loss: float
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What can be proved of one sentence.
-
-    Attributes:
-        certified: no combination of swaps can change the prediction from the label.
-        margin: the ledger's margin to the nearest other class, in logits.
-        worst: the same after the worst of all combinations.
-        needed: what it must exceed: twice the bound of the graph.
-        moves: of each word that can be swapped, in their order, towards the class that comes nearest.
-        reason: why nothing can be proved whatever the margins; empty where they decide.
-    """
-
-    certified: bool
-    margin: float
-    worst: float
-    needed: float
-    moves: tuple[Move, ...]
-    reason: str = ""
 
 
 class Certifier:
@@ -80,9 +48,21 @@ class Certifier:
         self._pieces, self._max_length, self._lexicon = pieces, max_length, lexicon
         self._options: dict[str, tuple[list[str | None], np.ndarray, int]] = {}
 
+    @classmethod
+    def of(cls, model: PreTrainedModel, pieces: Pieces, max_length: int, lexicon: Lexicon | None) -> Certifier | None:
+        """For any model and recipe; None where nothing can be asked, for want of a ledger or a lexicon."""
+        has_ledger = isinstance(model, RoSearchForSequenceClassification) and model.ledger is not None
+        return cls(model, pieces, max_length, lexicon) if has_ledger and lexicon else None  # type: ignore[arg-type]
+
     def certify(self, texts: Sequence[Text], labels: Sequence[int]) -> list[Certificate]:
         """What can be proved of sentences with these labels."""
         return [self._certify(text, int(label)) for text, label in zip(texts, labels, strict=True)]
+
+    def add_to(self, results: Sequence[Result]) -> list[Result]:
+        """Attacked sentences with what can be proved of them."""
+        proofs = self.certify([one.target.text for one in results], [one.target.label for one in results])
+        self._lexicon.keep()
+        return [replace(result, certificate=proof) for result, proof in zip(results, proofs, strict=True)]
 
     def _certify(self, text: Text, label: int) -> Certificate:
         tokens = self._pieces.tokens([text])[0]

@@ -30,6 +30,8 @@ class Score:
         raw_held: the same on its raw logits, if that was asked; far above the other, it shows confidence that
             starves the attack, not robustness (Raina et al. 2024).
         one_swap_held: sentences that no single swap flips, if that was asked.
+        certified: sentences that no combination of swaps can flip, proved; None of a student without a ledger, or where
+            the recipe has no lexicon.
         success_rate: fooled / classified rightly before the attack on the calibrated student; None if none was.
         mean_queries: queries a sentence of that attack, over those that were attacked.
         temperature: the calibration.
@@ -46,6 +48,7 @@ class Score:
     success_rate: float | None
     mean_queries: float
     temperature: float
+    certified: int | None = None
 
 
 def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperature: float) -> Score:
@@ -57,6 +60,7 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
     fooled = sum(result.outcome == "fooled" for result in results)
     queries = [result.queries for result in results if result.outcome not in ("already wrong", "failed")]
     held = sum(result.survives for result in results)
+    proofs = [result.certificate for result in results if result.certificate]
     if raw:
         held = min(held, sum(result.raw.stands and result.unswayed for result in results if result.raw))
     return Score(
@@ -71,6 +75,7 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
         success_rate=fooled / (sum(stands) + fooled) if any(stands) or fooled else None,
         mean_queries=sum(queries) / len(queries) if queries else 0.0,
         temperature=temperature,
+        certified=sum(proof.certified for proof in proofs) if proofs else None,
     )
 
 
@@ -129,7 +134,7 @@ def swap_store_key(config: AttackConfig) -> str:
 
 def example(result: Result) -> dict[str, Any]:
     """A result as the store keeps it."""
-    swaps, raw = result.swaps, result.raw
+    swaps, raw, proof = result.swaps, result.raw, result.certificate
     return {
         "sentence": result.target.sentence,
         "outcome": result.outcome,
@@ -143,6 +148,7 @@ def example(result: Result) -> dict[str, Any]:
         "swaps": swaps.asked if swaps else None,
         "flips": swaps.flips if swaps else None,
         "worst_swap": _stored(swaps.worst) if swaps and swaps.worst else None,
+        "certified": proof.certified if proof else None,
     }
 
 

@@ -63,6 +63,42 @@ class Swaps:
 
 
 @dataclass(frozen=True)
+class Move:
+    """What one word's swaps can do at worst.
+
+    Attributes:
+        word: as it stands.
+        swap: the swap that takes most from the margin; None if none takes anything.
+        loss: how much of the margin it takes, in logits.
+    """
+
+    word: str
+    swap: str | None
+    loss: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What can be proved of one sentence.
+
+    Attributes:
+        certified: no combination of swaps can change the prediction from the label.
+        margin: the ledger's margin to the nearest other class, in logits.
+        worst: the same after the worst of all combinations.
+        needed: what it must exceed: twice the bound of the graph.
+        moves: of each word that can be swapped, in their order, towards the class that comes nearest.
+        reason: why nothing can be proved whatever the margins; empty where they decide.
+    """
+
+    certified: bool
+    margin: float
+    worst: float
+    needed: float
+    moves: tuple[Move, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome for one sentence.
 
@@ -73,6 +109,7 @@ class Result:
     Attributes:
         raw: the same attack on the victim's raw logits, if it was asked for.
         swaps: all single swaps, if they were asked for and the recipe has a fixed set of them.
+        certificate: what can be proved of the sentence, if that was asked.
     """
 
     target: Target
@@ -83,6 +120,7 @@ class Result:
     reason: str = ""
     raw: Result | None = None
     swaps: Swaps | None = None
+    certificate: Certificate | None = None
 
     @property
     def stands(self) -> bool:
@@ -98,3 +136,20 @@ class Result:
     def survives(self) -> bool:
         """Whether it is still classified rightly after the attack and after every single swap."""
         return holds(self.outcome, None if self.swaps is None else self.swaps.flips)
+
+    @property
+    def refutes(self) -> bool:
+        """Whether it is certified and was wrong or flipped all the same. That is a bug of this program."""
+        if self.certificate is None or not self.certificate.certified:
+            return False
+        lost = ("fooled", "already wrong")
+        return self.outcome in lost or not self.unswayed or (self.raw is not None and self.raw.outcome in lost)
+
+
+def refutation(student: str, result: Result) -> str:
+    """What to say of a result that `refutes`."""
+    how = result.outcome if result.outcome in ("fooled", "already wrong") else "flipped by a swap or on raw logits"
+    return (
+        f"{student}: sentence {result.target.sentence} is certified, and yet it is {how}. The proof was wrong: that "
+        "is a bug of this program, please report it"
+    )

@@ -100,6 +100,8 @@ def attack(
         for words, swaps in (("single swaps", row["one_swap"]), ("pairs of swaps", row["two_swaps"])):
             if swaps:
                 say(f"  {swaps['flips']} of all {swaps['asked']} {words} flip it")
+        if proof := row["certificate"]:
+            say(f"  {proof['says']}")
     if len(answer["sentences"]) > 1:
         total = answer["summary"]
         low, high = total["robustness_interval"]
@@ -112,6 +114,8 @@ def attack(
             f"The attack alone leaves {total['calibrated_held']} of the calibrated student, {total['raw_held']} on "
             f"its raw logits{swaps}"
         )
+        if total["certified"] is not None:
+            say(f"No combination of swaps can flip {total['certified']} of {total['attacked']}: proved, not tried.")
         say(f"Labels: {total['labels']}.")
     if answer["stopped"]:
         say(f"Stopped after {len(answer['sentences'])} of {len(sentences)} sentences.", error=True)
@@ -147,7 +151,7 @@ def rescore(
     if rows:
         table("Border-first beside PWWS, stored weights, same sentences", header, rows)
     if what["comparisons"]:
-        table("Beside plain chains, stored weights, same sentences", *comparison_rows(what))
+        table("Beside the baselines, stored weights, same sentences", *comparison_rows(what))
     for line in [*agreement(what), *what["notes"]]:
         say(line)
 
@@ -155,7 +159,7 @@ def rescore(
 @app.command()
 def transfer(
     run: RunName,
-    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the front and the chains.")] = "",
+    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the front and the baselines.")] = "",
     recipe: Annotated[str | None, typer.Option(help="Whose stored attacks are replayed. Empty: the run's.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,6 +1,7 @@
 """The genome: global genes and a directed acyclic graph of operations.
 
-Node 0 is the embedding, nodes 1 … n hold the operations, node n + 1 is the classifier head.
+Node 0 is the embedding, nodes 1 … n hold the operations, node n + 1 is the classifier head. A bag of words, which
+has no graph, is a genome too: one without nodes and edges, that no operator draws or changes.
 A `Genome` is always in canonical form, so two genomes are equal exactly when their graphs are
 isomorphic with equal genes, and no architecture is trained twice.
 """
@@ -110,6 +111,20 @@ class Genome:
             raise UserError("genome", problem, "Mend the genome; see rosearch_engine/genome/dag.py.")
         return draft._canonical()
 
+    @classmethod
+    def bag(cls, code: str) -> Genome:
+        """A bag of words that reads by that code: a ledger without a graph.
+
+        Raises:
+            UserError: if the code is not known.
+        """
+        return cls.of(width=0, rank=0, pooling="", merge="", code=code, nodes=(), edges=())
+
+    @property
+    def is_bag(self) -> bool:
+        """Whether it is a bag of words."""
+        return not self.nodes
+
     @property
     def head(self) -> int:
         """Number of the classifier head's node."""
@@ -172,16 +187,18 @@ class Genome:
             raise UserError("genome", f"it cannot be read ({error}).", "Write it as `report --json` does.") from None
 
     def _problem(self) -> str:
-        if not self.nodes:
-            return "it has no inner node."
+        if self.code not in get_args(CodeName):
+            return f"code '{self.code}' is not known."
+        if self.is_bag:
+            # All other genes are empty, so that bags of one code are equal.
+            empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges))
+            return "" if empty else "it has no inner node."
         if self.width < 1 or self.rank < 1:
             return "width and rank must be positive."
         if self.pooling not in get_args(PoolingName):
             return f"pooling '{self.pooling}' is not known."
         if self.merge not in get_args(MergeName):
             return f"merge '{self.merge}' is not known."
-        if self.code not in get_args(CodeName):
-            return f"code '{self.code}' is not known."
         for number, node in enumerate(self.nodes, start=1):
             if node.operation not in get_args(OperationName):
                 return f"operation '{node.operation}' of node {number} is not known."
@@ -205,6 +222,8 @@ class Genome:
 
     def _canonical(self) -> Genome:
         """Renumber the inner nodes: by depth, then by colour, then to the least edge list."""
+        if self.is_bag:
+            return self
         depth = {0: 0}
         for number in range(1, self.head + 1):
             depth[number] = 1 + max(depth[a] for a in self.inputs(number))

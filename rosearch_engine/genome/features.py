@@ -45,13 +45,15 @@ WORDS: dict[str, Words] = {
 
 
 def features(genome: Genome) -> dict[str, float]:
-    """Features of a genome by name; `WORDS` says what they are called.
+    """Features of a genome by name; `WORDS` says what they are called. A bag of words has no graph, hence none.
 
     `longest_path` and `shortest_path` count the operations between the embedding and the head; `density`
     is the share of the possible edges that is there; `breadth` is the most nodes at one depth. `inherited` is the
     share of the operations with weights whose kind the teacher has too, which so start from its weights where the run
     inherits. Means are over the nodes that have the gene, 0 where none has.
     """
+    if genome.is_bag:
+        return {}
     graph = genome.graph()
     possible = (genome.head + 1) * genome.head / 2
     generations = list(nx.topological_generations(graph))

@@ -45,7 +45,7 @@ class Cost:
         weights: all trainable numbers.
         encoder_weights: those outside the embedding and the classifier.
         flops: operations of matrix products, convolutions and attention for one sentence of `length` tokens
-            (a multiply and an add count as two).
+            (a multiply and an add count as two); a bag of words has none.
         compression: teacher's weights / student's weights.
         encoder_compression: the same without embeddings and classifier.
     """
@@ -59,6 +59,9 @@ class Cost:
 
 def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
     """Size of a genome's student, and its work on one sentence of `length` tokens."""
+    if genome.is_bag:
+        weights = _table_weights(frame)
+        return Cost(weights, 0, 0, frame.weights / weights, float("inf"))
     encoder = sum(node_weights(genome, number, frame) for number in range(1, genome.head))
     outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame) + ledger_weights(frame)
     flops = 2 * length * genome.rank * genome.width + 2 * genome.width * frame.classes
@@ -81,7 +84,11 @@ def embedding_weights(genome: Genome, frame: Frame) -> int:
 
 def ledger_weights(frame: Frame) -> int:
     """A number a word and class, and one a class; none without a ledger."""
-    return 0 if frame.ledger_bound is None else (frame.vocabulary + 1) * frame.classes
+    return 0 if frame.ledger_bound is None else _table_weights(frame)
+
+
+def _table_weights(frame: Frame) -> int:
+    return (frame.vocabulary + 1) * frame.classes
 
 
 def node_weights(genome: Genome, number: int, frame: Frame) -> int:

@@ -62,11 +62,11 @@ def attack_sentences(
     loaded = load(Store.read(), run, student)
     victim = loaded.victim
     attacker = Attacker(recipe, query_budget, level=level, faces=("calibrated", "raw"), one_swap=True)
-    brought = bring(loaded, sentences)
+    brought = bring(loaded, sentences, recipe)
     done: list[Result] = []
 
     def tell(result: Result) -> None:
-        done.append(result)
+        done.append(brought.proved(result))
         progress.advance(len(done))
 
     progress.stage(Stage.ATTACK, len(sentences), "sentences")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from rosearch_engine.attack.certificate import Certificate, Certifier
 from rosearch_engine.attack.diff import flat, words
+from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, lexicon_of, named_lexicon
 from rosearch_engine.attack.protocol import score
+from rosearch_engine.attack.result import refutation
 from rosearch_engine.attack.run import Result, Said, Swaps, Target
 from rosearch_engine.checkpoints.load import Loaded
 from rosearch_engine.data.own import Sentence, class_of
@@ -27,12 +31,18 @@ class Brought:
         targets: numbered from 0, each with its label: the given one, or the model's own answer.
         first: what the model says of them before any attack, `(sentences, classes)`.
         labels: where the labels are from.
+        certifier: proves what can be proved; None where nothing can be asked.
     """
 
     loaded: Loaded
     targets: list[Target]
     first: np.ndarray
     labels: str
+    certifier: Certifier | None
+
+    def proved(self, result: Result) -> Result:
+        """An attacked sentence with what can be proved of it."""
+        return self.certifier.add_to([result])[0] if self.certifier else result
 
     def row(self, result: Result) -> dict[str, Any]:
         """What an attack did to a sentence, in plain values."""
@@ -49,6 +59,7 @@ class Brought:
             "after": self._said(result.after),
             "raw_outcome": result.raw.outcome if result.raw else None,
             "one_swap": swaps(result.swaps),
+            "certificate": certificate(result),
         }
 
     def summary(self, results: Sequence[Result]) -> dict[str, Any]:
@@ -65,8 +76,11 @@ class Brought:
         return {"class": said.label, "name": name, "probabilities": said.probabilities, "raw": raw}
 
 
-def bring(loaded: Loaded, sentences: Sequence[Sentence]) -> Brought:
+def bring(loaded: Loaded, sentences: Sequence[Sentence], recipe: str) -> Brought:
     """Ask the model about the sentences as they are, and settle their labels.
+
+    Args:
+        recipe: what they are to be attacked with.
 
     Raises:
         UserError: if the model reads pairs and these are none, or the other way round, or a label is no class.
@@ -82,7 +96,41 @@ def bring(loaded: Loaded, sentences: Sequence[Sentence]) -> Brought:
         Target(row, text, int(first[row].argmax()) if label is None else label, loaded.columns)
         for row, (text, label) in enumerate(zip(texts, known, strict=True))
     ]
-    return Brought(loaded, targets, first, OWN_ANSWER if None in known else "given")
+    certifier = Certifier.of(loaded.model, loaded.pieces, loaded.max_length, _lexicon(recipe))
+    return Brought(loaded, targets, first, OWN_ANSWER if None in known else "given", certifier)
+
+
+def _lexicon(recipe: str) -> Lexicon | None:
+    name = lexicon_of(recipe)
+    return _kept(name) if name and is_lexicon_ready(name) else None
+
+
+@cache
+def _kept(name: str) -> Lexicon:
+    return named_lexicon(name)
+
+
+def certificate(result: Result) -> dict[str, Any] | None:
+    """What can be proved of a sentence, in plain values: a `Certificate`'s, and `says`: its sentence for people."""
+    proof = result.certificate
+    if proof is None:
+        return None
+    says = refutation("this student", result) if result.refutes else certificate_says(proof)
+    return asdict(proof) | {"says": says, "refuted": result.refutes}
+
+
+def certificate_says(proof: Certificate) -> str:
+    """Why a sentence is certified or not."""
+    if proof.reason:
+        return f"not certified: {proof.reason}"
+    far = f"the words' margin is {proof.margin:+.2f}, after the worst of all combinations of swaps {proof.worst:+.2f}"
+    if proof.needed:
+        far += f"; the graph may move it by {proof.needed:.2f}"
+    if proof.certified:
+        return f"certified, no combination of swaps can flip it: {far}"
+    worst = sorted((move for move in proof.moves if move.swap), key=lambda move: -move.loss)[:3]
+    moves = ", ".join(f"{move.word} to {move.swap} {-move.loss:.2f}" for move in worst)
+    return f"not certified: {far}" + (f" (furthest: {moves})" if moves else "")
 
 
 def swaps(found: Swaps | None) -> dict[str, int] | None:

@@ -124,7 +124,7 @@ class _Request:
         sentences = self._sentences(loaded)
         for sentence in sentences:
             _check(sentence)
-        self._brought = bring(loaded, sentences)
+        self._brought = bring(loaded, sentences, settle(self._request["recipe"]))
         self._left = list(self._brought.targets)
         told = 0 if self.is_batch else TOLD
         self._near = {t.sentence: _Nearest(t, self._brought.first[t.sentence], told) for t in self._left}
@@ -154,6 +154,8 @@ class _Request:
     def _keep(self, result: Result) -> None:
         if not self.is_batch and result.outcome == "failed":
             raise UserError("text", f"this sentence cannot be attacked ({result.reason}).", "Try another one.")
+        assert self._brought is not None
+        result = self._brought.proved(result)
         self._results.append(result)
         if self.is_batch:
             self.say(row=self._row(result, result.outcome) | {"sentence": result.target.sentence})
@@ -167,6 +169,7 @@ class _Request:
         if state == "stopped":
             outcome = "out of time" if late["late"] else "stopped"
             found = self._near[0].result()
+            found = self._brought.proved(found) if self._brought else found
         else:
             found = self._results[0]
             outcome = found.outcome

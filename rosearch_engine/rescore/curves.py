@@ -1,21 +1,22 @@
-"""How soon an attack gets through: success curves of a student, its baseline and the teacher."""
+"""How soon an attack gets through: success curves of a student, its baselines and the teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from rosearch_engine.rescore.figures import held_out_figures, nearest_chain, who_is
+from rosearch_engine.rescore.figures import bag_like, held_out_figures, nearest_chain, who_is
 from rosearch_engine.statistics.paired import success_curve
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
 
 
 def success_curves(store: Store, run_id: int, name: str) -> list[dict[str, Any]]:
-    """How soon an attack gets through to a student, the chain that is nearest in weights, and the teacher.
+    """How soon an attack gets through to a student, a bag of words, the chain nearest in weights, and the teacher.
 
-    A row an attack, the search's own first: `recipe`, `held_out`, `n` sentences, and `lines`: for each name its `role`
-    and its `curve`, (queries, share of all sentences lost by then). Only those that were asked the same sentences.
+    A row an attack, the search's own first: `recipe`, `held_out`, `n` sentences, and `lines`: for each name its
+    `role`, its `origin` and its `curve`, (queries, share of all sentences lost by then). Only those that were asked
+    the same sentences.
     """
     done = {row["name"]: row for row in store.students(run_id) if row["status"] == "done"}
     if name not in done:
@@ -44,11 +45,16 @@ def success_curves(store: Store, run_id: int, name: str) -> list[dict[str, Any]]
 def _curves(
     recipe: str, held_out: bool, n: int, lines: Mapping[str, Any], who: Mapping[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    drawn = {one: {"role": who[one]["role"], "curve": curve} for one, curve in lines.items()}
+    drawn = {
+        one: {"role": who[one]["role"], "origin": who[one]["origin"], "curve": curve} for one, curve in lines.items()
+    }
     return {"recipe": recipe, "held_out": held_out, "n": n, "lines": drawn}
 
 
 def _beside(name: str, known: Mapping[str, dict[str, Any]]) -> list[str]:
-    """A student, its baseline and the teacher, as far as they are there."""
-    nearest = None if known[name]["role"] == "baseline" else nearest_chain(known[name], known)
-    return [name, *([nearest] if nearest else []), *([TEACHER] if TEACHER in known else [])]
+    """A student, its baselines and the teacher, as far as they are there."""
+    others = {one: row for one, row in known.items() if one != name}
+    bag, chain = bag_like(known[name], others), nearest_chain(known[name], others)
+    # Beside a baseline stand those of another kind only.
+    kinds = [one for one in (bag, chain) if one and known[one]["origin"] != known[name]["origin"]]
+    return [name, *kinds, *([TEACHER] if TEACHER in known else [])]

@@ -9,20 +9,22 @@ from typing import Any
 
 from rosearch_engine.objectives import holds, wilson
 from rosearch_engine.statistics.paired import mcnemar, rank_correlation, success_curve
-from rosearch_engine.store.models import CHAIN, HELD_OUT, SEARCH, TEACHER
+from rosearch_engine.store.models import BAG, BASELINES, CHAIN, HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
 
 def held_out_figures(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
     """Held-out figures by student name, 'teacher' included; empty before the first `rescore`.
 
-    Each holds `role` ('elite', 'baseline', 'teacher'), `weights`, `compression`, and under `recipes` for each recipe:
+    Each holds `role` ('elite', 'baseline', 'teacher'), `origin`, `weights`, `compression`, and under `recipes` for each
+    recipe:
 
     - `robustness`: after-attack accuracy, mean over the training seeds; `by_seed`; `seed_spread`: their standard
       deviation, None for one seed; `interval`: Wilson's 95% for the sentences drawn, of the first seed, which is the
       stored student; `held` of `attacked`: the first seed's.
     - `accuracy`: clean, on the same held-out sentences; `calibrated`, `raw` and `gap` = raw - calibrated: what the
-      attack alone leaves; `one_swap`: what no single swap flips; `success_rate`; `mean_queries`; means over seeds.
+      attack alone leaves; `one_swap`: what no single swap flips; `certified`: what no combination
+      can flip, proved; `success_rate`; `mean_queries`; means over seeds.
     - `search`: what the search said under the same protocol, of `search_attacked` sentences; `difference` from it.
     - `curve`: (queries, share of all sentences lost by then) of the first seed.
 
@@ -71,9 +73,15 @@ def summary(
 
 def nearest_chain(student: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> str | None:
     """The chain nearest in weights, of those that read words by the same code if there are any."""
-    baselines = {name: row for name, row in known.items() if row["role"] == "baseline"}
-    alike = [name for name, row in baselines.items() if row["code"] == student["code"]] or list(baselines)
-    return min(alike, key=lambda name: abs(baselines[name]["weights"] - student["weights"]), default=None)
+    chains = {name: row for name, row in known.items() if row["origin"] == CHAIN}
+    alike = [name for name, row in chains.items() if row["code"] == student["code"]] or list(chains)
+    return min(alike, key=lambda name: abs(chains[name]["weights"] - student["weights"]), default=None)
+
+
+def bag_like(student: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> str | None:
+    """The bag of words that reads words by the student's code, else the first there is."""
+    bags = [name for name, row in known.items() if row["origin"] == BAG]
+    return next((name for name in bags if known[name]["code"] == student["code"]), bags[0] if bags else None)
 
 
 def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -130,9 +138,10 @@ def _gap_to_pwws(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[st
 
 def who_is(name: str, student: dict[str, Any] | None) -> dict[str, Any]:
     if student is None or name == TEACHER:
-        return {"role": TEACHER, "weights": None, "compression": 1.0, "code": "plain", "recipes": {}}
-    role, code = "baseline" if student["origin"] == CHAIN else "elite", student["genome"].get("code", "plain")
-    facts = {"weights": student["weights"], "compression": student["compression"], "code": code}
+        return {"role": TEACHER, "origin": TEACHER, "weights": None, "compression": 1.0, "code": "plain", "recipes": {}}
+    origin, code = student["origin"], student["genome"].get("code", "plain")
+    role = "baseline" if origin in BASELINES else "elite"
+    facts = {"origin": origin, "weights": student["weights"], "compression": student["compression"], "code": code}
     return {"role": role, **facts, "recipes": {}}
 
 
@@ -167,6 +176,7 @@ def _figure(store: Store, rows: list[dict[str, Any]], searched: dict[str, Any] |
         "raw": raw,
         "gap": None if raw is None or calibrated is None else raw - calibrated,
         "one_swap": _mean_share(rows, "one_swap_held"),
+        "certified": _mean_share(rows, "certified"),
         "success_rate": _mean(row["success_rate"] for row in rows),
         "mean_queries": statistics.mean(row["mean_queries"] for row in rows),
         "search": searched and searched["robustness"],
@@ -188,17 +198,17 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _comparisons(store: Store, students: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each elite student against the chain nearest in weights, of those that read words by the same code if there are
-    any: McNemar's test on the same sentences, first seeds."""
+    """Each elite student against the bag of words and the chain nearest in weights, of those that read words by the
+    same code if there are any: McNemar's test on the same sentences, first seeds."""
     rows = []
     for name, student in students.items():
-        nearest = nearest_chain(student, students) if student["role"] == "elite" else None
-        if nearest is None:
+        if student["role"] != "elite":
             continue
-        theirs = students[nearest]["recipes"]
-        for recipe in [recipe for recipe in student["recipes"] if recipe in theirs]:
-            facts = {"student": name, "baseline": nearest, "recipe": recipe}
-            rows.append(facts | _compare(store, student["recipes"][recipe], theirs[recipe]))
+        for baseline in filter(None, (bag_like(student, students), nearest_chain(student, students))):
+            theirs = students[baseline]["recipes"]
+            for recipe in [recipe for recipe in student["recipes"] if recipe in theirs]:
+                facts = {"student": name, "baseline": baseline, "recipe": recipe}
+                rows.append(facts | _compare(store, student["recipes"][recipe], theirs[recipe]))
     return rows
 
 

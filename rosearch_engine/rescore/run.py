@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from rosearch_engine.attack.certificate import Certifier
+from rosearch_engine.attack.lexicon import Lexicon
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.protocol import example, protocol, score
 from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
+from rosearch_engine.attack.result import refutation
 from rosearch_engine.attack.run import Attacker, Result, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.checkpoints.load import load as load_student
@@ -30,11 +33,11 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.rescore.elite import chains, elite
+from rosearch_engine.rescore.elite import baselines, elite
 from rosearch_engine.rescore.figures import summary
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
-from rosearch_engine.search.context import Context, attacker, prepare, targets
+from rosearch_engine.search.context import Context, attacker, prepare, recipe_lexicon, targets
 from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
@@ -53,7 +56,7 @@ def rescore(
     top: int = 3,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Attack a run's elite, its plain chains and its teacher on held-out sentences; returns `figures.summary` and more.
+    """Attack a run's elite, its baselines and its teacher on held-out sentences; returns `figures.summary` and more.
 
     Every (student, seed, recipe) is kept as soon as it is measured; a call that was cut short goes on there.
 
@@ -125,6 +128,7 @@ class _Work:
         self._sentences, self._progress, self._still_alone = sentences, progress, still_alone
         self._attacks = attacks
         self._attackers: dict[str, Attacker] = {}
+        self._lexicons: dict[str, Lexicon | None] = {}
         self._pieces: dict[str, Pieces] = {}
         self._context: Context | None = None
         self.protocols = {recipe: protocol(attack, run["dataset"]["fingerprint"]) for recipe, attack in attacks.items()}
@@ -194,6 +198,7 @@ class _Work:
     def _measure(self, training: _Training, recipe: str, victim: Victim) -> None:
         if recipe not in self._attackers:
             self._attackers[recipe] = attacker(self._attacks[recipe], self._config.search.seed)
+            self._lexicons[recipe] = recipe_lexicon(recipe)
         self._progress.stage(Stage.ATTACK, len(self._sentences), "sentences", detail=recipe)
         done: list[Result] = []
 
@@ -202,6 +207,9 @@ class _Work:
             self._progress.advance(len(done))
 
         results = self._attackers[recipe].attack(victim, self._sentences, tell, watch=lambda *_: self._progress.check())
+        certifier = Certifier.of(victim.model, victim.pieces, victim.max_length, self._lexicons[recipe])
+        if certifier:
+            results = certifier.add_to(results)
         self._still_alone()
         # Students were chosen by their accuracy on the validation sentences; here too only fresh ones count.
         right = _accuracy(victim, self._sentences)
@@ -209,6 +217,9 @@ class _Work:
         row = asdict(what) | {"purpose": HELD_OUT, "seed": self._seed(training), "protocol": self.protocols[recipe]}
         candidate = training.student["id"] if training.student else None
         self._store.measure(self._run["id"], candidate, row, [example(result) for result in results])
+        for result in results:
+            if result.refutes:
+                self._store.log(self._run["id"], "refuted", refutation(training.name, result))
         words = f"{what.robustness:.1%} of {what.attacked} held-out sentences stand"
         self._store.log(self._run["id"], "rescored", f"{training.name}, training {training.k + 1}, {recipe}: {words}")
 
@@ -270,7 +281,7 @@ def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -
         raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` it for a while.")
     if names:
         known = [store.student(run["id"], name) for name in names if name != TEACHER]
-        chosen = list({student["name"]: student for student in [*known, *chains(students)]}.values())
+        chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
     else:
         chosen = elite(students, top)
     for student in chosen:

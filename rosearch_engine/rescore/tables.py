@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from rosearch_engine.store.models import BAG, CHAIN
+
+KINDS = {BAG: "bag of words", CHAIN: "chain"}
+
 
 def table_rows(what: dict[str, Any], recipe: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a summary's figures under one recipe, for people."""
-    header = ["student", "after attack (95%)", "trainings", "accuracy", "raw less calibrated", "one swap", "queries"]
+    header = ["student", "after attack (95%)", "trainings", "accuracy", "raw less calibrated", "one swap"]
+    header += ["certified", "queries"]
     rows = []
     for name, student in what["students"].items():
-        who = f"{name} (chain)" if student["role"] == "baseline" else name
+        who = f"{name} ({KINDS[student['origin']]})" if student["role"] == "baseline" else name
         if recipe in student["recipes"]:
             rows.append([who, *_words(student["recipes"][recipe])])
     return [*header, "search said"], rows
@@ -25,6 +30,7 @@ def _words(figure: dict[str, Any]) -> list[str]:
         f"{figure['accuracy']:.1%}",
         "" if figure["gap"] is None else f"{100 * figure['gap']:+.1f}",
         "" if figure["one_swap"] is None else f"{figure['one_swap']:.1%}",
+        "" if figure["certified"] is None else f"{figure['certified']:.1%}",
         f"{figure['mean_queries']:.0f}",
         "" if figure["search"] is None else f"{figure['search']:.1%} of {figure['search_attacked']}",
     ]
@@ -32,11 +38,11 @@ def _words(figure: dict[str, Any]) -> list[str]:
 
 def comparison_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a summary's comparisons, for people."""
-    header = ["student", "chain of nearest size", "recipe", "only the student holds", "only the chain", "p (McNemar)"]
+    header = ["student", "baseline", "recipe", "only the student holds", "only the baseline", "p (McNemar)"]
     return header, [
         [
             row["student"],
-            row["baseline"],
+            f"{row['baseline']} ({KINDS[what['students'][row['baseline']]['origin']]})",
             row["recipe"],
             f"{row['only_student']} of {row['n']}",
             f"{row['only_baseline']} of {row['n']}",

@@ -34,7 +34,7 @@ def transfer(
     """Replay every model's adversarial sentences on every other.
 
     Args:
-        students: models of the matrix; none: the front, the plain chains. The teacher always joins.
+        students: models of the matrix; none: the front, the baselines. The teacher always joins.
         recipe: whose stored attacks are replayed; None: the run's own.
 
     Returns:

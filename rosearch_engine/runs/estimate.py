@@ -14,6 +14,7 @@ from typing import Any
 
 from rosearch_engine.config import RunConfig
 from rosearch_engine.progress import Stage, spent_by_stage
+from rosearch_engine.store.models import BAG
 
 Row = Mapping[str, Any]
 
@@ -62,6 +63,8 @@ def pace(config: Mapping[str, Any], planned: int, students: Sequence[Row]) -> Pa
         planned: students to measure in all.
     """
     worked = [row for row in students if row["told"] is not None and row["seconds"]]
+    # A bag of words comes trained: it says nothing of the others' pace.
+    worked = [row for row in worked if row["origin"] != BAG] or worked
     recent = [_seconds(row) for row in heapq.nlargest(RECENT, worked, key=lambda row: row["told"])]
     if not sum(recent):
         return None
@@ -146,7 +149,7 @@ def estimate(
         runs: rows of `Store.runs`: whatever was done once for a teacher and its data is not done again.
         sizes: sentences of each part of the data set, where known; else those of `run` are taken.
     """
-    done = [row for row in students if row["status"] == "done" and row["seconds"]]
+    done = [row for row in students if row["status"] == "done" and row["seconds"] and row["origin"] != BAG]
     if not done:
         return None
     known = sizes or next((other["dataset"]["sizes"] for other in runs if _same_data(config, other)), None)

@@ -11,6 +11,8 @@ import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rosearch_engine.attack.calibrate import fit_temperature
+from rosearch_engine.attack.certificate import Certifier
+from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, lexicon_of, named_lexicon
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.protocol import protocol, swap_store_key
 from rosearch_engine.attack.recipes.catalogue import ready_recipe
@@ -34,6 +36,7 @@ class Context:
 
     Attributes:
         read: the sentences as the students read them.
+        lexicon: all that the attack may put in a word's place; None where that depends on more than the word.
     """
 
     config: RunConfig
@@ -45,6 +48,7 @@ class Context:
     attacker: Attacker
     protocol: dict[str, Any]
     teacher_pieces: Pieces
+    lexicon: Lexicon | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -84,6 +88,10 @@ class Context:
         precision = self.config.attack.precision
         return Victim(model, tokenizer, self.teacher.max_length, temperature, precision, pieces)
 
+    def certifier(self, model: PreTrainedModel, code: str) -> Certifier | None:
+        """Proves what a student's ledger can prove against the run's attack; None where nothing can be asked."""
+        return Certifier.of(model, self.readings[code].pieces, self.teacher.max_length, self.lexicon)
+
 
 def prepare(config: RunConfig, progress: Progress) -> Context:
     """Load the data, obtain the teacher and its outputs, make ready the attack.
@@ -115,7 +123,14 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         attacker(config.attack, config.search.seed),
         protocol(config.attack, data.fingerprint),
         Pieces(teacher.tokenizer, teacher.max_length),
+        recipe_lexicon(config.attack.recipe),
     )
+
+
+def recipe_lexicon(recipe: str) -> Lexicon | None:
+    """All that a recipe may put in a word's place; None where that depends on more than the word."""
+    name = lexicon_of(recipe)
+    return named_lexicon(name) if name and is_lexicon_ready(name) else None
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:

@@ -16,7 +16,8 @@ import torch
 from rosearch_engine.attack.protocol import Score, score, score_swaps
 from rosearch_engine.attack.run import Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.device import release_memory
+from rosearch_engine.device import device, release_memory
+from rosearch_engine.distil.bag import STEPS, Bag, train_bag
 from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import accuracy, predict
@@ -94,7 +95,7 @@ def _climb(
 ) -> Evaluation:
     with timed("build"):
         model = student(genome, seed, context)
-        training = Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
+        training = _training(model, genome, seed, context)
     scores: list[Score] = []
     results: list[Result] = []
     for rung in rungs(context.config.search):
@@ -108,6 +109,9 @@ def _climb(
         if rung.top:
             with timed("attack"):
                 results = attack(victim, context.targets, context, progress)
+            if certifier := context.certifier(model, genome.code):
+                with timed("certify"):
+                    results = certifier.add_to(results)
             scores.append(score(right, n, results, victim.temperature))
             break
         with timed("screen"):
@@ -135,9 +139,9 @@ class _Stopwatch:
 
 
 def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
-    """A genome's student before its training."""
+    """A genome's student before its training; a bag of words is trained already."""
     teacher = context.teacher.model if context.config.distil.inherit else None
-    ledger = context.readings[genome.code].ledger
+    ledger = _bag(genome, seed, context) if genome.is_bag else context.readings[genome.code].ledger
     return build(
         genome,
         context.frame,
@@ -163,8 +167,38 @@ def train(
     """
     with _told_apart_from_bugs():
         model = student(genome, seed, context)
-        training = Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
+        training = _training(model, genome, seed, context)
         return model, training.run(training.steps, progress)
+
+
+def _training(
+    model: RoSearchForSequenceClassification, genome: Genome, seed: int, context: Context
+) -> Distillation | _TrainedBag:
+    if genome.is_bag:
+        return _TrainedBag(model)
+    return Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
+
+
+class _TrainedBag:
+    """Stands in the place of a distillation for a bag of words, which comes trained."""
+
+    steps = 0
+    training = Training(steps=STEPS, tokens=0, seconds=0.0, curve=[])
+
+    def __init__(self, model: RoSearchForSequenceClassification) -> None:
+        model.to(device()).eval()  # type: ignore[arg-type]
+
+    def run(self, until: int, progress: Progress) -> Training:
+        return self.training
+
+
+def _bag(genome: Genome, seed: int, context: Context) -> Bag:
+    """The bag of words of a code: the run's own, or one of another seed."""
+    known = context.readings[genome.code].bag
+    if known and seed == context.config.search.seed:
+        return known
+    corpus, kappa = context.readings[genome.code].corpus, context.config.distil.kappa
+    return train_bag(corpus, context.frame.vocabulary, len(context.data.classes), kappa, seed)
 
 
 def evaluate_teacher(context: Context, progress: Progress) -> tuple[Score, list[Result]]:
@@ -224,6 +258,8 @@ def latency(model: RoSearchForSequenceClassification, repeats: int = 15) -> floa
 
 def candidate_seed(run_seed: int, genome: Genome) -> int:
     """Seed of a student's training: the same architecture trains the same way whenever its turn comes."""
+    if genome.is_bag:
+        return run_seed  # that of the bags in the run's readings
     return int.from_bytes(hashlib.sha256(f"{run_seed}:{genome.digest}".encode()).digest()[:4], "big")
 
 

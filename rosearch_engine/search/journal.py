@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rosearch_engine.attack.protocol import Score, example
+from rosearch_engine.attack.result import refutation
 from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
@@ -20,7 +21,7 @@ from rosearch_engine.search.context import Context
 from rosearch_engine.search.evaluate import Evaluation, GoesOn, candidate_seed, evaluate_teacher, measurement
 from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.strategies import Proposal, make_strategy
-from rosearch_engine.store.models import CHAIN, RUNG, SEARCH, TEACHER
+from rosearch_engine.store.models import BAG, BASELINES, CHAIN, RUNG, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import label
 
@@ -31,7 +32,7 @@ class Turn:
     def __init__(self, row: dict[str, Any], run_seed: int) -> None:
         self.id: int = row["id"]
         self.number: int = row["number"]
-        self.is_baseline: bool = row["origin"] == CHAIN
+        self.is_baseline: bool = row["origin"] in BASELINES
         self.genome = Genome.from_dict(row["genome"])
         self.seed = candidate_seed(run_seed, self.genome)
 
@@ -48,10 +49,11 @@ class Journal:
         self._refuse_other_material()
         self._describe_run()
         rows, chains = store.candidates(run_id), self._chains()
+        self._bags = self._plan_bags(rows)
         self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
-        self._asked, self._all = len(rows), len(chains) + self._config.search.candidates
+        self._asked, self._all = len(rows), len(self._bags) + len(chains) + self._config.search.candidates
         self._done = len(rows) - len(self._queue)
         self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"])
         self._report()
@@ -63,7 +65,7 @@ class Journal:
             if self._asked >= self._all or self._is_time_up():
                 return None
             number = self._asked + 1
-            proposal = self._strategy.ask(number)
+            proposal = self._propose(number)
             if proposal is None:
                 self._store.log(self._run_id, "exhausted", "every architecture of the space has been tried")
                 return None
@@ -75,9 +77,14 @@ class Journal:
         return turn
 
     def judge(self, turn: Turn) -> GoesOn:
-        """Who decides on each rung whether a candidate goes on. Baselines always do."""
+        """Who decides on each rung whether a candidate goes on. Baselines always do.
+
+        A bag of words is nobody's rival: it was not trained by steps.
+        """
 
         def goes_on(rung: int, score: Score) -> bool:
+            if turn.genome.is_bag:
+                return True
             is_among_the_best = self._ladder.goes_on(rung, self._worth(turn, score))
             return turn.is_baseline or is_among_the_best
 
@@ -100,6 +107,9 @@ class Journal:
             ],
             examples=[example(result) for result in evaluation.results],
         )
+        for result in evaluation.results:
+            if result.refutes:
+                self._store.log(self._run_id, "refuted", refutation(label(turn.number), result))
         self._spent += sum(evaluation.seconds.values())
         objectives = FAILED
         if not evaluation.pruned:
@@ -118,7 +128,8 @@ class Journal:
 
     def _tell(self, turn: Turn, objectives: np.ndarray) -> None:
         self._tells += 1
-        self._strategy.tell(turn.number, objectives)
+        if not turn.genome.is_bag:
+            self._strategy.tell(turn.number, objectives)
         self._done += 1
         self._report()
 
@@ -139,6 +150,26 @@ class Journal:
         space, layers = self._context.space, range(1, self._config.search.chains + 1)
         genomes = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
         return [Proposal(genome, CHAIN, change=_chain_in_words(genome)) for genome in genomes]
+
+    def _plan_bags(self, rows: list[dict[str, Any]]) -> list[Proposal]:
+        """A bag of words of each input code, plain ones first: they come before all that the strategy proposes.
+
+        A run that began without them goes on without them.
+        """
+        codes = sorted(self._context.space.codes, key=lambda code: code != "plain")
+        if not self._config.search.bag or (rows and rows[0]["origin"] != BAG):
+            return []
+        if all(self._context.readings[code].bag for code in codes):
+            return [Proposal(genome, BAG, change=_bag_in_words(genome)) for genome in map(Genome.bag, codes)]
+        lexicons = ", ".join(self._config.distil.lexicons)
+        if rows:
+            raise UserError("distil.lexicons", f"{lexicons}: not on this machine any more.", "See `doctor`.")
+        self._store.log(self._run_id, "no bag", f"no bag of words: its lexicon ({lexicons}) is not on this machine")
+        return []
+
+    def _propose(self, number: int) -> Proposal | None:
+        """The architecture of that number: a bag of words, or what the strategy asks for."""
+        return self._bags[number - 1] if number <= len(self._bags) else self._strategy.ask(number)
 
     def _add(self, number: int, proposal: Proposal) -> dict[str, Any]:
         return self._store.add_candidate(
@@ -164,12 +195,14 @@ class Journal:
         def retell_until(count: int) -> None:
             while self._tells < count:
                 student = students[told[self._tells]["number"]]
-                self._strategy.tell(student["number"], vector(student) if student["status"] == "done" else FAILED)
+                worth = vector(student) if student["status"] == "done" else FAILED
+                if student["origin"] != BAG:
+                    self._strategy.tell(student["number"], worth)
                 self._tells += 1
 
         for row in rows:
             retell_until(row["asked_after"])
-            proposal = self._strategy.ask(row["number"])
+            proposal = self._propose(row["number"])
             if proposal is None or proposal.genome.digest != row["digest"]:
                 raise UserError(
                     "run",
@@ -181,7 +214,10 @@ class Journal:
     def _climb_again(self, rows: list[dict[str, Any]]) -> None:
         """Show the ladder what it has seen below the top."""
         compressions = {row["number"]: row["compression"] for row in rows}
+        bags = {row["number"] for row in rows if row["origin"] == BAG}
         for seen in self._store.measurements(self._run_id, RUNG):
+            if seen["number"] in bags:
+                continue
             self._ladder.add(seen["rung"], vector(seen | {"compression": compressions[seen["number"]]}))
 
     def _refuse_other_material(self) -> None:
@@ -234,6 +270,11 @@ class Journal:
             candidates=self._all,
             hypervolume=self._front.hypervolume(),
         )
+
+
+def _bag_in_words(genome: Genome) -> str:
+    words = "worst-case bag of words"
+    return words if genome.code == "plain" else f"{words}, code {genome.code}"
 
 
 def _chain_in_words(genome: Genome) -> str:

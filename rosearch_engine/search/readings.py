@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from rosearch_engine.attack.lexicon import Lexicon
+from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, named_lexicon
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.victim import softmax
 from rosearch_engine.batching import Encoded, encode_split, join
@@ -22,7 +22,6 @@ from rosearch_engine.distil.corpus import Corpus, Special
 from rosearch_engine.distil.swaps import Tokens, tabulate
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.ragged import Ragged
-from rosearch_engine.resources import home, is_ready
 from rosearch_engine.teacher import Outputs, Teacher, outputs
 
 SURE = 0.8
@@ -111,20 +110,18 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
 
 
 def lexicons_of(config: RunConfig) -> list[Lexicon]:
-    """The lexicons that the adversary, the ledger and the vocabulary of words draw on; none where none of them is on.
+    """The lexicons that the adversary, the ledger, the vocabulary of words and the bag of words draw on.
+
+    None where none of these is on. The last two make do with those that are ready.
 
     Raises:
-        UserError: if a lexicon's resource is missing.
+        UserError: if the adversary or the ledger needs a lexicon whose resource is missing.
     """
-    asked = config.distil.adversary != "off" or config.space.ledger_bound is not None
-    if config.space.vocabulary == "words" and not asked:
-        return [named_lexicon(name) for name in config.distil.lexicons if name != "pwws" or is_ready("wordnet")]
-    return [named_lexicon(name) for name in config.distil.lexicons] if asked else []
-
-
-def named_lexicon(recipe: str) -> Lexicon:
-    """The lexicon of a recipe, with the swaps that are kept on this machine."""
-    return Lexicon(recipe, home() / "lexicons" / f"{recipe}.json.gz")
+    if config.distil.adversary != "off" or config.space.ledger_bound is not None:
+        return [named_lexicon(name) for name in config.distil.lexicons]
+    if config.space.vocabulary == "words" or config.search.bag:
+        return [named_lexicon(name) for name in config.distil.lexicons if is_lexicon_ready(name)]
+    return []
 
 
 def texts_of(split: Split) -> list[Text]:

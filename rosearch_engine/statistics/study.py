@@ -85,9 +85,9 @@ class Question(NamedTuple):
 def statistics(students: Sequence[Mapping[str, Any]], effort: Effort | None = None) -> dict[str, Any]:
     """A `Statistics` as plain values.
 
-    Left out are students that were not measured in full (whose status is not "done") or are too weak to count, an
-    architecture that another run has tried before, and runs that keep fewer than `FOLDS` students. Of several runs,
-    students are compared with those of their own run only.
+    Left out are bags of words, students that were not measured in full (whose status is not "done") or are too weak to
+    count, an architecture that another run has tried before, and runs that keep fewer than `FOLDS` students. Of several
+    runs, students are compared with those of their own run only.
 
     Students of one evolving search are no independent sample: children resemble their parents, and parents were chosen
     for the very outcomes that are looked at. Intervals are then too narrow, and a feature may ride along with its
@@ -174,7 +174,9 @@ class _Sample:
 
     @classmethod
     def of(cls, students: Sequence[Mapping[str, Any]]) -> _Sample:
-        done = _once([student for student in students if student["status"] == "done" and counts(student)])
+        done = _once(
+            [student for student in students if student["status"] == "done" and counts(student) and not is_bag(student)]
+        )
         sizes = Counter(student.get("run_id", 0) for student in done)
         done = [student for student in done if sizes[student.get("run_id", 0)] >= FOLDS]
         rows = [_features(student) for student in done]
@@ -214,6 +216,11 @@ class _Sample:
         """Robustness of those with the operation and of those without."""
         robustness, has = self.outcomes["robustness"], self.holders.get(operation, np.zeros(self.n)) > 0
         return Box.of(robustness[has]), Box.of(robustness[~has])
+
+
+def is_bag(student: Mapping[str, Any]) -> bool:
+    """Whether a student is a bag of words: it has no architecture to speak of."""
+    return "genome" in student and not student["genome"]["nodes"]
 
 
 def _once(students: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -9,7 +9,9 @@ from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SEARCH, RUNG, HELD_OUT = "search", "rung", "held_out"  # purposes of a measurement
-CHAIN = "chain"  # origin of a baseline; a searched architecture's is what its strategy did
+# Origins of the baselines; a searched architecture's is what its strategy did.
+CHAIN, BAG = "chain", "bag"
+BASELINES = (BAG, CHAIN)
 TEACHER = "teacher"  # name of the teacher, where a student's may stand
 
 
@@ -109,6 +111,7 @@ class Measurement(Base):
     calibrated_held: Mapped[int | None]
     raw_held: Mapped[int | None]
     one_swap_held: Mapped[int | None]
+    certified: Mapped[int | None]
     success_rate: Mapped[float | None]
     mean_queries: Mapped[float]
     temperature: Mapped[float]
@@ -134,6 +137,7 @@ class AttackExample(Base):
     swaps: Mapped[int | None]
     flips: Mapped[int | None]
     worst_swap: Mapped[dict[str, Any] | None]
+    certified: Mapped[bool | None]
 
 
 class Mark(Base):

@@ -36,6 +36,7 @@ _MEASURED = (
     "calibrated_held",
     "raw_held",
     "one_swap_held",
+    "certified",
     "success_rate",
     "mean_queries",
     "temperature",

@@ -26,23 +26,30 @@ from rosearch_engine.student.modeling import Attention, FeedForward, RoSearchCon
 
 def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: int) -> RoSearchConfig:
     """The `transformers` config of a genome's student."""
-    genes: dict[str, Any] = genome.as_dict()
+    genes = genome.as_dict()
+    graph: dict[str, Any] = (
+        {}
+        if genome.is_bag
+        else {
+            "hidden_size": genome.width,
+            "embedding_rank": genome.rank,
+            "type_vocab_size": frame.token_types,
+            "head_size": frame.head_size,
+            "nodes": genes["nodes"],
+            "edges": genes["edges"],
+            "merge": genome.merge,
+            "pooling": genome.pooling,
+            "reads_heads": frame.ties_in_graph and genome.code in TIES,
+        }
+    )
     return RoSearchConfig(
         vocab_size=frame.vocabulary,
-        hidden_size=genome.width,
-        embedding_rank=genome.rank,
         max_position_embeddings=frame.positions,
-        type_vocab_size=frame.token_types,
-        head_size=frame.head_size,
-        nodes=genes["nodes"],
-        edges=genes["edges"],
-        merge=genome.merge,
-        pooling=genome.pooling,
-        ledger_bound=frame.ledger_bound,
-        reads_heads=frame.ties_in_graph and genome.code in TIES,
+        ledger_bound=0.0 if genome.is_bag else frame.ledger_bound,
         pad_token_id=pad,
         id2label=dict(enumerate(classes)),
         label2id={name: index for index, name in enumerate(classes)},
+        **graph,
     )
 
 
@@ -70,7 +77,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = RoSearchForSequenceClassification(student_config(genome, frame, classes, pad))
-    if teacher is not None:
+    if teacher is not None and not genome.is_bag:
         with torch.no_grad():
             parts = dissect(teacher)
             if pieces is not None:
@@ -89,15 +96,7 @@ def build_bag(
     table: torch.Tensor, bias: torch.Tensor, frame: Frame, classes: tuple[str, ...], pad: int
 ) -> RoSearchForSequenceClassification:
     """A student that is nothing but a ledger: a bag of words with weights `(vocabulary, classes)`."""
-    config = RoSearchConfig(
-        vocab_size=frame.vocabulary,
-        max_position_embeddings=frame.positions,
-        ledger_bound=0.0,
-        pad_token_id=pad,
-        id2label=dict(enumerate(classes)),
-        label2id={name: index for index, name in enumerate(classes)},
-    )
-    model = RoSearchForSequenceClassification(config)
+    model = RoSearchForSequenceClassification(student_config(Genome.bag("plain"), frame, classes, pad))
     assert model.ledger is not None
     with torch.no_grad():
         model.ledger.table.weight.copy_(table)

@@ -16,9 +16,9 @@ ROW: dict[str, Any] = {
     "held_out": False,
     "n": 10,
     "lines": {
-        "s0004": {"role": "elite", "curve": [(0, 0.1), (30, 0.3), (90, 0.4), (2000, 0.4)]},
-        "s0002": {"role": "baseline", "curve": [(0, 0.2), (50, 0.7), (2000, 0.7)]},
-        "teacher": {"role": "teacher", "curve": [(0, 0.6), (2000, 0.6)]},
+        "s0004": {"role": "elite", "origin": "sample", "curve": [(0, 0.1), (30, 0.3), (90, 0.4), (2000, 0.4)]},
+        "s0002": {"role": "baseline", "origin": "chain", "curve": [(0, 0.2), (50, 0.7), (2000, 0.7)]},
+        "teacher": {"role": "teacher", "origin": "teacher", "curve": [(0, 0.6), (2000, 0.6)]},
     },
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rosearch_engine.rescore.elite import chains, elite
+from rosearch_engine.rescore.elite import baselines, elite
 from rosearch_engine.rescore.run import training_seed
 from rosearch_engine.rescore.tables import agreement
 
@@ -36,7 +36,7 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
 def test_the_elite_is_the_best_of_the_front_the_knee_and_every_chain() -> None:
     assert names(elite(STUDENTS, top=2)) == ["s0004", "s0005", "s0006", "s0001", "s0002"]
     assert names(elite(STUDENTS, top=9)) == ["s0004", "s0005", "s0003", "s0006", "s0002", "s0001"]
-    assert names(chains(STUDENTS)) == ["s0001", "s0002"]
+    assert names(baselines(STUDENTS)) == ["s0001", "s0002"]
     assert elite([], top=3) == []
 
 
