@@ -32,7 +32,8 @@ LEVELS: tuple[Level, ...] = ("standard", "strict")
 
 @pytest.fixture
 def victim(bench: Any) -> Victim:
-    return Victim(WithLedger(bench.teacher.model), bench.teacher.tokenizer, 128, temperature=1.0)
+    model: Any = WithLedger(bench.teacher.model)
+    return Victim(model, bench.teacher.tokenizer, 128, temperature=1.0)
 
 
 class Asked:
