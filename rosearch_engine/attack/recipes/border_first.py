@@ -61,7 +61,7 @@ class BorderFirst(SearchMethod):
         ]
 
     def _ask(self, texts: Sequence[Any], known: dict[Any, Any]) -> tuple[list[Any], bool]:
-        """Ask about texts that read like nothing known; what each reads like, and whether the budget is used."""
+        """Ask about those that read like nothing known; returns their readings, and whether the budget is used."""
         keys = self._read(texts)
         new: dict[Any, Any] = {}
         for key, text in zip(keys, texts, strict=True):
