@@ -243,7 +243,7 @@ def chain(bench: Any) -> Any:
 
     return build_student(
         bench.space.chain(1), bench.frame, bench.data.classes, bench.pad,
-        teacher=bench.teacher.model, seed=0, pieces=bench.kept,
+        teacher=bench.teacher.model, seed=0, pieces=bench.read.pieces,
     ).eval()  # fmt: skip
 
 

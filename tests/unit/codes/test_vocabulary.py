@@ -34,12 +34,12 @@ def test_what_was_seen_reads_as_before(family: str, tmp_path: Path) -> None:
     assert len(small) == len(kept) < len(whole)
     for text, pair in [(texts[0], None), (texts[1], texts[0])]:
         mine, theirs = small(text, pair), whole(text, pair)
-        assert kept[mine["input_ids"]].tolist() == theirs["input_ids"]
+        assert kept.values[mine["input_ids"]].tolist() == theirs["input_ids"]
         assert mine.get("token_type_ids") == theirs.get("token_type_ids")
     padded = small(["good films", "plot"], padding=True)
     assert padded["input_ids"][1][-1] == small.pad_token_id
     assert padded["attention_mask"][1][-1] == 0
-    assert kept[small.pad_token_id] == whole.pad_token_id
+    assert kept.values[small.pad_token_id] == whole.pad_token_id
     assert small.convert_ids_to_tokens(small("rare film")["input_ids"]).count(small.unk_token) == 1
     assert "bad" not in small.get_vocab()
 
@@ -66,13 +66,13 @@ def test_a_kept_tokenizer_comes_back(tmp_path: Path, home: Path) -> None:
 
 
 def test_students_inherit_the_vectors_of_their_own_pieces(bench) -> None:
-    assert len(bench.tokenizer) == bench.frame.vocabulary == len(bench.kept)
+    assert len(bench.tokenizer) == bench.frame.vocabulary == len(bench.read.pieces)
     assert bench.frame.vocabulary < bench.teacher.frame.vocabulary
     genome = bench.space.chain(1)
     model = student(genome, 0, bench)
     assert model.num_parameters() < bench.teacher.model.num_parameters()
     table = bench.teacher.model.base_model.embeddings.word_embeddings.weight.detach()
     mine = (model.embedding.words.weight @ model.embedding.expand.weight.T).detach()
-    reached = torch.nn.functional.cosine_similarity(mine, table[bench.kept], dim=1)
+    reached = torch.nn.functional.cosine_similarity(mine, table[bench.read.pieces.values], dim=1)
     seen = np.flatnonzero(bench.readings["plain"].corpus.counts >= 5)
     assert reached[seen].mean() > 0.6
