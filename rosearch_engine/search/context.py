@@ -34,6 +34,7 @@ class Context:
 
     Attributes:
         read: the sentences as the students read them.
+        notes: what differs from what was asked for, for the run's log.
     """
 
     config: RunConfig
@@ -45,6 +46,7 @@ class Context:
     attacker: Attacker
     protocol: dict[str, Any]
     teacher_pieces: Pieces
+    notes: tuple[str, ...] = ()
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -96,7 +98,11 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
+    config, notes = _fitting(config, teacher)
     readings = read(config, data, teacher, progress)
+    reading = readings.by_code["plain"].corpus.swaps
+    if config.distil.adversary != "off" and (reading is None or reading.is_empty):
+        notes += ("No word of these sentences has a swap: the adversary is off, and no worst case was tried.",)
     frame = replace(
         teacher.frame,
         vocabulary=len(readings.pieces),
@@ -115,7 +121,29 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         attacker(config.attack, config.search.seed),
         protocol(config.attack, data.fingerprint),
         Pieces(teacher.tokenizer, teacher.max_length),
+        notes,
     )
+
+
+def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str, ...]]:
+    """The settings as this teacher allows them, and what is to be said of that.
+
+    Words are tokens, and swaps of words swaps of tokens, for WordPiece alone: elsewhere a word's tokens depend on
+    what stands before it, so that neither an adversary nor a ledger could count with them.
+    """
+    kind = type(teacher.tokenizer.backend_tokenizer.model).__name__
+    asked = (config.space.vocabulary == "words", config.space.ledger_bound, config.distil.adversary != "off")
+    if kind == "WordPiece" or not any(asked):
+        return config, ()
+    space = {"vocabulary": "seen" if asked[0] else config.space.vocabulary, "ledger_bound": None}
+    fitting = config.model_copy(
+        update={
+            "space": config.space.model_copy(update=space),
+            "distil": config.distil.model_copy(update={"adversary": "off"}),
+        }
+    )
+    note = f"The teacher's tokenizer is {kind}, not WordPiece: no words as tokens, no ledger, and the adversary is off."
+    return fitting, (note,)
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:

@@ -48,6 +48,10 @@ class Journal:
         self._refuse_other_material()
         self._describe_run()
         rows, chains = store.candidates(run_id), self._chains()
+        known = {event["text"] for event in store.events(run_id)}
+        for note in context.notes:
+            if note not in known:
+                store.log(run_id, "adversary", note)
         self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
