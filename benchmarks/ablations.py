@@ -24,10 +24,11 @@ from rosearch_engine.search.context import attacker, prepare, targets
 from rosearch_engine.search.evaluate import train
 
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]
-COPIES = ['distil.swaps="both"']
-WORDS = ['distil.swaps="words"', 'distil.swap_labels="swapped"', "distil.swapped=0.4"]
+COPIES = ["distil.copies=1"]
+ADVERSARY = ["distil.adversary=gradient"]
+WORDS = ["space.vocabulary=words"]
 RELATIONS = ["distil.relation_weight=1"]
-PLAINEST = ["distil.relation_weight=0", 'distil.swaps="off"']
+PLAINEST = ["distil.relation_weight=0", "distil.adversary=off", "space.vocabulary=seen", "space.ledger_bound=null"]
 # Name, settings, input code.
 ROWS: list[tuple[str, list[str], str]] = [
     ("soft targets, random start", PLAIN, "plain"),
@@ -38,27 +39,19 @@ ROWS: list[tuple[str, list[str], str]] = [
     ("+ relations, three times the weight", ["distil.relation_weight=3"], "plain"),
     ("+ relations, no hidden states", [*RELATIONS, "distil.hidden_weight=0"], "plain"),
     ("all but the inherited start", PLAIN[2:], "plain"),
-    (
-        "copies: synonyms, teacher's word on the copy",
-        ['distil.swaps="synonyms"', 'distil.swap_labels="swapped"'],
-        "plain",
-    ),
-    ("copies: synonyms", ['distil.swaps="synonyms"'], "plain"),
-    ("copies: characters", ['distil.swaps="characters"'], "plain"),
-    ("copies: both", COPIES, "plain"),
-    ("copies: words of the data, teacher's word on the copy", WORDS, "plain"),
-    ("copies: both, worst of 3", [*COPIES, "distil.worst_of=3"], "plain"),
-    ("copies: both, consistency", [*COPIES, "distil.consistency_weight=1"], "plain"),
-    ("embedding perturbed", ["distil.perturbation=0.1"], "plain"),
+    ("copies: words of the data, teacher's word on the copy", COPIES, "plain"),
+    ("words", WORDS, "plain"),
+    ("adversary", ADVERSARY, "plain"),
+    ("words, adversary", [*WORDS, *ADVERSARY], "plain"),
+    ("words, adversary, ledger", [*WORDS, *ADVERSARY, "space.ledger_bound=0.5"], "plain"),
     ("code: synonyms", [], "synonyms"),
     ("code: characters", [], "characters"),
     ("code: both", [], "both"),
-    ("relations, copies: words", [*RELATIONS, *WORDS], "plain"),
+    ("relations, copies: words", [*RELATIONS, *COPIES], "plain"),
     ("relations, code: both", RELATIONS, "both"),
-    ("relations, code: both, copies: synonyms", [*RELATIONS, 'distil.swaps="synonyms"'], "both"),
-    ("code: both, copies: words", WORDS, "both"),
-    ("code: both, copies: both", COPIES, "both"),
-    ("code: both, copies: synonyms", ['distil.swaps="synonyms"'], "both"),
+    ("code: both, copies: words", COPIES, "both"),
+    ("code: both, words, adversary", [*WORDS, *ADVERSARY], "both"),
+    ("code: both, words, adversary, ledger", [*WORDS, *ADVERSARY, "space.ledger_bound=0.5"], "both"),
 ]
 
 RECIPES = ("pwws", "deepwordbug")

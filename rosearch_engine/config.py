@@ -371,6 +371,57 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 
+# Settings that are gone, and the value at which each did nothing; without one, it told how another worked.
+_GONE: dict[str, dict[str, Any]] = {
+    "distil": {
+        "swaps": "off",
+        "swap_labels": ...,
+        "worst_of": 1,
+        "consistency_weight": 0.0,
+        "perturbation": 0.0,
+    }
+}
+
+
+def opened(values: Mapping[str, Any]) -> RunConfig:
+    """The settings of a stored run, for looking at it: those that are gone are left out.
+
+    Raises:
+        UserError: naming the first field that does not fit.
+    """
+    return validate(_without_gone(values))
+
+
+def stored(values: Mapping[str, Any]) -> RunConfig:
+    """The settings of a stored run, for going on with it: those that are gone must have done nothing.
+
+    A setting that its version did not know has the default of today, at which nothing is added.
+
+    Raises:
+        UserError: if one of them did something, or naming the first field that does not fit.
+    """
+    for stage, gone in _GONE.items():
+        for field, idle in gone.items():
+            value = values.get(stage, {}).get(field, idle)
+            if idle is not ... and value != idle:
+                problem = f"the run trained with {field} = {value!r}, which this program no longer has."
+                raise UserError(f"{stage}.{field}", problem, "Start a new run; this one can be looked at and exported.")
+    found = _without_gone(values)
+    if values.get("distil", {}).get("swaps") == "off":
+        # Copies were of swapped words: without swaps there were none.
+        found["distil"] = {**found["distil"], "copies": 0}
+    return validate(found)
+
+
+def _without_gone(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        stage: {field: value for field, value in fields.items() if field not in _GONE.get(stage, {})}
+        if isinstance(fields, Mapping)
+        else fields
+        for stage, fields in values.items()
+    }
+
+
 def fingerprint(*stages: Any) -> str:
     """Sixteen hexadecimal digits that change when any value of the stages does."""
     plain = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in stages]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, StringConstraints, ValidationError
 
-from rosearch_engine.config import validate
+from rosearch_engine.config import opened
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, MOST_BYTES, PARTS, ROWS, VERSION, Manifest
@@ -132,7 +132,7 @@ class _Data(BaseModel):
 
 def _check_run(run: Any, manifest: Manifest) -> None:
     check_name(manifest.run)
-    validate(run.config)
+    opened(run.config)
     Frame(**run.frame or {})
     _Data.model_validate(run.dataset)
     _Reads.model_validate(run.teacher)

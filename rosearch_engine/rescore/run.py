@@ -24,7 +24,7 @@ from rosearch_engine.attack.result import refutation
 from rosearch_engine.attack.run import Attacker, Result, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.checkpoints.load import load as load_student
-from rosearch_engine.config import AttackConfig, RunConfig, validate
+from rosearch_engine.config import AttackConfig, RunConfig, stored
 from rosearch_engine.data import load
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.device import release_memory
@@ -78,7 +78,7 @@ def rescore(
         remedy = "Search with its settings: a run of your own can be."
         raise UserError("run", f"'{run_name}' is a recorded run: it cannot be attacked again as a whole.", remedy)
     with _alone(store, run_name) as still_alone:
-        config = validate(run["config"])
+        config = stored(run["config"])
         chosen = _choose(store, run, students, top)
         attacks = {recipe: _attack_config(config, recipe) for recipe in _recipes(recipes, config)}
         progress.stage(Stage.DATA)

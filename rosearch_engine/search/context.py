@@ -37,6 +37,7 @@ class Context:
     Attributes:
         read: the sentences as the students read them.
         lexicon: all that the attack may put in a word's place; None where that depends on more than the word.
+        notes: what differs from what was asked for, for the run's log.
     """
 
     config: RunConfig
@@ -49,6 +50,7 @@ class Context:
     protocol: dict[str, Any]
     teacher_pieces: Pieces
     lexicon: Lexicon | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -104,7 +106,11 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
+    config, notes = _fitting(config, teacher)
     readings = read(config, data, teacher, progress)
+    reading = readings.by_code["plain"].corpus.swaps
+    if config.distil.adversary != "off" and (reading is None or reading.is_empty):
+        notes += ("No word of these sentences has a swap: the adversary is off, and no worst case was tried.",)
     frame = replace(
         teacher.frame,
         vocabulary=len(readings.pieces),
@@ -124,6 +130,7 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         protocol(config.attack, data.fingerprint),
         Pieces(teacher.tokenizer, teacher.max_length),
         recipe_lexicon(config.attack.recipe),
+        notes,
     )
 
 
@@ -131,6 +138,27 @@ def recipe_lexicon(recipe: str) -> Lexicon | None:
     """All that a recipe may put in a word's place; None where that depends on more than the word."""
     name = lexicon_of(recipe)
     return named_lexicon(name) if name and is_lexicon_ready(name) else None
+
+
+def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str, ...]]:
+    """The settings as this teacher allows them, and what is to be said of that.
+
+    Words are tokens, and swaps of words swaps of tokens, for WordPiece alone: elsewhere a word's tokens depend on
+    what stands before it, so that neither an adversary nor a ledger could count with them.
+    """
+    kind = type(teacher.tokenizer.backend_tokenizer.model).__name__
+    asked = (config.space.vocabulary == "words", config.space.ledger_bound, config.distil.adversary != "off")
+    if kind == "WordPiece" or not any(asked):
+        return config, ()
+    space = {"vocabulary": "seen" if asked[0] else config.space.vocabulary, "ledger_bound": None}
+    fitting = config.model_copy(
+        update={
+            "space": config.space.model_copy(update=space),
+            "distil": config.distil.model_copy(update={"adversary": "off"}),
+        }
+    )
+    note = f"The teacher's tokenizer is {kind}, not WordPiece: no words as tokens, no ledger, and the adversary is off."
+    return fitting, (note,)
 
 
 def attacker(config: AttackConfig, seed: int) -> Attacker:

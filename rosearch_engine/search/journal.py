@@ -50,6 +50,10 @@ class Journal:
         self._describe_run()
         rows, chains = store.candidates(run_id), self._chains()
         self._bags = self._plan_bags(rows)
+        known = {event["text"] for event in store.events(run_id)}
+        for note in context.notes:
+            if note not in known:
+                store.log(run_id, "adversary", note)
         self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from rosearch_engine.config import validate
+from rosearch_engine.config import stored
 from rosearch_engine.distil.loop import Diverged
 from rosearch_engine.progress import Progress
 from rosearch_engine.runs.heartbeat import in_charge
@@ -31,7 +31,7 @@ def search(name: str, progress: Progress | None = None, clock: Clock = time.perf
     progress = progress or Progress()
     store = Store.write()
     run = store.run(name)
-    config = validate(run["config"])
+    config = stored(run["config"])
     with in_charge(store, run, progress):
         context = prepare(config, progress)
         journal = Journal(store, run["id"], context, progress)

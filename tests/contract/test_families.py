@@ -63,7 +63,14 @@ def test_students_of_a_teacher_of_the_family(
     rows = pd.read_csv(workshop.data)
     sentences, labels = list(rows["sentence"]), list(rows["label"])
     write_encoder(tmp_path, *family(tmp_path, sentences), sentences, labels)
-    robust = ['space.codes=["plain","both"]', "distil.swaps=synonyms", "search.candidates=1", "data.limit=800"]
+    robust = [
+        'space.codes=["plain","both"]',
+        "space.vocabulary=words",
+        "space.ledger_bound=0.5",
+        "distil.adversary=gradient",
+        "search.candidates=1",
+        "data.limit=800",
+    ]
     settings = [*workshop.settings, f"teacher.name={tmp_path}", *robust]
     store, name = Store.write(), f"family-{family.__name__}"
     run = store.create_run(name, build("standard", settings=settings))
@@ -71,6 +78,8 @@ def test_students_of_a_teacher_of_the_family(
     students = store.students(run)
     assert [(student["origin"], student["status"]) for student in students[:2]] == [("chain", "done")] * 2
     assert students[2]["status"] == "done"
+    told = [event["text"] for event in store.events(run) if event["kind"] == "adversary"]
+    assert len(told) == (1 if family is roberta else 0), "what a tokenizer does not allow is told"
     assert {student["genome"]["code"] for student in students[:2]} == {"plain", "both"}
     assert all(student["accuracy"] > 0.6 for student in students), "all of them have learned"
     for student in students:
