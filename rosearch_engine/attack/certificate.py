@@ -84,6 +84,7 @@ class Certifier:
         nearest = min(others, key=lambda place: worst[place])
         moves = tuple(_move(word, swaps, taken[:, nearest]) for word, swaps, taken in found)
         reason = ""
+        # One that just fits may have been cut to fit.
         if longest >= self._max_length:
             reason = "it is, or swaps can make it, longer than the model reads"
         elif self._is_glued(text, words) or not self._are_read_apart(words, tokens):

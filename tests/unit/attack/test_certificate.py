@@ -58,7 +58,7 @@ def shortened(target: Target) -> Target:
 
 
 def certifier(victim: Victim, lexicon: Lexicon) -> Certifier:
-    return Certifier(victim.model, victim.pieces, victim.max_length, lexicon)  # type: ignore[arg-type]
+    return Certifier(victim.model, victim.pieces, victim.max_length, lexicon)
 
 
 def test_nothing_refutes_a_certificate(trained: Victim, lexicon: Lexicon, sentences: list[Target]) -> None:

@@ -65,7 +65,8 @@ def test_a_guide_needs_a_student_that_has_it(bench: Any, student: Victim, part: 
 @pytest.mark.parametrize("face", ["calibrated", "raw"])
 def test_the_guide_guides_and_the_final_word_decides(bench: Any, face: Any) -> None:
     teacher = bench.teacher
-    victim = Victim(WithLedger(teacher.model), teacher.tokenizer, 128, temperature=1.0)
+    model: Any = WithLedger(teacher.model)
+    victim = Victim(model, teacher.tokenizer, 128, temperature=1.0)
     sentences = some(bench, 16)
     plain, guided = (
         Attacker(name, NO_LIMIT, faces=(face,)).attack(victim, sentences) for name in ("pwws", "pwws-by-ledger")
