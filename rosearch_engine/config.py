@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from rosearch_engine import operations
 from rosearch_engine.errors import UserError
 
 Strategy = Literal["pareto", "nsga2", "scalar", "random"]
-OperationName = Literal["transformer", "attention", "feed_forward", "conv3", "conv5", "identity"]
 MergeName = Literal["mean", "gates"]
 PoolingName = Literal["cls", "mean", "max"]
 ActivationName = Literal["gelu", "relu", "silu"]
@@ -29,6 +31,26 @@ TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
 Adversary = Literal["off", "gradient"]
 LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a setting that is one of the names in a registry, as `Literal` marks one of a fixed list."""
+
+    names: Callable[[], tuple[str, ...]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def _check(self, value: Any) -> str:
+        known = self.names()
+        if value not in known:
+            *most, last = map(repr, known)
+            raise PydanticCustomError("one_of", "Input should be {names}", {"names": f"{', '.join(most)} or {last}"})
+        return value
+
+
+OperationName = Annotated[str, OneOf(operations.names)]
 
 
 class Section(BaseModel):
@@ -83,7 +105,7 @@ class SpaceConfig(Section):
     max_nodes: int = Field(6, ge=1, le=12, description="Most inner nodes (operations) a student may have.")
     max_inputs: int = Field(3, ge=1, le=6, description="Most edges that may enter one node.")
     operations: tuple[OperationName, ...] = Field(
-        get_args(OperationName), min_length=1, description="Operations a node may hold."
+        operations.names(), min_length=1, description="Operations a node may hold."
     )
     merges: tuple[MergeName, ...] = Field(
         get_args(MergeName), min_length=1, description="How several inputs of a node are joined."

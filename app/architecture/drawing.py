@@ -11,42 +11,21 @@ import networkx as nx
 
 from app.formats import count
 from rosearch_engine.genome import Frame, Genome
-from rosearch_engine.genome.ops import KERNEL, embedding_weights, node_weights
+from rosearch_engine.genome.ops import embedding_weights, node_weights
+from rosearch_engine.operations import Family, operation, operations
 
 Point = tuple[float, float]
 WIDTH, HEIGHT = 200.0, 74.0
 GAP_X, GAP_Y = 28.0, 32.0
 EDGE_INK = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
 MARGIN = 14.0
-# Operation families: the theme's colour they borrow, and what they fall back to outside the app.
-FAMILIES = {
-    "ends": ("blue", "#e3edfb", "#1c64c4", "#12468c"),
-    "transformer": ("red", "#fdeaea", "#d6453d", "#96241e"),
-    "attention": ("orange", "#fdf0dc", "#d9822b", "#8f4f0e"),
-    "feed_forward": ("violet", "#efe8fb", "#7d52c7", "#553094"),
-    "conv": ("green", "#e0f4ea", "#21915f", "#11603d"),
-    "identity": ("gray", "#eceef2", "#7a8294", "#4a5160"),
-}
-
-TITLES = {
-    "transformer": "Transformer layer",
-    "attention": "Self-attention",
-    "feed_forward": "Feed-forward",
-    "conv3": "Convolution, 3 wide",
-    "conv5": "Convolution, 5 wide",
-    "identity": "Identity",
-}
-
-LEGEND = {
-    "ends": "Embedding, head",
-    "transformer": "Transformer layer",
-    "attention": "Self-attention",
-    "feed_forward": "Feed-forward",
-    "conv": "Convolution",
-    "identity": "Identity",
-}
-
+ENDS = Family("ends", "Embedding, head", "blue", "#e3edfb", "#1c64c4", "#12468c")
 SHORT_POOLINGS = {"cls": "first token", "mean": "mean of tokens", "max": "max of tokens"}
+
+
+def families() -> dict[str, Family]:
+    """The colours by name: that of the embedding and the head, then those of the operations."""
+    return {"ends": ENDS} | {known.family.name: known.family for known in operations()}
 
 
 @dataclass(frozen=True)
@@ -55,7 +34,7 @@ class Box:
 
     Attributes:
         number: the genome's node number.
-        family: key of `FAMILIES`.
+        family: key of `families()`.
         title: what the node computes.
         shape: its sizes, from input to output.
         weights: trainable numbers; None where the run's frame is not known yet.
@@ -97,13 +76,13 @@ def boxes(genome: Genome, frame: Frame | None) -> list[Box]:
     words = f"{frame.vocabulary:,} × {genome.rank} × {genome.width}" if frame else f"{genome.rank} × {genome.width}"
     drawn = [Box(0, "ends", "Embedding", words, embedding_weights(genome, frame) if frame else None, 0, "")]
     for number, node in enumerate(genome.nodes, start=1):
-        family = "conv" if node.operation in KERNEL else node.operation
+        known = operation(node.operation)
         drawn.append(
             Box(
                 number,
-                family,
-                TITLES[node.operation],
-                _shape(genome, number),
+                known.family.name,
+                known.title,
+                known.sizes(node, genome.width),
                 node_weights(genome, number, frame) if frame else None,
                 node.teacher_layer,
                 _merge(genome, number),
@@ -112,20 +91,6 @@ def boxes(genome: Genome, frame: Frame | None) -> list[Box]:
     head = f"{SHORT_POOLINGS[genome.pooling]} · {genome.width} → {classes}"
     weights = node_weights(genome, genome.head, frame) if frame else None
     return [*drawn, Box(genome.head, "ends", "Classifier head", head, weights, 0, _merge(genome, genome.head))]
-
-
-def _shape(genome: Genome, number: int) -> str:
-    node, width = genome.node(number), genome.width
-    parts = []
-    if node.heads:
-        parts.append(f"{node.heads} head{'s' if node.heads > 1 else ''}")
-    if node.feed_forward:
-        parts.append(f"{width} → {node.feed_forward} → {width}")
-    elif node.operation != "identity":
-        parts.append(f"{width} → {width}")
-    if node.activation:
-        parts.append(node.activation)
-    return " · ".join(parts) or "passes its input on"
 
 
 def _merge(genome: Genome, number: int) -> str:
@@ -249,7 +214,8 @@ def _edge(a: int, b: int, points: list[Point], skip: bool, ink: str) -> str:
 
 
 def _node(box: Box, centre: Point, most: int) -> str:
-    name, back, line, ink = FAMILIES[box.family]
+    family = families()[box.family]
+    name, back, line, ink = family.colour, family.back, family.line, family.ink
     x, y = centre[0] - WIDTH / 2, centre[1] - HEIGHT / 2
     back, line = f"var(--st-{name}-background-color, {back})", f"var(--st-{name}-color, {line})"
     ink, plain = f"var(--st-{name}-text-color, {ink})", "var(--st-text-color, #1d2433)"

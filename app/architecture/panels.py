@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state, words
-from app.architecture.drawing import FAMILIES, LEGEND, boxes
+from app.architecture.drawing import boxes, families
 from app.formats import count
 from rosearch_engine.genome import Frame, Genome
 
@@ -31,8 +31,8 @@ def frame_of(run: Mapping[str, Any]) -> Frame | None:
 def legend() -> None:
     """The operation families and their colours."""
     with st.container(horizontal=True, gap="small"):
-        for family, (colour, *_) in FAMILIES.items():
-            st.badge(LEGEND[family], color=colour)  # type: ignore[arg-type]
+        for family in families().values():
+            st.badge(family.title, color=family.colour)  # type: ignore[arg-type]
 
 
 def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from rosearch_engine.config import OneOf
 from rosearch_engine.errors import UserError
 
 
@@ -89,10 +90,17 @@ def _widget(path: str, name: str, field: FieldInfo, value: Any, key: str) -> Any
 
 
 def _tuple(path: str, title: str, item: Any, value: tuple[Any, ...], words: str | None, key: str) -> list[Any]:
-    if get_origin(item) is Literal:
-        return st.multiselect(title, list(get_args(item)), list(value), help=words, key=key, wrap=True)
+    if options := _options(item):
+        return st.multiselect(title, options, list(value), help=words, key=key, wrap=True)
     text = st.text_input(title, written(value), help=words, key=key)
     return numbers(text or "", item is int, path)
+
+
+def _options(item: Any) -> list[str]:
+    """The names to choose from, where a setting is one of several; else none."""
+    if get_origin(item) is Literal:
+        return list(get_args(item))
+    return [name for mark in getattr(item, "__metadata__", ()) if isinstance(mark, OneOf) for name in mark.names()]
 
 
 def _kind(annotation: Any) -> tuple[Any, bool]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+import shutil
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.dynamic_module_utils import get_relative_import_files
 
 from rosearch_engine.atomic import new_folder
 from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
-from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
+from rosearch_engine.student.modeling import MODULES, RoSearchConfig, RoSearchForSequenceClassification
 
 AUTO = "AutoModelForSequenceClassification"
 
@@ -51,7 +54,24 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
     RoSearchConfig.register_for_auto_class()
     RoSearchForSequenceClassification.register_for_auto_class(AUTO)
     model.save_pretrained(folder)
+    _write_operations(sorted({node["operation"] for node in model.config.nodes}), folder)
     tokenizer.save_pretrained(folder)
+
+
+def _write_operations(names: list[str], folder: Path) -> None:
+    """Put the files of these operations beside the model's, and lines that import them at its end.
+
+    `transformers` finds files to load by the relative imports that it reads in the text.
+    """
+    lines = []
+    for name in names:
+        source = Path(inspect.getfile(MODULES[name]))
+        for file in (source, *map(Path, get_relative_import_files(source))):
+            shutil.copyfile(file, folder / file.name)
+        kind = MODULES[name].__name__
+        lines += [f"from .{source.stem} import {kind}", f'MODULES["{name}"] = {kind}']
+    with (folder / "modeling.py").open("a", encoding="utf-8") as model:
+        model.write("\n\n" + "\n".join(lines) + "\n")
 
 
 def _card(facts: dict[str, Any], run: str, classes: tuple[str, ...], bound: float | None) -> str:

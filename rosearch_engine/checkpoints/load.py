@@ -25,7 +25,7 @@ from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.paths import weights_path
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
-from rosearch_engine.student.build import student_config
+from rosearch_engine.student.build import random_student
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
 
@@ -134,8 +134,7 @@ def _refuse_without_weights(store: Store, run: dict[str, Any], facts: dict[str, 
 def _student(run: dict[str, Any], facts: dict[str, Any]) -> RoSearchForSequenceClassification:
     path = weights_path(facts["weights_sha256"])
     genome = Genome.from_dict(facts["genome"])
-    config = student_config(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])
-    model = RoSearchForSequenceClassification(config)
+    model = random_student(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])
     try:
         model.load_state_dict(load_file(path))
     except FileNotFoundError:

@@ -17,15 +17,11 @@ from typing import Any, get_args
 
 import networkx as nx
 
-from rosearch_engine.config import ActivationName, CodeName, MergeName, OperationName, PoolingName
+from rosearch_engine.config import ActivationName, CodeName, MergeName, PoolingName
 from rosearch_engine.errors import UserError
+from rosearch_engine.operations import Gene, names, operation
 
 Edge = tuple[int, int]
-
-USES_HEADS = frozenset({"transformer", "attention"})
-USES_FEED_FORWARD = frozenset({"transformer", "feed_forward"})
-USES_ACTIVATION = frozenset({"transformer", "feed_forward", "conv3", "conv5"})
-USES_TEACHER_LAYER = frozenset(get_args(OperationName)) - {"identity"}
 
 
 @dataclass(frozen=True, order=True)
@@ -46,14 +42,18 @@ class Node:
     activation: str = ""
     teacher_layer: int = 0
 
+    def uses(self, gene: Gene) -> bool:
+        """Whether the operation uses the gene; an unknown operation keeps all, and `Genome.of` refuses it."""
+        return self.operation not in names() or gene in operation(self.operation).genes
+
     def cleaned(self) -> Node:
         """The same node with every unused gene at its zero."""
         return Node(
             self.operation,
-            self.heads if self.operation in USES_HEADS else 0,
-            self.feed_forward if self.operation in USES_FEED_FORWARD else 0,
-            self.activation if self.operation in USES_ACTIVATION else "",
-            self.teacher_layer if self.operation in USES_TEACHER_LAYER else 0,
+            self.heads if self.uses("heads") else 0,
+            self.feed_forward if self.uses("feed_forward") else 0,
+            self.activation if self.uses("activation") else "",
+            self.teacher_layer if self.uses("teacher_layer") else 0,
         )
 
 
@@ -200,13 +200,13 @@ class Genome:
         if self.merge not in get_args(MergeName):
             return f"merge '{self.merge}' is not known."
         for number, node in enumerate(self.nodes, start=1):
-            if node.operation not in get_args(OperationName):
+            if node.operation not in names():
                 return f"operation '{node.operation}' of node {number} is not known."
-            if node.operation in USES_HEADS and node.heads < 1:
+            if node.uses("heads") and node.heads < 1:
                 return f"node {number} needs at least one head."
-            if node.operation in USES_FEED_FORWARD and node.feed_forward < 1:
+            if node.uses("feed_forward") and node.feed_forward < 1:
                 return f"node {number} needs a feed-forward width."
-            if node.operation in USES_ACTIVATION and node.activation not in get_args(ActivationName):
+            if node.uses("activation") and node.activation not in get_args(ActivationName):
                 return f"activation '{node.activation}' of node {number} is not known."
             if node.teacher_layer < 0:
                 return f"teacher layer of node {number} must not be negative."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import networkx as nx
 
-from rosearch_engine.config import OperationName
-from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS, Genome
+from rosearch_engine.genome.dag import Genome
+from rosearch_engine.operations import names, operation, operations
 
 
 class Words(NamedTuple):
@@ -35,12 +35,7 @@ WORDS: dict[str, Words] = {
     "gates": Words("gated merges", "gated merges"),
     "code_synonyms": Words("code ties synonyms", "an input code that ties synonyms"),
     "code_characters": Words("code mends spelling", "an input code that mends spelling"),
-    "n_transformer": Words("transformer layers", "more transformer layers"),
-    "n_attention": Words("attentions alone", "more attentions alone"),
-    "n_feed_forward": Words("feed-forwards alone", "more feed-forwards alone"),
-    "n_conv3": Words("convolutions of 3 tokens", "more convolutions of 3 tokens"),
-    "n_conv5": Words("convolutions of 5 tokens", "more convolutions of 5 tokens"),
-    "n_identity": Words("identities", "more identities"),
+    **{f"n_{known.name}": Words(known.several, f"more {known.several}") for known in operations()},
 }
 
 
@@ -58,9 +53,7 @@ def features(genome: Genome) -> dict[str, float]:
     possible = (genome.head + 1) * genome.head / 2
     generations = list(nx.topological_generations(graph))
     layers = [node.teacher_layer for node in genome.nodes if node.teacher_layer]
-    counts = {
-        f"n_{name}": float(sum(node.operation == name for node in genome.nodes)) for name in get_args(OperationName)
-    }
+    counts = {f"n_{name}": float(sum(node.operation == name for node in genome.nodes)) for name in names()}
     return {
         "nodes": float(len(genome.nodes)),
         "edges": float(len(genome.edges)),
@@ -74,7 +67,7 @@ def features(genome: Genome) -> dict[str, float]:
         "mean_feed_forward": _mean([node.feed_forward for node in genome.nodes if node.feed_forward]),
         "teacher_layers": float(len(set(layers))),
         "mean_teacher_layer": _mean(layers),
-        "inherited": _mean([op in USES_HEADS | USES_FEED_FORWARD for op in _with_weights(genome)]),
+        "inherited": _mean([operation(name).inherits for name in _with_weights(genome)]),
         "gates": float(genome.merge == "gates"),
         "code_synonyms": float(genome.code in ("synonyms", "both")),
         "code_characters": float(genome.code in ("characters", "both")),
@@ -83,7 +76,7 @@ def features(genome: Genome) -> dict[str, float]:
 
 
 def _with_weights(genome: Genome) -> list[str]:
-    return [node.operation for node in genome.nodes if node.operation != "identity"]
+    return [node.operation for node in genome.nodes if operation(node.operation).weights(node, genome.width, 1)]
 
 
 def _mean(values: Sequence[int]) -> float:

@@ -9,10 +9,6 @@ from typing import Any, TypeVar
 from numpy.random import Generator
 
 from rosearch_engine.genome.dag import (
-    USES_ACTIVATION,
-    USES_FEED_FORWARD,
-    USES_HEADS,
-    USES_TEACHER_LAYER,
     Edge,
     Genome,
     Node,
@@ -174,13 +170,13 @@ def _change_gene(draft: Draft, space: Space, rng: Generator) -> str:
     number = int(rng.integers(1, draft.head))
     node = draft.nodes[number - 1]
     choices: dict[str, Sequence[Any]] = {}
-    if node.operation in USES_HEADS:
+    if node.uses("heads"):
         choices["heads"] = space.heads
-    if node.operation in USES_FEED_FORWARD:
+    if node.uses("feed_forward"):
         choices["feed_forward"] = space.feed_forwards
-    if node.operation in USES_ACTIVATION:
+    if node.uses("activation"):
         choices["activation"] = space.activations
-    if node.operation in USES_TEACHER_LAYER:
+    if node.uses("teacher_layer"):
         choices["teacher_layer"] = range(1, space.frame.layers + 1)
     if not choices:
         return ""

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS, Genome, Node
-
-KERNEL = {"conv3": 3, "conv5": 5}
+from rosearch_engine.genome.dag import Genome
+from rosearch_engine.operations import operation
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
     encoder = sum(node_weights(genome, number, frame) for number in range(1, genome.head))
     outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame) + ledger_weights(frame)
     flops = 2 * length * genome.rank * genome.width + 2 * genome.width * frame.classes
-    flops += sum(_flops(node, genome.width, frame.head_size, length) for node in genome.nodes)
+    flops += sum(operation(node.operation).flops(node, genome.width, frame.head_size, length) for node in genome.nodes)
     weights = encoder + outside
     return Cost(
         weights,
@@ -97,28 +96,5 @@ def node_weights(genome: Genome, number: int, frame: Frame) -> int:
     merge = 0 if inputs == 1 else 2 * width + (inputs * width if genome.merge == "gates" else 0)
     if number == genome.head:
         return merge + width * frame.classes + frame.classes
-    return merge + _operation_weights(genome.node(number), width, frame.head_size)
-
-
-def _operation_weights(node: Node, width: int, head_size: int) -> int:
-    total = 0
-    if node.operation in USES_HEADS:
-        inner = node.heads * head_size
-        total += 3 * (width * inner + inner) + inner * width + width + 2 * width
-    if node.operation in USES_FEED_FORWARD:
-        total += 2 * width * node.feed_forward + node.feed_forward + width + 2 * width
-    if node.operation in KERNEL:
-        total += width * KERNEL[node.operation] + width + width * width + width + 2 * width
-    return total
-
-
-def _flops(node: Node, width: int, head_size: int, length: int) -> int:
-    total = 0
-    if node.operation in USES_HEADS:
-        inner = node.heads * head_size
-        total += 2 * length * 4 * width * inner + 2 * 2 * length * length * inner
-    if node.operation in USES_FEED_FORWARD:
-        total += 2 * length * 2 * width * node.feed_forward
-    if node.operation in KERNEL:
-        total += 2 * length * width * (KERNEL[node.operation] + width)
-    return total
+    node = genome.node(number)
+    return merge + operation(node.operation).weights(node, width, frame.head_size)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from rosearch_engine.config import OperationName
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
 from rosearch_engine.objectives import counts
+from rosearch_engine.operations import names as operation_names
 from rosearch_engine.statistics.effect import CORRECTION, LEVEL, Effect, corrected
 from rosearch_engine.statistics.groups import Box, cliffs_delta
 from rosearch_engine.statistics.ranks import Effort, Ranks
@@ -127,7 +127,7 @@ def _study(students: Sequence[Mapping[str, Any]], effort: Effort) -> Statistics:
     )
     operations = tuple(
         Operation(name, *sample.boxes(name), effects.get(Question("delta", name, "robustness")))
-        for name in get_args(OperationName)
+        for name in operation_names()
     )
     findings, conclusion = conclude(associations, operations, model, len(effects))
     return Statistics(
@@ -185,7 +185,7 @@ class _Sample:
         return cls(
             columns,
             dict(zip(("robustness", "accuracy", "gap"), np.array(outcomes, dtype=float).reshape(-1, 3).T, strict=True)),
-            {name: (columns[f"n_{name}"] > 0).astype(float) for name in get_args(OperationName) if columns},
+            {name: (columns[f"n_{name}"] > 0).astype(float) for name in operation_names() if columns},
             np.unique([student.get("run_id", 0) for student in done], return_inverse=True)[1],
             sum(bool(student.get("parents")) for student in done),
         )

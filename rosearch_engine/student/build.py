@@ -13,15 +13,15 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from rosearch_engine.config import TIES
 from rosearch_engine.genome import Frame, Genome
-from rosearch_engine.genome.dag import USES_FEED_FORWARD, USES_HEADS
+from rosearch_engine.operations import operation
+from rosearch_engine.operations.inheritance_module import copy_norm, top
 from rosearch_engine.ragged import Ragged
-from rosearch_engine.student.anatomy import Anatomy, Layer, dissect
-from rosearch_engine.student.modeling import Attention, FeedForward, RoSearchConfig, RoSearchForSequenceClassification
+from rosearch_engine.student.anatomy import Anatomy, dissect
+from rosearch_engine.student.modeling import MODULES, RoSearchConfig, RoSearchForSequenceClassification
 
 
 def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: int) -> RoSearchConfig:
@@ -53,6 +53,15 @@ def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: 
     )
 
 
+def random_student(
+    genome: Genome, frame: Frame, classes: tuple[str, ...], pad: int
+) -> RoSearchForSequenceClassification:
+    """The student of a genome with random weights."""
+    for node in genome.nodes:
+        MODULES[node.operation] = operation(node.operation).load()
+    return RoSearchForSequenceClassification(student_config(genome, frame, classes, pad))
+
+
 def build(
     genome: Genome,
     frame: Frame,
@@ -76,7 +85,7 @@ def build(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = RoSearchForSequenceClassification(student_config(genome, frame, classes, pad))
+        model = random_student(genome, frame, classes, pad)
     if teacher is not None and not genome.is_bag:
         with torch.no_grad():
             parts = dissect(teacher)
@@ -117,13 +126,8 @@ def _inherit(
     width = _important_width(parts, genome.width)
     _inherit_embedding(model, parts, width, counts)
     for node, module in zip(genome.nodes, model.operations, strict=True):
-        layer = parts.layers[node.teacher_layer - 1]
-        if node.operation in USES_HEADS:
-            attention = module if isinstance(module, Attention) else module.attention
-            _inherit_attention(cast(Attention, attention), layer, width, parts.head_size)
-        if node.operation in USES_FEED_FORWARD:
-            feed_forward = module if isinstance(module, FeedForward) else module.feed_forward
-            _inherit_feed_forward(cast(FeedForward, feed_forward), layer, width)
+        if operation(node.operation).inherits:
+            cast(Any, module).inherit(parts.layers[node.teacher_layer - 1], width)
 
 
 def _inherit_embedding(
@@ -145,35 +149,7 @@ def _inherit_embedding(
     tables.positions.weight.copy_(parts.positions[: len(tables.positions.weight), width])
     if tables.types is not None and parts.types is not None:
         tables.types.weight.copy_(parts.types[:, width])
-    _copy_norm(tables.norm, parts.norm, width)
-
-
-def _inherit_attention(attention: Attention, layer: Layer, width: torch.Tensor, size: int) -> None:
-    value = layer.value.weight.view(-1, size, layer.value.in_features)  # (heads, size, width)
-    out = layer.out.weight.view(layer.out.out_features, -1, size)  # (width, heads, size)
-    importance = torch.stack([(out[:, h] @ value[h]).norm() for h in range(len(value))])
-    heads = _top(importance, attention.heads)
-    rows = (heads[:, None] * size + torch.arange(size)).flatten()
-    for mine, theirs in (
-        (attention.query, layer.query),
-        (attention.key, layer.key),
-        (attention.value, layer.value),
-    ):
-        mine.weight.copy_(theirs.weight[rows][:, width])
-        mine.bias.copy_(theirs.bias[rows])
-    attention.out.weight.copy_(layer.out.weight[width][:, rows])
-    attention.out.bias.copy_(layer.out.bias[width])
-    _copy_norm(attention.norm, layer.attention_norm, width)
-
-
-def _inherit_feed_forward(feed_forward: FeedForward, layer: Layer, width: torch.Tensor) -> None:
-    importance = layer.inner.weight.norm(dim=1) * layer.outer.weight.norm(dim=0)
-    neurons = _top(importance, feed_forward.inner.out_features)
-    feed_forward.inner.weight.copy_(layer.inner.weight[neurons][:, width])
-    feed_forward.inner.bias.copy_(layer.inner.bias[neurons])
-    feed_forward.outer.weight.copy_(layer.outer.weight[width][:, neurons])
-    feed_forward.outer.bias.copy_(layer.outer.bias[width])
-    _copy_norm(feed_forward.norm, layer.feed_forward_norm, width)
+    copy_norm(tables.norm, parts.norm, width)
 
 
 def _important_width(parts: Anatomy, size: int) -> torch.Tensor:
@@ -182,13 +158,4 @@ def _important_width(parts: Anatomy, size: int) -> torch.Tensor:
     for layer in parts.layers:
         for reader in (layer.query, layer.key, layer.value, layer.inner):
             importance += reader.weight.square().sum(dim=0)
-    return _top(importance * parts.words.std(dim=0), size)
-
-
-def _top(importance: torch.Tensor, count: int) -> torch.Tensor:
-    return importance.topk(min(count, len(importance))).indices.sort().values
-
-
-def _copy_norm(mine: nn.LayerNorm, theirs: nn.LayerNorm, width: torch.Tensor) -> None:
-    mine.weight.copy_(theirs.weight[width])
-    mine.bias.copy_(theirs.bias[width])
+    return top(importance * parts.words.std(dim=0), size)

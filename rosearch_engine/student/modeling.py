@@ -1,7 +1,7 @@
 """A student: a directed acyclic graph of operations over token states, as an ordinary `transformers` model.
 
-This file travels with every exported checkpoint and must load where nothing else of the project is
-installed: it imports torch and transformers only.
+This file travels with every exported checkpoint, and so do the files of the operations that the student uses. They
+must load where nothing else of the project is installed: they import torch, transformers and each other only.
 """
 
 from __future__ import annotations
@@ -93,93 +93,9 @@ def arithmetic(x: torch.Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention, residual, layer norm. Heads keep the teacher's size, whatever the width."""
-
-    def __init__(self, config: RoSearchConfig, heads: int) -> None:
-        super().__init__()
-        width, inner = config.hidden_size, heads * config.head_size
-        self.heads = heads
-        self.query = nn.Linear(width, inner)
-        self.key = nn.Linear(width, inner)
-        self.value = nn.Linear(width, inner)
-        self.out = nn.Linear(inner, width)
-        self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
-        batch, length, _ = x.shape
-        reads = (self.query, self.key, self.value)
-        # One product for all three: a third of their size each is too little to keep a machine busy.
-        joined = F.linear(x, torch.cat([r.weight for r in reads]), torch.cat([r.bias for r in reads]))
-        q, k, v = joined.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = attend(q, k, v, mask).transpose(1, 2).reshape(batch, length, -1)
-        return self.norm(x + self.out(mixed))
-
-
-def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Scaled dot-product attention over heads `(batch, heads, length, size)` under mask `(batch, length)`."""
-    if q.is_cuda or not torch.is_grad_enabled():
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
-    # Written out where it is trained: backwards, torch's fused kernel for CPUs takes ten times as long.
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)  # (batch, heads, length, length)
-    scores = scores.masked_fill(~mask[:, None, None, :], torch.finfo(scores.dtype).min)
-    return scores.softmax(dim=-1).to(v.dtype) @ v
-
-
-class FeedForward(nn.Module):
-    """Two-layer perceptron on each token, residual, layer norm."""
-
-    def __init__(self, config: RoSearchConfig, neurons: int, activation: str) -> None:
-        super().__init__()
-        self.inner = nn.Linear(config.hidden_size, neurons)
-        self.outer = nn.Linear(neurons, config.hidden_size)
-        self.activation = getattr(F, activation)
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """x `(batch, length, width)` -> `(batch, length, width)`."""
-        return self.norm(x + self.outer(self.activation(self.inner(x))))
-
-
-class Transformer(nn.Module):
-    """Attention, then feed-forward: a whole encoder layer."""
-
-    def __init__(self, config: RoSearchConfig, heads: int, neurons: int, activation: str) -> None:
-        super().__init__()
-        self.attention = Attention(config, heads)
-        self.feed_forward = FeedForward(config, neurons, activation)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
-        return self.feed_forward(self.attention(x, mask), mask)
-
-
-class Convolution(nn.Module):
-    """Depthwise-separable convolution over the tokens, residual, layer norm."""
-
-    def __init__(self, config: RoSearchConfig, kernel: int, activation: str) -> None:
-        super().__init__()
-        width = config.hidden_size
-        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
-        self.pointwise = nn.Linear(width, width)
-        self.activation = getattr(F, activation)
-        self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
-        # Padding must read as silence, or a sentence's result would depend on its batch.
-        quiet = (x * mask[..., None].to(x.dtype)).transpose(1, 2)
-        mixed = self.pointwise(self.activation(self.depthwise(quiet).transpose(1, 2)))
-        return self.norm(x + mixed)
-
-
-class Identity(nn.Module):
-    """Passes its input on."""
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """x `(batch, length, width)` -> the same."""
-        return x
+# Module of each operation by name, made by `Class(config, node)`. `student.build` fills it here; an exported copy of
+# this file ends with the lines that fill it there.
+MODULES: dict[str, Any] = {}
 
 
 class Merge(nn.Module):
@@ -240,22 +156,6 @@ def bounded(context: torch.Tensor, bound: float) -> torch.Tensor:
     return bound * torch.tanh(centred / bound)
 
 
-def operation(config: RoSearchConfig, node: dict[str, Any]) -> nn.Module:
-    """The module of one inner node."""
-    name = node["operation"]
-    if name == "transformer":
-        return Transformer(config, node["heads"], node["feed_forward"], node["activation"])
-    if name == "attention":
-        return Attention(config, node["heads"])
-    if name == "feed_forward":
-        return FeedForward(config, node["feed_forward"], node["activation"])
-    if name in ("conv3", "conv5"):
-        return Convolution(config, int(name[-1]), node["activation"])
-    if name == "identity":
-        return Identity()
-    raise ValueError(f"operation '{name}' is not known")
-
-
 class RoSearchForSequenceClassification(PreTrainedModel):
     """The student. `hidden_states` are the embedding's and each inner node's output, in their order.
 
@@ -275,7 +175,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         if self.has_graph:
             self.inputs = {n: sorted(a for a, b in config.edges if b == n) for n in range(1, head + 1)}
             self.embedding = Embedding(config)
-            self.operations = nn.ModuleList(operation(config, node) for node in config.nodes)
+            self.operations = nn.ModuleList(MODULES[node["operation"]](config, node) for node in config.nodes)
             self.merges = nn.ModuleList(Merge(config, len(self.inputs[n])) for n in range(1, head + 1))
             self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()

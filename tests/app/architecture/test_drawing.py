@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,6 +13,7 @@ from app.architecture import drawing
 from rosearch_engine.config import SpaceConfig
 from rosearch_engine.genome import Genome, Node, Space
 from rosearch_engine.genome.operators import sample
+from rosearch_engine.operations import operation
 from tests.app.conftest import FRAME
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -57,7 +59,8 @@ def test_a_machine_without_graphviz_still_draws(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_texts_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(drawing.TITLES, "transformer", '<script>alert("x")</script> & more')
+    hostile = replace(operation("transformer"), title='<script>alert("x")</script> & more')
+    monkeypatch.setattr(drawing, "operation", lambda name: hostile)
     picture = drawing.svg(SPACE.chain(1), FRAME)
     assert "<script" not in picture
     texts = [t.text for t in ElementTree.fromstring(picture).iter(f"{SVG}text")]
