@@ -63,13 +63,17 @@ def _write_operations(names: list[str], folder: Path) -> None:
 
     `transformers` finds files to load by the relative imports that it reads in the text.
     """
-    lines = []
+    lines: list[str] = []
     for name in names:
         source = Path(inspect.getfile(MODULES[name]))
-        for file in (source, *map(Path, get_relative_import_files(source))):
+        shutil.copyfile(source, folder / source.name)
+        for file in map(Path, get_relative_import_files(source)):
             shutil.copyfile(file, folder / file.name)
+            # It looks no deeper than the model's own imports: what those import is named here too.
+            lines.append(f"from .{file.stem} import __doc__ as _")
         kind = MODULES[name].__name__
         lines += [f"from .{source.stem} import {kind}", f'MODULES["{name}"] = {kind}']
+    lines = list(dict.fromkeys(lines))
     with (folder / "modeling.py").open("a", encoding="utf-8") as model:
         model.write("\n\n" + "\n".join(lines) + "\n")
 
