@@ -131,15 +131,17 @@ def test_textfoolers_encoder_looks_at_windows_of_long_sentences(
     name: str, bench: Any, victim: Victim, stocked: Callable
 ) -> None:
     attack = build(stocked(name, "standard"), "standard", Asked(victim))
-    short, long = sentences(bench, 1)[0], " ".join(sentences(bench, 4))
-    assert len(short.split()) < 15 < len(long.split())
-    kept = [candidates(attack, text) for text in (short, long)]
+    short, every = sentences(bench, 1)[0], sentences(bench, 32)
+    longs = [" ".join(every[start : start + 4]) for start in range(0, 32, 4)]
+    assert len(short.split()) < 15 < min(len(long.split()) for long in longs)
+    kept = [candidates(attack, text) for text in (short, *longs)]
     (encoder,) = (one for one in attack.constraints if hasattr(one, "encode"))
     attack.clear_cache()
     attack.constraints.remove(encoder)
-    free = [candidates(attack, text) for text in (short, long)]
+    free = [candidates(attack, text) for text in (short, *longs)]
     assert free[0] == kept[0]
-    assert set(kept[1]) < set(free[1])
+    assert all(set(some) <= set(more) for some, more in zip(kept[1:], free[1:], strict=True))
+    assert any(set(some) < set(more) for some, more in zip(kept[1:], free[1:], strict=True))
 
 
 @every_level

@@ -93,8 +93,8 @@ def test_report_lists_all_that_was_measured(calm: str) -> None:
     assert said["state"] == "finished"
     assert said["config"]["search"]["candidates"] == 5
     students = said["students"]
-    assert len(students) == 6  # five and one plain chain
-    assert len({student["digest"] for student in students}) == 6
+    assert len(students) == 7  # five, one plain chain and the bag of words
+    assert len({student["digest"] for student in students}) == 7
     for student in students:
         assert student["status"] == "done"
         assert student["weights"] > student["encoder_weights"] > 0 or student["encoder_weights"] == 0
@@ -117,7 +117,7 @@ def test_report_lists_all_that_was_measured(calm: str) -> None:
 
 def test_status_of_one_and_of_all(calm: str) -> None:
     one = rosearch("status", calm, "--json").json
-    assert (one["run"], one["state"], one["students"]) == (calm, "finished", 6)
+    assert (one["run"], one["state"], one["students"]) == (calm, "finished", 7)
     assert calm in [row["run"] for row in rosearch("status", "--json").json]
     assert "finished" in rosearch("status").out
 
