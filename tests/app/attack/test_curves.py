@@ -51,10 +51,10 @@ def test_a_real_student_stands_beside_its_chain_and_the_teacher(calm: str) -> No
     teacher = store.teacher_measurement(run_id)
     assert teacher is not None
     measured = students | {"teacher": teacher}
-    name = next(row["name"] for row in students.values() if row["origin"] != "chain")
+    name = next(row["name"] for row in students.values() if row["origin"] not in ("bag", "chain"))
     (row,) = success_curves(store, run_id, name)
-    assert list(row["lines"]) == [name, "s0001", "teacher"]
-    assert [line["role"] for line in row["lines"].values()] == ["elite", "baseline", "teacher"]
+    assert list(row["lines"]) == [name, "s0001", "s0002", "teacher"]
+    assert [line["role"] for line in row["lines"].values()] == ["elite", "baseline", "baseline", "teacher"]
     for one, line in row["lines"].items():
         held = measured[one]["calibrated_held"]
         assert line["curve"][-1] == (2000, pytest.approx(1 - held / row["n"]))

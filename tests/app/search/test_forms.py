@@ -74,7 +74,7 @@ def test_every_field_has_a_widget_with_its_description_and_limits() -> None:
 
 def test_every_chain_of_every_input_code_is_counted() -> None:
     run = RunConfig.model_validate({"search": {"candidates": 7, "chains": 2}, "space": {"codes": ["plain", "both"]}})
-    assert words.planned(run.model_dump(mode="json")) == 7 + 2 * 2
+    assert words.planned(run.model_dump(mode="json")) == 7 + (1 + 2) * 2
     older = {"search": {"candidates": 7, "chains": 2}, "space": {}}
     assert words.planned(older) == 7 + 2
 

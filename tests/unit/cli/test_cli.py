@@ -106,7 +106,7 @@ def test_report_lists_all_that_was_measured(calm: str) -> None:
         assert student["robustness"] == pytest.approx(student["held"] / 12)
         assert student["mean_queries"] > 0
         assert {"genome", "success_rate", "front", "features", "weights_sha256"} <= set(student)
-    assert students[0]["origin"] == "chain"
+    assert students[0]["origin"] == "bag"
     assert any(student["front"] for student in students)
     assert said["teacher"]["robustness"] is not None
     assert said["protocol"]["recipe"] == "pwws"

@@ -271,6 +271,10 @@ def test_an_old_store_that_cannot_be_changed_is_read_if_it_lacks_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = Path(shutil.copy(MADE_BEFORE / "store.db", home / "rosearch.db"))
+    Store.write().close()
+    with sqlite3.connect(file) as connection:  # only the number of its version is missing
+        connection.execute("DROP TABLE alembic_version")
+    connection.close()
     with busy(file, monkeypatch):
         assert [run["name"] for run in Store.read().runs()] == ["tiny"]
     assert version(file) is None
