@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertTokenizerFast, MPNetTokenizerFast, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, BertTokenizerFast, MPNetTokenizerFast, PreTrainedTokenizerBase
 
-from rosearch_engine.codes import keep_tokenizer, read_tokenizer, trimmed
+from rosearch_engine.codes import keep_tokenizer, of_words, read_tokenizer, trimmed
 from rosearch_engine.errors import UserError
 from rosearch_engine.search.evaluate import student
 
@@ -76,3 +76,27 @@ def test_students_inherit_the_vectors_of_their_own_pieces(bench) -> None:
     reached = torch.nn.functional.cosine_similarity(mine, table[bench.read.pieces.values], dim=1)
     seen = np.flatnonzero(bench.readings["plain"].corpus.counts >= 5)
     assert reached[seen].mean() > 0.6
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet"])
+def test_every_word_is_one_token_and_any_other_is_unknown(family: str, tmp_path: Path) -> None:
+    whole = tokenizer_of(family, tmp_path)
+    small, pieces = of_words(whole, ["Good films", "badish, plot", "good"])
+    words = ["good", "films", "badish", ",", "plot"]
+    assert len(small) == len(pieces)
+    for word in words:
+        (number,) = small(word, add_special_tokens=False)["input_ids"]
+        assert pieces.take(np.array([number]))[0].tolist() == (
+            whole(word, add_special_tokens=False)["input_ids"] or [whole.unk_token_id]
+        )
+    assert small("film", add_special_tokens=False)["input_ids"] == [small.unk_token_id]
+    assert {name: getattr(small, name) for name in ("unk_token", "pad_token", "cls_token", "sep_token")} == {
+        name: getattr(whole, name) for name in ("unk_token", "pad_token", "cls_token", "sep_token")
+    }
+    frame = small("good plot", "badish")
+    tokens = small.convert_ids_to_tokens(frame["input_ids"])
+    assert tokens[0] == whole.cls_token
+    assert tokens[-1] == whole.sep_token
+    small.save_pretrained(tmp_path / "saved")
+    again = AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert again("Good rare, plot", "badish").data == small("Good rare, plot", "badish").data
