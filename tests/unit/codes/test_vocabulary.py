@@ -107,3 +107,27 @@ def test_only_wordpiece_knows_whole_words(tmp_path: Path) -> None:
     other = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE({"a": 0, "<unk>": 1}, [])), unk_token="<unk>")
     with pytest.raises(UserError, match="WordPiece"):
         of_words(other, ["a"])
+
+
+@pytest.mark.parametrize("family", ["bert", "mpnet"])
+def test_every_word_is_one_token_and_any_other_is_unknown(family: str, tmp_path: Path) -> None:
+    whole = tokenizer_of(family, tmp_path)
+    small, pieces = of_words(whole, ["Good films", "badish, plot", "good"])
+    words = ["good", "films", "badish", ",", "plot"]
+    assert len(small) == len(pieces)
+    for word in words:
+        (number,) = small(word, add_special_tokens=False)["input_ids"]
+        assert pieces.take(np.array([number]))[0].tolist() == (
+            whole(word, add_special_tokens=False)["input_ids"] or [whole.unk_token_id]
+        )
+    assert small("film", add_special_tokens=False)["input_ids"] == [small.unk_token_id]
+    assert {name: getattr(small, name) for name in ("unk_token", "pad_token", "cls_token", "sep_token")} == {
+        name: getattr(whole, name) for name in ("unk_token", "pad_token", "cls_token", "sep_token")
+    }
+    frame = small("good plot", "badish")
+    tokens = small.convert_ids_to_tokens(frame["input_ids"])
+    assert tokens[0] == whole.cls_token
+    assert tokens[-1] == whole.sep_token
+    small.save_pretrained(tmp_path / "saved")
+    again = AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert again("Good rare, plot", "badish").data == small("Good rare, plot", "badish").data
