@@ -27,6 +27,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # No run comes along, here and in every child: a test that is about the recorded one brings it itself.
 os.environ["ROSEARCH_RECORDED"] = ""
+# Tables have room, whatever terminal the tests were started from: rich looks once, when it is first imported.
+os.environ["COLUMNS"] = "200"
 
 import pandas as pd
 import pytest
@@ -338,8 +340,8 @@ def write_encoder(folder: Path, tokenizer: Any, make: Any, sentences: list[str],
 
 
 def _sentences() -> pd.DataFrame:
-    """1,200 of the embedded movie reviews, none of them long, with their class as a number."""
+    """2,000 of the embedded movie reviews, none of them long, with their class as a number."""
     rows = pd.read_csv(fetched("movie-reviews") / "movie-reviews.tsv", sep="\t", quoting=3, keep_default_na=False)
     short = rows[rows["text"].map(lambda text: len(text.split())).between(6, 20)]
-    drawn = short.drop_duplicates("text").sample(1200, random_state=0)
+    drawn = short.drop_duplicates("text").sample(2000, random_state=0)
     return pd.DataFrame({"sentence": drawn["text"], "label": (drawn["label"] == "positive").astype(int)})
