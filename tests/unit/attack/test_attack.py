@@ -307,7 +307,8 @@ def test_confidence_does_not_pass_for_robustness(bench, victim: Victim) -> None:
 
     attacker = Attacker("pwws", 2000, faces=("calibrated", "raw"), one_swap=True)
     calm, louder = (attacker.attack(one, sentences) for one in (victim, loud))
-    assert facts(calm) == facts(louder)
+    # Of candidates that score alike to the last digits, times 50 may put another first.
+    assert [(r.outcome, r.queries) for r in calm] == [(r.outcome, r.queries) for r in louder]
     before, after = (score(0.8, 10, results, 1.0) for results in (calm, louder))
     assert (after.robustness, after.held) == (before.robustness, before.held)
     assert after.calibrated_held == before.calibrated_held
