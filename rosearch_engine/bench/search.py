@@ -65,7 +65,7 @@ COMMON = [
 ]
 
 Row = dict[str, Any]
-PARTS = ("distil", "attack", "screen", "validate", "build")
+PARTS = ("distil", "attack", "screen", "certify", "validate", "build")
 
 
 def bench_search(
@@ -360,7 +360,7 @@ def _bill(curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {
         "seconds": parts,
         "students_per_hour": 3600 * sum(run["students"] for run in runs) / whole,
-        "neither": (parts["validate"] + parts["build"]) / whole,
+        "neither": (parts["certify"] + parts["validate"] + parts["build"]) / whole,
     }
 
 
