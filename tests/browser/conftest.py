@@ -112,11 +112,5 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
         part = screen.folded(title)
         for label, value in fields.items():
             screen.write(label, value, part)
-    swaps = screen.folded("Distillation:").get_by_label("Swaps", exact=True)
-    swaps.scroll_into_view_if_needed()  # a menu closes when the page under it moves
-    swaps.click()
-    page.get_by_role("option", name="off", exact=True).click()
-    screen.settled()
-    expect(swaps).to_have_value("off")
     screen.folded("Search space:").get_by_role("button", name="Remove both").click()
     screen.settled()
