@@ -25,7 +25,7 @@ def test_a_click_on_a_point_takes_its_student_in_hand_and_into_the_link(screen: 
 
 
 def test_an_architecture_is_drawn_and_its_nodes_tell_their_genes(screen: Screen, first: str) -> None:
-    screen.open("architecture", run=first, student="s0001")
+    screen.open("architecture", run=first, student="s0002")
     page = screen.page
     nodes = page.locator("svg .node")
     expect(nodes).to_have_count(3)
@@ -39,10 +39,10 @@ def test_an_architecture_is_drawn_and_its_nodes_tell_their_genes(screen: Screen,
 
 
 def test_two_students_lie_in_one_picture(screen: Screen, first: str) -> None:
-    screen.open("architecture", run=first, student="s0001")
+    screen.open("architecture", run=first, student="s0002")
     screen.page.get_by_label("Lay another over it", exact=True).click()
-    screen.page.get_by_role("option", name="s0002").click()
-    expect(screen.page.get_by_text("Only in s0002")).to_be_visible()
+    screen.page.get_by_role("option", name="s0003").click()
+    expect(screen.page.get_by_text("Only in s0003")).to_be_visible()
 
 
 def test_a_link_to_a_run_that_is_gone_says_so_and_shows_another(screen: Screen, first: str) -> None:
@@ -55,7 +55,7 @@ def test_a_link_to_a_run_that_is_gone_says_so_and_shows_another(screen: Screen, 
 
 def test_the_app_follows_a_dark_system(opener: Opener, address: str, first: str) -> None:
     screen = opener(address, color_scheme="dark")
-    screen.open("architecture", run=first, student="s0001")
+    screen.open("architecture", run=first, student="s0002")
     expect(screen.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
     paper = screen.page.locator("svg .node rect").first
     expect(paper).to_have_css("fill", DARK)

@@ -24,11 +24,11 @@ def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new
 def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) -> None:
     screen.open("search", run=first)
     screen.choose("Watch")
-    expect(figures(screen)).to_have_text("4 / 4")
+    expect(figures(screen)).to_have_text("5 / 5")
     screen.press("Explore the front")
     screen.heading("Front")
-    expect(screen.page.get_by_text(f"Run {first} · 4 students measured")).to_be_visible()
-    assert {name for name, _, _ in screen.points()} == {"s0001", "s0002", "s0003", "s0004"}
+    expect(screen.page.get_by_text(f"Run {first} · 5 students measured")).to_be_visible()
+    assert {name for name, _, _ in screen.points()} == {"s0001", "s0002", "s0003", "s0004", "s0005"}
 
 
 def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opener: Opener) -> None:
