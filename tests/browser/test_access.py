@@ -84,7 +84,7 @@ def test_axe_finds_nothing_serious(
     name: str, act: Callable[[Screen], None], theme: str, opener: Opener, address: str, first: str
 ) -> None:
     screen = opener(address, color_scheme=theme)
-    screen.open(name, run=first, student="s0001")
+    screen.open(name, run=first, student="s0002")
     act(screen)
     screen.settled()
     screen.page.add_script_tag(path=AXE)
