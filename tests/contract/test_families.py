@@ -76,11 +76,12 @@ def test_students_of_a_teacher_of_the_family(
     run = store.create_run(name, build("standard", settings=settings))
     search(name, Progress())
     students = store.students(run)
-    assert [(student["origin"], student["status"]) for student in students[:2]] == [("chain", "done")] * 2
-    assert students[2]["status"] == "done"
+    chains = [student for student in students if student["origin"] == "chain"]
+    assert len(chains) == 2
+    assert all(student["status"] == "done" for student in students)
     told = [event["text"] for event in store.events(run) if event["kind"] == "adversary"]
     assert len(told) == (1 if family is roberta else 0), "what a tokenizer does not allow is told"
-    assert {student["genome"]["code"] for student in students[:2]} == {"plain", "both"}
+    assert {student["genome"]["code"] for student in chains} == {"plain", "both"}
     assert all(student["accuracy"] > 0.6 for student in students), "all of them have learned"
     for student in students:
         loaded = load(store, name, student["name"])

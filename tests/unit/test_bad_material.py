@@ -88,4 +88,9 @@ def test_a_candidate_that_diverges_is_told_apart(bench, workshop) -> None:
     broken = replace(bench.readings["plain"], corpus=replace(corpus, teacher=teacher))
     config = bench.config.model_copy(update={"distil": wild})
     with pytest.raises(Diverged, match="diverged"):
-        evaluate(bench.space.chain(1), 0, replace(bench, config=config, readings={"plain": broken}), Progress())
+        evaluate(
+            bench.space.chain(1),
+            0,
+            replace(bench, config=config, read=replace(bench.read, by_code={"plain": broken})),
+            Progress(),
+        )

@@ -63,7 +63,9 @@ def test_by_default_the_front_and_the_chains_are_asked(calm: str) -> None:
     students = store.students(store.run(calm)["id"])
     models = transfer(calm)["models"]
     assert models[-1] == "teacher"
-    assert set(models[:-1]) == {s["name"] for s in students if s["front"] or s["knee"] or s["origin"] in ("bag", "chain")}
+    assert set(models[:-1]) == {
+        s["name"] for s in students if s["front"] or s["knee"] or s["origin"] in ("bag", "chain")
+    }
 
 
 def test_the_command_prints_the_matrix(calm: str, matrix: dict[str, Any]) -> None:
