@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ ROWS = np.array([3, 0, 1, 4])
 def model_of(bound: float | None) -> RoSearchForSequenceClassification:
     torch.manual_seed(0)
     node = {"operation": "transformer", "heads": 2, "feed_forward": 16, "activation": "gelu", "teacher_layer": 1}
-    sizes = {"hidden_size": 8, "embedding_rank": 4, "head_size": 4, "max_position_embeddings": 16}
+    sizes: dict[str, Any] = {"hidden_size": 8, "embedding_rank": 4, "head_size": 4, "max_position_embeddings": 16}
     config = RoSearchConfig(
         len(VOCABULARY), **sizes, nodes=[node], edges=[[0, 1], [1, 2]], ledger_bound=bound, num_labels=3
     )
@@ -33,7 +35,7 @@ def model_of(bound: float | None) -> RoSearchForSequenceClassification:
 def copies_of(model: RoSearchForSequenceClassification, **settings: float) -> tuple[torch.Tensor, torch.Tensor]:
     sentences = encoded()
     swaps = tabulate(TEXTS, sentences, [Words()], tokens, 0)
-    config = DistilConfig(adversary="gradient", **{"unknown_share": 0.0} | settings)  # type: ignore[arg-type]
+    config = DistilConfig(adversary="gradient", **{"unknown_share": 0.0} | settings)
     special = Special(0, (VOCABULARY.index("odd"),))
     adversary = Adversary(model, sentences, swaps, special, config, seed=0)
     batch = sentences.batch(ROWS, torch.device("cpu"))
@@ -51,10 +53,14 @@ def test_each_word_takes_its_worst_candidate_to_first_order(bound: float | None)
     before, after = copies_of(model)
     batch = encoded().batch(ROWS, torch.device("cpu"))
     kept: list[torch.Tensor] = []
-    hook = model.embedding.register_forward_hook(lambda _, __, states: (states.retain_grad(), kept.append(states))[0])
+
+    def keep(module: torch.nn.Module, inputs: Any, states: torch.Tensor) -> None:
+        kept.append(states)
+
+    hook = model.embedding.register_forward_hook(keep)
     said = model(**batch)
     hook.remove()
-    if model.ledger is not None:
+    if bound is not None:
         ledger = said.ledger.detach().requires_grad_()
         context = said.context - said.context.mean(dim=-1, keepdim=True)
         logits = ledger + bound * torch.tanh(context / bound)

@@ -21,7 +21,7 @@ def run(calm: str) -> Row:
 @pytest.fixture
 def students(run: Row) -> list[Row]:
     """Those that were distilled: the bag of words was not, and tells nothing of what others take."""
-    return [row for row in Store.read().students(run["id"]) if row["origin"] != "bag"]
+    return [row for row in Store.read().students(run["id"]) if row["origin"] != "bag" and row["seconds"]]
 
 
 def of(run: Row, *settings: str) -> RunConfig:
