@@ -60,8 +60,7 @@ def test_a_real_student_stands_beside_its_chain_and_the_teacher(calm: str) -> No
         assert line["curve"][-1] == (2000, pytest.approx(1 - held / row["n"]))
         assert round((1 - line["curve"][0][1]) * row["n"]) >= held
     (alone,) = success_curves(store, run_id, "s0001")
-    assert list(alone["lines"])[0] == "s0001"
-    assert list(alone["lines"])[-1] == "teacher"
+    assert {"s0001", "teacher"} <= set(alone["lines"])
 
 
 def test_the_screen_draws_it(run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
