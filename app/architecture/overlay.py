@@ -117,7 +117,7 @@ def legend(first: str, second: str) -> None:
             ("second", f"only in {second}"),
         ):
             family, sign = FATES[how]
-            st.badge(f"{sign} {text}", color=drawing.families()[family].colour)  # type: ignore[arg-type]
+            st.badge(f"{sign} {text}", color=drawing.families()[family].colour)
 
 
 def show(first: Genome, second: Genome, frame: Frame | None, key: str) -> str:

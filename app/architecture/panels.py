@@ -32,7 +32,7 @@ def legend() -> None:
     """The operation families and their colours."""
     with st.container(horizontal=True, gap="small"):
         for family in families().values():
-            st.badge(family.title, color=family.colour)  # type: ignore[arg-type]
+            st.badge(family.title, color=family.colour)
 
 
 def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:

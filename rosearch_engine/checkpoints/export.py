@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import shutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from transformers.dynamic_module_utils import get_relative_import_files
 
 from rosearch_engine.atomic import new_folder
 from rosearch_engine.checkpoints.load import Loaded, load
+from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
+from rosearch_engine.operations import operation
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
-from rosearch_engine.student.modeling import MODULES, RoSearchConfig, RoSearchForSequenceClassification
+from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 AUTO = "AutoModelForSequenceClassification"
 
@@ -65,17 +67,29 @@ def _write_operations(names: list[str], folder: Path) -> None:
     """
     lines: list[str] = []
     for name in names:
-        source = Path(inspect.getfile(MODULES[name]))
-        shutil.copyfile(source, folder / source.name)
+        kind = operation(name).load()
+        source = Path(inspect.getfile(kind))
+        if not re.search(rf"^class {kind.__name__}\b", _write_file(source, folder), re.MULTILINE):
+            bound = f"the module of '{name}' needs rosearch_engine, which does not travel with a checkpoint."
+            raise UserError("operation", bound, "Let it use torch and transformers only.")
         for file in map(Path, get_relative_import_files(source)):
-            shutil.copyfile(file, folder / file.name)
+            _write_file(file, folder)
             # It looks no deeper than the model's own imports: what those import is named here too.
             lines.append(f"from .{file.stem} import __doc__ as _")
-        kind = MODULES[name].__name__
-        lines += [f"from .{source.stem} import {kind}", f'MODULES["{name}"] = {kind}']
+        lines += [f"from .{source.stem} import {kind.__name__}", f'MODULES["{name}"] = {kind.__name__}']
     lines = list(dict.fromkeys(lines))
     with (folder / "modeling.py").open("a", encoding="utf-8") as model:
         model.write("\n\n" + "\n".join(lines) + "\n")
+
+
+def _write_file(source: Path, folder: Path) -> str:
+    """Write what can travel of a file into the folder, and return it."""
+    text, file = portable(source.read_text(encoding="utf-8")), folder / source.name
+    if not source.stem.isidentifier() or (file.exists() and file.read_text(encoding="utf-8") != text):
+        taken = f"the module in {source} cannot be written: its file's name is taken, or no name of a module."
+        raise UserError("operation", taken, "Give the file another name.")
+    file.write_text(text, encoding="utf-8")
+    return text
 
 
 def _card(facts: dict[str, Any], run: str, classes: tuple[str, ...], bound: float | None) -> str:

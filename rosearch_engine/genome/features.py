@@ -18,7 +18,7 @@ class Words(NamedTuple):
     more: str
 
 
-WORDS: dict[str, Words] = {
+_WORDS: dict[str, Words] = {
     "nodes": Words("operations", "more operations"),
     "edges": Words("edges", "more edges"),
     "density": Words("density of edges", "denser edges"),
@@ -35,12 +35,17 @@ WORDS: dict[str, Words] = {
     "gates": Words("gated merges", "gated merges"),
     "code_synonyms": Words("code ties synonyms", "an input code that ties synonyms"),
     "code_characters": Words("code mends spelling", "an input code that mends spelling"),
-    **{f"n_{known.name}": Words(known.several, f"more {known.several}") for known in operations()},
 }
 
 
+def words() -> dict[str, Words]:
+    """What each of the `features` is called."""
+    counts = {f"n_{known.name}": Words(known.several, f"more {known.several}") for known in operations()}
+    return _WORDS | counts
+
+
 def features(genome: Genome) -> dict[str, float]:
-    """Features of a genome by name; `WORDS` says what they are called. A bag of words has no graph, hence none.
+    """Features of a genome by name; `words` says what they are called. A bag of words has no graph, hence none.
 
     `longest_path` and `shortest_path` count the operations between the embedding and the head; `density`
     is the share of the possible edges that is there; `breadth` is the most nodes at one depth. `inherited` is the

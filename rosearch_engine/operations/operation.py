@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Literal, Protocol
 
 Gene = Literal["heads", "feed_forward", "activation", "teacher_layer"]
+Colour = Literal["red", "orange", "yellow", "green", "blue", "violet", "gray"]
 
 
 class Genes(Protocol):
@@ -36,7 +37,7 @@ class Family:
 
     name: str
     title: str
-    colour: str
+    colour: Colour
     back: str
     line: str
     ink: str
@@ -59,9 +60,10 @@ class Operation:
         weights: trainable parameters, of (node, width, head_size); its layer norms included, its merge not.
         flops: work on one sentence, of (node, width, head_size, length); a multiply and an add count as two.
         module: 'package.file:Class' of its `torch.nn.Module`, made by `Class(config, node)` and called with
-            states `(batch, length, width)` and mask `(batch, length)`. The file travels with exported checkpoints:
-            it imports torch, transformers and its neighbours (`from .other_module import …`) only. A method
-            `inherit(layer, channels)` starts the module from a teacher's layer.
+            states `(batch, length, width)` and mask `(batch, length)`. The class travels with exported checkpoints
+            and the rest of its file as far as it does not use this package: it may use torch, transformers and the
+            file's neighbours (`from .other_module import …`) only. A method `inherit(layer, channels)` starts the
+            module from a teacher's layer (`student.anatomy.Layer`), for the kept channels of its width.
         inherits: whether the module has that method.
         title: what the drawing calls it.
         several: its plural, for the statistics.

@@ -1,4 +1,4 @@
-"""Every operation that a node may hold, by name. A new one is a file beside this one and a line in `_BUILT_IN`."""
+"""Every operation that a node may hold, by name. A new one of the program has a line in `_BUILT_IN`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,17 @@ def register(new: Operation) -> None:
     """
     if _REGISTRY.setdefault(new.name, new) != new:
         raise ValueError(f"there is an operation '{new.name}' already")
+
+
+def unregister(name: str) -> None:
+    """Forget an operation that `register` made known.
+
+    Raises:
+        ValueError: if it is built in, which stored runs rest on.
+    """
+    if any(known.name == name for known in _BUILT_IN):
+        raise ValueError(f"the operation '{name}' is built in")
+    _REGISTRY.pop(name, None)
 
 
 def names() -> tuple[str, ...]:

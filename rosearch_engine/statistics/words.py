@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rosearch_engine.genome.features import WORDS, Words
+from rosearch_engine.genome.features import Words, words
 from rosearch_engine.statistics.effect import Effect
 from rosearch_engine.statistics.groups import Box
 from rosearch_engine.statistics.tree import DEPTH, FOLDS, Leaf, Tree
@@ -99,7 +99,7 @@ class Finding:
 
 def words_of(feature: str) -> Words:
     """A feature's name and comparative."""
-    return (WORDS | _OF_STUDENTS).get(feature, Words(feature, f"more {feature}"))
+    return (words() | _OF_STUDENTS).get(feature, Words(feature, f"more {feature}"))
 
 
 def conclude(

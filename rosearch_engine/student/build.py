@@ -21,7 +21,7 @@ from rosearch_engine.operations import operation
 from rosearch_engine.operations.inheritance_module import copy_norm, top
 from rosearch_engine.ragged import Ragged
 from rosearch_engine.student.anatomy import Anatomy, dissect
-from rosearch_engine.student.modeling import MODULES, RoSearchConfig, RoSearchForSequenceClassification
+from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 
 def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: int) -> RoSearchConfig:
@@ -57,8 +57,6 @@ def random_student(
     genome: Genome, frame: Frame, classes: tuple[str, ...], pad: int
 ) -> RoSearchForSequenceClassification:
     """The student of a genome with random weights."""
-    for node in genome.nodes:
-        MODULES[node.operation] = operation(node.operation).load()
     return RoSearchForSequenceClassification(student_config(genome, frame, classes, pad))
 
 

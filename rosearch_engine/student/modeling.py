@@ -93,8 +93,8 @@ def arithmetic(x: torch.Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
-# Module of each operation by name, made by `Class(config, node)`. `student.build` fills it here; an exported copy of
-# this file ends with the lines that fill it there.
+# Module of each operation by name, made by `Class(config, node)`. In the project the registry stands here; an exported
+# copy of this file ends with the lines that fill it.
 MODULES: dict[str, Any] = {}
 
 

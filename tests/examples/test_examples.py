@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rosearch_engine import operations
 from rosearch_engine.store import Store
 from tests.conftest import ROOT, Workshop
 
@@ -62,6 +63,23 @@ def test_read_a_store(calm: str, capsys: pytest.CaptureFixture[str], monkeypatch
     fooled = [row for row in store.examples(best["measurement_id"]) if row["outcome"] == "fooled"]
     assert fooled
     assert out.count("-> ") == min(5, len(fooled))
+
+
+def test_add_an_operation(
+    recorded: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_in = operations.names()
+    try:
+        run("add_an_operation.py", str(tmp_path / "checkpoint"), monkeypatch=monkeypatch)
+        assert operations.names() == (*built_in, "average")
+    finally:
+        operations.unregister("average")
+    out = capsys.readouterr().out
+    assert re.search(r"'average'.*\]: [\d,]+ weights, [\d,]+ FLOPs a sentence", out)
+    first, last = map(float, re.findall(r"loss ([\d.]+)", out))
+    assert last < first / 2
+    # Contract tests load such checkpoints where the project is not.
+    assert "class Average" in (tmp_path / "checkpoint" / "add_an_operation.py").read_text(encoding="utf-8")
 
 
 def test_the_readme(recorded: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from scipy import stats
 
 from rosearch_engine.config import RunConfig, SpaceConfig
 from rosearch_engine.genome import Genome, Node, Space, cost
-from rosearch_engine.genome.features import WORDS, features
+from rosearch_engine.genome.features import features, words
 from rosearch_engine.genome.operators import sample
 from rosearch_engine.rescore import figures
 from rosearch_engine.search import evaluate
@@ -472,7 +472,7 @@ def test_features_by_hand() -> None:
         "n_conv5": 0,
         "n_identity": 1,
     }
-    assert set(WORDS) == set(features(genome))
+    assert set(words()) == set(features(genome))
     assert words_of("weights").more == "more weights"
     assert words_of("unheard_of").more == "more unheard_of"
 
