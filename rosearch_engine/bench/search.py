@@ -15,7 +15,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -254,15 +255,22 @@ def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> 
             progress.tell(student=f"search {number}/{len(configs)}")
             _searched(config, progress)
         return
-    with stop_on_signals(progress), multiprocessing.get_context("spawn").Pool(jobs, _use_one_thread) as pool:
-        done, results = 0, pool.imap_unordered(_searched_beside_others, configs)
-        while done < len(configs):
-            # Leaving the pool on a wish to stop ends its processes too; the same command goes on where they were.
-            progress.check()
-            with suppress(multiprocessing.TimeoutError):
-                results.next(timeout=1)
-                done += 1
-            progress.tell(student=f"{done} of {len(configs)} searches done")
+    spawned = multiprocessing.get_context("spawn")
+    with stop_on_signals(progress), ProcessPoolExecutor(jobs, spawned, _use_one_thread) as pool:
+        waiting = {pool.submit(_searched_beside_others, config) for config in configs}
+        try:
+            while waiting:
+                progress.check()
+                done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for search_done in done:
+                    search_done.result()
+                progress.tell(student=f"{len(configs) - len(waiting)} of {len(configs)} searches done")
+        except BaseException:
+            # The same command goes on where they were.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 def _use_one_thread() -> None:
