@@ -54,7 +54,7 @@ def guarded() -> Iterator[None]:
     except DatabaseError as error:
         _store.clear()
         place = address_without_password(database())
-        show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Look at it, then reload."))
+        show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Check the database, then reload."))
 
 
 def show_error(error: UserError) -> None:
@@ -143,7 +143,7 @@ def held_out(run: Row) -> dict[str, Row]:
     return found
 
 
-@st.cache_data(max_entries=8, show_spinner="Asking the students…")
+@st.cache_data(max_entries=8, show_spinner="Computing statistics …")
 def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> Row:
     return report.architecture_statistics(store(), names)
 
@@ -181,7 +181,7 @@ def snapshot(run: Row) -> tuple[list[Row], int]:
 
 def like(run: str) -> str:
     """What the preset is called that copies a run's settings."""
-    return f"as in {run}"
+    return f"copy of {run}"
 
 
 def thaw() -> None:
