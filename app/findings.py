@@ -114,7 +114,8 @@ def _associations(what: Row, outcome: str) -> list[Row]:
 def _effect_hover(row: Row) -> str:
     lines = [f"<b>{words_of(row['feature']).name}</b>", f"Spearman {_effect(row['spearman'])}"]
     if row["partial"]:
-        lines.append(f"controlling for {' and '.join(row['controls'])}: {_effect(row['partial'])}")
+        controls = " and ".join(words_of(name).name for name in row["controls"])
+        lines.append(f"controlling for {controls}: {_effect(row['partial'])}")
     return "<br>".join([*lines, f"n = {row['n']}"])
 
 

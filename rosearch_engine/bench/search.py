@@ -92,7 +92,7 @@ def bench_search(
     """
     names = list(dict.fromkeys((RANDOM, *arms)))
     if unknown := sorted(set(names) - ARMS.keys()):
-        raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose of: {', '.join(ARMS)}.")
+        raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose from: {', '.join(ARMS)}.")
     asked = [
         (name, build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)]))
         for seed, name in itertools.product(range(seeds), names)
@@ -124,7 +124,15 @@ def bench_search(
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison for people."""
-    header = ["arm", "students", "in full", "hypervolume", "seeds", "share of random's time", "after the same chains"]
+    header = [
+        "arm",
+        "students",
+        "fully measured",
+        "hypervolume",
+        "seeds",
+        "share of random's time",
+        "after the same chains",
+    ]
     rows = []
     for name, arm in what["arms"].items():
         rows.append(

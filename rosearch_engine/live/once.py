@@ -35,7 +35,7 @@ def sentences_of(run: str, text: str | None, pair: str | None, file: Path | None
     rows = own.table(file, about["pair"])
     found, _ = own.take(rows, own.guess(rows), about["classes"])
     if not found:
-        raise UserError("file", f"{file} holds no sentence.", "Write one a line.")
+        raise UserError("file", f"{file} contains no sentences.", "Write one per line.")
     return found[:n]
 
 

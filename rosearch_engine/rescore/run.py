@@ -75,8 +75,8 @@ def rescore(
     store = Store.write()
     run = store.run(run_name)
     if run["recorded"]:
-        remedy = "Search with its settings: a run of your own can be."
-        raise UserError("run", f"'{run_name}' is a recorded run: it cannot be attacked again as a whole.", remedy)
+        remedy = "Start a run of your own with its settings and re-score that."
+        raise UserError("run", f"'{run_name}' is a recorded run and cannot be re-scored.", remedy)
     with _alone(store, run_name) as still_alone:
         config = stored(run["config"])
         chosen = _choose(store, run, students, top)
@@ -88,7 +88,7 @@ def rescore(
     names = [*(student["name"] for student in chosen), TEACHER]
     hashes = {recipe: work.protocols[recipe]["hash"] for recipe in attacks}
     available = run["dataset"]["sizes"]["held_out"]
-    notes = [] if n <= available else [f"{n} held-out sentences were asked for; {available} are all there are"]
+    notes = [] if n <= available else [f"{n} held-out sentences were requested; {available} are all there are"]
     facts = {"run": run_name, "n": len(sentences), "available": available, "seeds": seeds, "recipes": list(attacks)}
     said = summary(store, run["id"], recipes=list(attacks), names=names, n=len(sentences), hashes=hashes)
     return facts | said | {"notes": notes + work.failures}
@@ -192,7 +192,9 @@ class _Work:
     def _prepare(self) -> Context:
         context = prepare(self._config, self._progress)
         if context.teacher.key != self._run["teacher"]["key"]:
-            raise UserError("teacher", "it is not what the run began with.", "Put it back, or rescore with --seeds 1.")
+            raise UserError(
+                "teacher", "it has changed since the run started.", "Restore the original, or rescore with --seeds 1."
+            )
         return context
 
     def _measure(self, training: _Training, recipe: str, victim: Victim) -> None:
@@ -220,7 +222,7 @@ class _Work:
         for result in results:
             if result.refutes:
                 self._store.log(self._run["id"], "refuted", refutation(training.name, result))
-        words = f"{what.robustness:.1%} of {what.attacked} held-out sentences stand"
+        words = f"{what.robustness:.1%} of {what.attacked} held-out sentences hold"
         self._store.log(self._run["id"], "rescored", f"{training.name}, training {training.k + 1}, {recipe}: {words}")
 
 
@@ -246,11 +248,13 @@ def _accuracy(victim: Victim, sentences: Sequence[Target]) -> float:
 
 def _refuse_numbers(n: int, seeds: int, top: int) -> None:
     if n < FEWEST:
-        raise UserError("n", f"{n} sentences say nothing.", f"Give {FEWEST} or more; 500 or more for a headline.")
+        raise UserError(
+            "n", f"{n} sentences are too few to measure anything.", f"Use {FEWEST} or more; 500 or more to quote."
+        )
     if seeds < 1:
-        raise UserError("seeds", f"there is no training with {seeds} seeds.", "Give 1 or more; 3 for a headline.")
+        raise UserError("seeds", f"{seeds} is not a valid number of seeds.", "Use 1 or more; 3 to quote.")
     if top < 1:
-        raise UserError("top", f"{top} students are none.", "Give 1 or more.")
+        raise UserError("top", f"{top} is not a valid number of students.", "Ask for at least one student.")
 
 
 @contextmanager
@@ -260,7 +264,7 @@ def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
     def refuse_search() -> None:
         now = state(store.run(run_name))
         if now in ALIVE:
-            raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait for its end, then rescore.")
+            raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait until it ends, then rescore.")
 
     refuse_search()
     path = home() / "runs" / run_name / "rescore.lock"
@@ -269,16 +273,16 @@ def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
         with FileLock(path, timeout=0):
             yield refuse_search
     except Timeout:
-        raise UserError("run", f"'{run_name}' is being re-scored already.", "Wait for that to end.") from None
+        raise UserError("run", f"'{run_name}' is already being re-scored.", "Wait until that ends.") from None
 
 
 def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -> list[dict[str, Any]]:
-    """Rows of whom to re-score, each with the `seed` it was trained from."""
+    """Rows of the students to re-score, each with the `seed` it was trained from."""
     students = store.students(run["id"])
     if not any(student["status"] == "done" for student in students):
-        raise UserError("run", f"'{run['name']}' has no measured student.", "Search first; see `status`.")
+        raise UserError("run", f"'{run['name']}' has no measured students.", "Run a search first; see `status`.")
     if store.teacher_measurement(run["id"]) is None:
-        raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` it for a while.")
+        raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` the run for a while.")
     if names:
         known = [store.student(run["id"], name) for name in names if name != TEACHER]
         chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
@@ -286,7 +290,7 @@ def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -
         chosen = elite(students, top)
     for student in chosen:
         if student["status"] != "done":
-            raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured ones.")
+            raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured students.")
     seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
     return [student | {"seed": seeds[student["id"]]} for student in chosen]
 
@@ -308,5 +312,5 @@ def _attack_config(config: RunConfig, recipe: str) -> AttackConfig:
 def _sentences(run: dict[str, Any], config: RunConfig, n: int) -> list[Target]:
     data = load(config.data)
     if data.fingerprint != run["dataset"]["fingerprint"]:
-        raise UserError("data", "it is not what the run began with.", "Put it back.")
+        raise UserError("data", "it has changed since the run started.", "Restore the original.")
     return targets(load_held_out(config.data).head(n), data.columns)

@@ -16,7 +16,7 @@ from rosearch_engine.rescore.elite import elite
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 
-LABEL = "diagnostic: sentences replayed, not attacks; robustness is what `report` and `rescore` say"
+LABEL = "diagnostic: replayed sentences, not attacks; for robustness, see `report` and `rescore`"
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def transfer(
     fooled = {name: found for name in names if (found := _fooled(store, run["id"], name, recipe)) is not None}
     if not fooled:
         others = sorted({row["protocol"]["recipe"] for row in _measurements(store, run["id"])})
-        remedy = f"Choose one of: {', '.join(others)}; or `rescore` with it." if others else "Search first."
-        raise UserError("recipe", f"nobody of '{run_name}' has been attacked with '{recipe}'.", remedy)
+        remedy = f"Choose one of: {', '.join(others)}; or `rescore` with it." if others else "Run a search first."
+        raise UserError("recipe", f"no model of '{run_name}' has been attacked with '{recipe}'.", remedy)
     texts = list(dict.fromkeys(text for found in fooled.values() for one in found for text in (one.before, one.after)))
     progress.stage(Stage.ASKING, len(names), "models")
     cells: dict[str, dict[str, Any]] = {name: {} for name in fooled}
@@ -70,7 +70,7 @@ def transfer(
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the matrix, for people."""
     rows = [[author, *(_words(cells[asked]) for asked in what["models"])] for author, cells in what["rows"].items()]
-    return ["sentences of", *what["models"]], rows
+    return ["sentences from", *what["models"]], rows
 
 
 def _words(cell: dict[str, Any]) -> str:
@@ -80,7 +80,7 @@ def _words(cell: dict[str, Any]) -> str:
 def _names(store: Store, run: dict[str, Any], wanted: Sequence[str]) -> list[str]:
     rows = store.students(run["id"])
     if not any(row["status"] == "done" for row in rows):
-        raise UserError("run", f"'{run['name']}' has no measured student.", "Search first; see `status`.")
+        raise UserError("run", f"'{run['name']}' has no measured students.", "Run a search first; see `status`.")
     if wanted:
         names = [store.student(run["id"], name)["name"] for name in wanted if name != TEACHER]
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 LEVEL = 0.05
-CORRECTION = "Benjamini-Hochberg, over all questions"
+CORRECTION = "Benjamini-Hochberg, over all tests"
 Key = TypeVar("Key", bound=Hashable)
 
 

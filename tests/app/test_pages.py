@@ -659,7 +659,7 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
     assert not app.exception
     said = text_of(app)
     assert "students from 1 run compared" in said
-    assert "Students with gated merges held more" in app.success[0].value, "the invented figures say so"
+    assert "Students with gated merges are more robust" in app.success[0].value, "the invented figures say so"
     assert "No operation has an effect on robustness" in said, "and have nothing to do with operations"
     assert len(app.get("plotly_chart")) == 4
     app.multiselect(key="columns").set_value(["after attack (%)"]).run()

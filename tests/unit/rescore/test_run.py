@@ -388,5 +388,5 @@ def test_other_data_than_the_runs_is_refused(copied: str) -> None:
     store = Store.write()
     run = store.run(copied)
     store.update_run(run["id"], dataset=run["dataset"] | {"fingerprint": "0" * 16})
-    with pytest.raises(UserError, match="not what the run began with"):
+    with pytest.raises(UserError, match="changed since the run started"):
         rescore(copied, **ASKED, progress=Idle())
