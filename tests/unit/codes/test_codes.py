@@ -455,7 +455,7 @@ def test_a_code_that_cannot_be_read_is_told(home: Path) -> None:
         with pytest.raises(UserError, match="cannot be read"):
             read_code(code.digest)
     make_code("characters", split())
-    assert read_code(code.digest) == code, "to recreate it"
+    assert read_code(code.digest) == code, "made again"
     with pytest.raises(UserError, match="cannot be read"):
         read_code("0123456789abcdef")
 

@@ -353,7 +353,7 @@ def test_an_unknown_data_set_without_a_network(monkeypatch):
     monkeypatch.setattr(hub, "silence", _Silent("no network here"))
     error = problem("no_such_set")
     assert error.field == "data.name"
-    assert "'no_such_set' is no file" in error.problem
+    assert "'no_such_set' is neither a file" in error.problem
     assert "no network here" in error.problem
 
 
@@ -410,10 +410,10 @@ def test_two_possible_label_columns_are_not_guessed(tmp_path):
     ("labels", "expected"),
     [
         (["same"] * 60, "same class, 'same'"),
-        (["a", "b"] * 29 + ["rare", "rare"], "the class 'rare' (2)"),
+        (["a", "b"] * 29 + ["rare", "rare"], "class 'rare' (2)"),
         ([str(i) for i in range(300)], "300 different values"),
         ([f"{i / 7:.3f}" for i in range(60)], "contains fractions"),
-        ([""] * 60, "no row of 'label' holds a label"),
+        ([""] * 60, "no row of 'label' has a label"),
     ],
 )
 def test_labels_that_are_no_classes(labels, expected, tmp_path):

@@ -93,7 +93,7 @@ def test_status_lists_every_resource_with_its_command():
     missing = next(state for state in states if state.name == "movie-reviews")
     assert not missing.ready
     assert missing.command == "python -m rosearch_engine fetch movie-reviews"
-    assert missing.note == "not there"
+    assert missing.note == "not found"
 
 
 def test_require_of_a_missing_resource_gives_the_command():

@@ -311,7 +311,7 @@ def test_planted_causes_are_found_and_said() -> None:
             f"{ties['spearman']['size']:.2f} (95% {low:.2f} to {high:.2f}), n = 80; "
             "controlling for accuracy and parameters"
         )
-        assert what["conclusion"] == f"{len(what['findings'])} findings from {what['questions']} questions."
+        assert what["conclusion"] == f"{len(what['findings'])} findings from {what['questions']} tests."
 
 
 def test_a_feature_that_acts_through_accuracy_alone_has_nothing_left_at_equal_accuracy() -> None:
