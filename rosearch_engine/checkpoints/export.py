@@ -70,8 +70,8 @@ def _write_operations(names: list[str], folder: Path) -> None:
         kind = operation(name).load()
         source = Path(inspect.getfile(kind))
         if not re.search(rf"^class {kind.__name__}\b", _write_file(source, folder), re.MULTILINE):
-            bound = f"the module of '{name}' needs rosearch_engine, which does not travel with a checkpoint."
-            raise UserError("operation", bound, "Let it use torch and transformers only.")
+            bound = f"the module of '{name}' needs rosearch_engine, which is not part of a checkpoint."
+            raise UserError("operation", bound, "Make it use torch and transformers only.")
         for file in map(Path, get_relative_import_files(source)):
             _write_file(file, folder)
             # It looks no deeper than the model's own imports: what those import is named here too.
@@ -86,8 +86,8 @@ def _write_file(source: Path, folder: Path) -> str:
     """Write what can travel of a file into the folder, and return it."""
     text, file = portable(source.read_text(encoding="utf-8")), folder / source.name
     if not source.stem.isidentifier() or (file.exists() and file.read_text(encoding="utf-8") != text):
-        taken = f"the module in {source} cannot be written: its file's name is taken, or no name of a module."
-        raise UserError("operation", taken, "Give the file another name.")
+        taken = f"the module in {source} cannot be written: its file name is taken or is not a valid module name."
+        raise UserError("operation", taken, "Rename the file.")
     file.write_text(text, encoding="utf-8")
     return text
 

@@ -343,7 +343,7 @@ def test_a_side_effect_is_seen_by_operation() -> None:
     assert attention["absent"]["least"] == held[~has].min()
     assert attention["delta"]["found"]
     assert attention["delta"]["size"] > 0.9
-    sentence = "Students with attentions alone are more robust than those without: Cliff's delta "
+    sentence = "Students with attention-only nodes are more robust than those without: Cliff's delta "
     assert any(finding["says"].startswith(sentence) for finding in what["findings"])
 
 
