@@ -27,7 +27,7 @@ SETTINGS = ["attack.recipe=pwws", "distil.epochs=1.5", "search.strategy=random",
 
 
 class Everyone(Ladder):
-    """A ladder that stops nobody."""
+    """A ladder that prunes no student."""
 
     def goes_on(self, rung: int, objectives: np.ndarray) -> bool:
         super().goes_on(rung, objectives)

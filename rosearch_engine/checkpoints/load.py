@@ -1,4 +1,4 @@
-"""Taking a finished student, or a run's teacher, back into memory."""
+"""Load a finished student, or a run's teacher."""
 
 from __future__ import annotations
 

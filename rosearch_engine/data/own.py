@@ -1,4 +1,4 @@
-"""Sentences that somebody brings to be attacked: from a file or line by line, with labels or without."""
+"""User-supplied sentences to attack: from a file or typed line by line, with or without labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rosearch_engine.data.rows import plain
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
-# Most characters of a sentence where somebody waits for the answer.
+# Maximum characters of a sentence where a user waits for the answer.
 LONGEST = 1000
 BETWEEN = "|"
 

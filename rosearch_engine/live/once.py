@@ -1,4 +1,4 @@
-"""Attack a finished student with sentences that somebody brings."""
+"""Attack a finished student with user-supplied sentences."""
 
 from __future__ import annotations
 

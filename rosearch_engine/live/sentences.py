@@ -1,4 +1,4 @@
-"""Sentences that somebody brings, made ready for a model, and what came of attacking them."""
+"""User-supplied sentences: prepared for a model, and the results of attacking them."""
 
 from __future__ import annotations
 

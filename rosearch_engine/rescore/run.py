@@ -64,7 +64,7 @@ def rescore(
         n: held-out sentences; all there are if there are fewer.
         seeds: trainings of each student. The first is the stored student; the teacher has one only.
         recipes: attacks; none: the run's own and the `USUAL` ones, as far as they are ready.
-        students: whom, instead of the front's `top` by robustness and the knee.
+        students: which ones, instead of the front's `top` by robustness and the knee.
 
     Raises:
         Stopped: if the progress says so.

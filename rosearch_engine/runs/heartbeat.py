@@ -1,4 +1,4 @@
-"""Holding a run: who searches it, that he lives, and how it ended."""
+"""Which process runs a search, that it is alive, and how it ended."""
 
 from __future__ import annotations
 

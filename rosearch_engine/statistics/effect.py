@@ -1,4 +1,4 @@
-"""What every question is answered with, and the correction for having asked so many."""
+"""The effect that answers a question, and the correction for multiple tests."""
 
 from __future__ import annotations
 
