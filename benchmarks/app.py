@@ -204,16 +204,16 @@ def _print(students: int, found: dict[str, Any]) -> None:
     print(f"  {cold['heading']:.1f} s, usable after {cold['usable']:.1f} s, {cold['server']:.1f} s of the server")
     first, following = found["attacks"]
     print(
-        f"- the first attack of all, pressed as soon as its page is there: {first:.1f} s; the next: {following:.1f} s"
+        f"- the very first attack, started as soon as its page is loaded: {first:.1f} s; the next: {following:.1f} s"
     )
-    print(f"- a live refresh: {refresh['server'] * 1000:.0f} ms of the server's processor (n = {refresh['refreshes']})")
-    print(f"- a further visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the front at once:")
+    print(f"- a live refresh: {refresh['server'] * 1000:.0f} ms of server CPU (n = {refresh['refreshes']})")
+    print(f"- each additional visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the Pareto front at once:")
     print(
         f"  usable after {visitors['median']:.1f} s (median), {visitors['slowest']:.1f} s (slowest); "
         f"{visitors['server']:.2f} s of the server each"
     )
     print(f"- the server at the end: {found['memory']:.0f} MB; torch in it: {'yes' if found['torch'] else 'no'}\n")
-    print("| page | first paint | heading | usable | server's processor | its first visit: usable |")
+    print("| page | first paint | heading | usable | server CPU | first visit: usable |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, page in found["pages"].items():
         times = [f"{page[key]:.2f}" for key in ("paint", "heading", "usable", "server")]

@@ -83,18 +83,18 @@ def main() -> None:
     options.add_argument("--sst2", help="folder with SST-2's train and dev files")
     options.add_argument("--ag-news", help="folder with AG News' train and test files")
     options.add_argument("--extra", help="unlabelled texts for movie-reviews and sst2")
-    options.add_argument("--only", default="", help="rows whose name holds this")
+    options.add_argument("--only", default="", help="only rows whose name contains this")
     options.add_argument("--n", type=int, default=500)
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--attacks", default=",".join(ATTACKS))
     options.add_argument("--set", action="append", default=[], help="stage.field=value, for all rows")
-    options.add_argument("--tag", default="", help="added to the names of the rows")
+    options.add_argument("--tag", default="", help="suffix for the names of the rows")
     options.add_argument("--to", type=Path, default=RESULTS)
     given = options.parse_args()
     for task in given.task or list(TASKS):
         folder = {"sst2": given.sst2, "ag_news": given.ag_news}.get(task)
         if task != "movie-reviews" and not folder:
-            print(f"{task}: no folder given, left out")
+            print(f"{task}: no folder given, skipped")
             continue
         common = [*TASKS[task], *([f"data.name={folder}"] if folder else []), *given.set]
         for row in ROWS:

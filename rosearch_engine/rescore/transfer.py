@@ -1,4 +1,4 @@
-"""A diagnostic: which other models do one model's adversarial sentences fool? Never a result: only direct attacks are."""
+"""A diagnostic: which other models do one model's adversarial sentences fool? Only direct attacks are results."""
 
 from __future__ import annotations
 
