@@ -203,11 +203,11 @@ def _print(students: int, found: dict[str, Any]) -> None:
     print(f"- server's start, until it answers: {found['start']:.1f} s; the very first visit: heading after")
     print(f"  {cold['heading']:.1f} s, usable after {cold['usable']:.1f} s, {cold['server']:.1f} s of the server")
     first, following = found["attacks"]
-    print(
-        f"- the very first attack, started as soon as its page is loaded: {first:.1f} s; the next: {following:.1f} s"
-    )
+    print(f"- the very first attack, started as soon as its page is loaded: {first:.1f} s; the next: {following:.1f} s")
     print(f"- a live refresh: {refresh['server'] * 1000:.0f} ms of server CPU (n = {refresh['refreshes']})")
-    print(f"- each additional visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the Pareto front at once:")
+    print(
+        f"- each additional visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the front at once:"
+    )
     print(
         f"  usable after {visitors['median']:.1f} s (median), {visitors['slowest']:.1f} s (slowest); "
         f"{visitors['server']:.2f} s of the server each"
