@@ -113,6 +113,6 @@ def test_two_swaps_are_all_pairs(student: Victim) -> None:
 
 
 def test_a_recipe_that_draws_its_candidates_has_no_such_set(student: Victim, sentences: list[Target]) -> None:
-    with pytest.raises(UserError, match="drawn at random"):
+    with pytest.raises(UserError, match="sampled at random"):
         Attacker("deepwordbug", 100).swaps(student, sentences)
     assert Attacker("deepwordbug", 100, one_swap=True).attack(student, sentences[:2])[0].swaps is None

@@ -142,7 +142,7 @@ def test_without_labels_a_batch_has_no_accuracy(worker: AttackWorker, calm: str)
     job = ended(worker.submit_batch(calm, "s0001", "pwws", [Sentence("a fine film"), Sentence("a dull film")]))
     assert job.summary is not None, job.error
     assert job.summary["accuracy"] is None
-    assert "own answer" in job.summary["labels"]
+    assert "own prediction" in job.summary["labels"]
     assert all(row["label"] == row["before"]["name"] for row in job.rows)
 
 

@@ -310,7 +310,7 @@ def test_ctrl_c_is_answered_in_words(copied: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Progress, "advance", pressed)
     answer = rosearch("rescore", copied, "--n", "8", "--seeds", "1", "--recipes", "deepwordbug")
     assert answer.code == 130
-    assert "goes on there" in answer.err
+    assert "same command again" in answer.err
     assert "Traceback" not in answer.err
 
 
@@ -322,7 +322,7 @@ def test_ctrl_c_is_answered_in_words(copied: str, monkeypatch: pytest.MonkeyPatc
     [
         ({"n": 4}, "n", "5 or more"),
         ({"seeds": 0}, "seeds", "1 or more"),
-        ({"top": 0}, "top", "1 or more"),
+        ({"top": 0}, "top", "at least one student"),
         ({"recipes": ["pwwws"]}, "attack.recipe", "pwwws"),
         ({"students": ["s9999"]}, "student", "s9999"),
     ],

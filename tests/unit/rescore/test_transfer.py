@@ -76,7 +76,7 @@ def test_the_command_prints_the_matrix(calm: str, matrix: dict[str, Any]) -> Non
     assert text.code == 0, text.err
     assert "diagnostic" in text.out
     header, rows = table_rows(matrix)
-    assert header == ["sentences of", "s0001", "s0003", "teacher"]
+    assert header == ["sentences from", "s0001", "s0003", "teacher"]
     for row in rows:
         assert all(word in text.out for word in row)
 
