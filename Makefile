@@ -40,13 +40,13 @@ app: setup fetch ## Install, fetch the default resources and open the app (PORT=
 test: setup-dev fetch lint ## Install, fetch, lint and run all tests
 	@$(PYTHON) -m pytest $(PARALLEL)
 
-test-fast: setup-dev lint ## For the edit loop: lint, types and the unit tests that train no model
+test-fast: setup-dev lint ## Quick feedback: lint, types and the unit tests that train no model
 	@$(PYTHON) -m pytest $(PARALLEL) -m "not added and not slow" tests/unit tests/property
 
-test-added: setup-dev fetch ## The cases that the published data of ../shared adds, where you have it
+test-added: setup-dev fetch ## Additional tests on the published data in ../shared, if you have it
 	@$(PYTHON) -m pytest $(PARALLEL) -m added
 
-test-browser: setup-browser fetch ## Drive the app in a real browser, and look for what hinders disabled people
+test-browser: setup-browser fetch ## Test the app in a real browser, including accessibility checks
 	@$(PYTHON) -m pytest -rs tests/browser
 
 setup: venv ## Install what the app and the command line need into .venv
@@ -54,10 +54,10 @@ setup: venv ## Install what the app and the command line need into .venv
 	@$(PYTHON) -c 'import pygraphviz' 2>/dev/null || echo "Architectures will be drawn with a simpler layout:" \
 		"Graphviz's system libraries are missing (Debian: apt-get install libglib2.0-0 libxext6 libxrender1)."
 
-setup-dev: setup ## The same, and what the tests need
+setup-dev: setup ## The same, plus what the tests need
 	$(call install,installed-dev,requirements.txt requirements-dev.txt)
 
-setup-browser: setup-dev ## The same, and what the browser tests need: playwright, chromium, axe-core
+setup-browser: setup-dev ## The same, plus what the browser tests need: playwright, chromium, axe-core
 	$(call install,installed-browser,requirements.txt requirements-dev.txt requirements-browser.txt)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call apt,chromium)
 	@command -v npm >/dev/null || $(call apt,npm)
@@ -72,13 +72,13 @@ venv:
 		if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
 			echo "$$python lacks its venv module. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 		fi; \
-		echo "Making .venv with $$python"; \
+		echo "Creating .venv with $$python"; \
 		exec $$python -m venv --clear .venv; \
 	done; \
-	echo "Python 3.11 or 3.12 is needed; python3.11, python3.12 and python3 were tried." >&2; exit 1
+	echo "Python 3.11 or 3.12 is required; python3.11, python3.12 and python3 were tried." >&2; exit 1
 
 fetch: setup ## Fetch the default resources: teacher weights, sentences, word lists
-	@$(PYTHON) -m rosearch_engine fetch || echo "Going on without what is missing; try again later with: make fetch"
+	@$(PYTHON) -m rosearch_engine fetch || echo "Continuing without the missing resources; try again later with: make fetch"
 
 lint: setup-dev ## Check style, types and the import rules
 	@$(PYTHON) -m ruff check .
@@ -86,11 +86,11 @@ lint: setup-dev ## Check style, types and the import rules
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
 
-format: setup-dev ## Put the code in order
+format: setup-dev ## Format the code
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
-clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME stay
+clean: ## Remove .venv and all caches; runs and resources in ROSEARCH_HOME are kept
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache build dist *.egg-info \
 		tests/browser/node_modules
 	find app pages rosearch_engine tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -196,7 +196,7 @@ def _add_node(draft: Draft, space: Space, rng: Generator) -> str:
     if rng.random() < 0.5:
         draft.edges.discard((a, b + 1))
         return f"{new.operation} inserted as node {b}"
-    return f"{new.operation} added beside an edge as node {b}"
+    return f"{new.operation} added parallel to an edge as node {b}"
 
 
 def _remove_node(draft: Draft, space: Space, rng: Generator) -> str:

@@ -134,11 +134,11 @@ def tagger(archives: list[Path], stage: Path) -> None:
     with zipfile.ZipFile(archives[0]) as wheel:
         model = wheel.read("textblob_aptagger/trontagger-0.1.0.pickle")
     if hashlib.sha256(model).hexdigest() != _TAGGER_SHA256:
-        raise Absent("holds another model than expected (SHA-256 differs)")
+        raise Absent("contains another model than expected (SHA-256 differs)")
     try:
         weights, tagdict, classes = _PlainUnpickler(io.BytesIO(model), encoding="utf-8").load()
     except (pickle.UnpicklingError, ValueError, EOFError) as error:
-        raise Absent(f"holds no readable model ({error})") from None
+        raise Absent(f"contains no readable model ({error})") from None
     folder = stage / "nltk_data/taggers/averaged_perceptron_tagger_eng"
     folder.mkdir(parents=True)
     for name, value in {"weights": weights, "tagdict": tagdict, "classes": sorted(classes)}.items():

@@ -96,7 +96,7 @@ def rank_correlation(table: Mapping[str, Mapping[str, float]]) -> list[RankCorre
         if len(both) < FEWEST_STUDENTS:
             rows.append(RankCorrelation(a, b, len(both), note="too few students"))
         elif (np.ptp(values, axis=1) == 0).any():
-            rows.append(RankCorrelation(a, b, len(both), note="all students alike"))
+            rows.append(RankCorrelation(a, b, len(both), note="all students tied"))
         else:
             rho = float(_spearman(values[:, None])[0])
             rows.append(RankCorrelation(a, b, len(both), rho, _bootstrap(values)))

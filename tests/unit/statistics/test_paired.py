@@ -91,7 +91,7 @@ def test_rank_correlation_agrees_with_scipy_ties_and_all(values: list[tuple[int,
     table = {name: {str(i): float(v) for i, v in enumerate(column)} for name, column in (("a", a), ("b", b))}
     (row,) = rank_correlation(table)
     if np.ptp(a) == 0 or np.ptp(b) == 0:
-        assert (row.rho, row.interval, row.note) == (None, None, "all students alike")
+        assert (row.rho, row.interval, row.note) == (None, None, "all students tied")
         return
     assert row.rho == pytest.approx(stats.spearmanr(a, b).statistic)
     assert row.interval is not None
