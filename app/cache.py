@@ -64,6 +64,7 @@ class Ledger:
             self._seconds += sum((row["seconds"] or {}).values())
             if row["status"] == "done":
                 grew = self._front.add(row["number"], vector(row))
-                volume = self._front.hypervolume() if grew else steps[-1].hypervolume
+                # The first ones may all be below the floor: then nothing is on the front yet.
+                volume = self._front.hypervolume() if grew or not steps else steps[-1].hypervolume
                 steps.append(Step(row["name"], volume, self._seconds))
         self._steps, self._marker = steps, marker

@@ -108,6 +108,15 @@ def test_the_ledger_reads_only_what_is_new_and_grows_as_the_engine_says(students
     assert early == steps[: len(early)], "a list that a reader holds stays as it is"
 
 
+def test_a_run_whose_first_students_are_on_no_front_has_steps_from_the_first(students: list[dict]) -> None:
+    done = sorted((s for s in students if s["status"] == "done"), key=lambda s: s["told"])
+    weak = [student | {"floor": 1.0, "front": False} for student in done[:3]]
+    steps = Ledger(lambda known: [*weak, *done[3:]]).steps(1)
+    assert [step.hypervolume for step in steps] == hypervolume_curve([vector(s) for s in [*weak, *done[3:]]])
+    assert [step.hypervolume for step in steps[:3]] == [0.0] * 3
+    assert steps[-1].hypervolume > 0
+
+
 @pytest.mark.parametrize("against", ["students", "minutes"])
 def test_the_growth_of_each_run_is_a_line_of_its_corners(students: list[dict], against: str) -> None:
     steps = Ledger(lambda known: students).steps(1)
