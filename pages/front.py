@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, charts, formats, state, student_table
+from rosearch_engine.store.rows import measured
 
 st.title("Front", anchor=False)
 run = state.run()
-if run is None or not state.measured(state.students(run)):
+if run is None or not measured(state.students(run)):
     cards.empty("No student to choose from", "The front appears with the first student that a search has measured.")
     st.stop()
 
@@ -35,7 +36,7 @@ with left:
         shown = student_table.filtered(rows)
         names = [row["name"] for row in state.runs() if row["name"] != run["name"] and row["students"]]
         beside = st.multiselect("Beside", names, key="beside", placeholder="other runs", width=260) if names else []
-    if not state.measured(shown):
+    if not measured(shown):
         st.info("No student passes the filter. Lower a bound.", icon=":material/filter_alt:")
     teacher = state.store().teacher_measurement(run["id"])
     ring, revision = state.ring()
@@ -60,6 +61,6 @@ with right:
         cards.student_card(student, teacher)
         cards.ways_on()
 
-table = student_table.build(state.measured(shown))
+table = student_table.build(measured(shown))
 student_table.pick_from(table)
 student_table.downloads(table, figure, f"{run['name']}-front")
