@@ -12,6 +12,7 @@ from app import recipes
 from app.attack import one_sentence
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import StudentRow
 from tests.app.conftest import fill, open_page
 
 PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
@@ -27,7 +28,7 @@ def example(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def students() -> list[dict]:
+def students() -> list[StudentRow]:
     store = Store.read()
     return store.students(store.run("example")["id"])
 

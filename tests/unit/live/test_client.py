@@ -85,8 +85,9 @@ def test_an_attack_is_told_in_full(worker: AttackWorker, calm: str) -> None:
 def test_it_finds_what_the_search_found(worker: AttackWorker, calm: str) -> None:
     store = Store.read()
     student = store.student(store.run(calm)["id"], "s0001")
+    assert student["status"] == "done"
     rows = [e for e in store.examples(student["measurement_id"]) if e["outcome"] in ("fooled", "held")][:4]
-    jobs = [attack(worker, calm, row["before"]["text"], query_budget=2000) for row in rows]
+    jobs = [attack(worker, calm, str(row["before"]["text"]), query_budget=2000) for row in rows]
     for row, job in zip(rows, jobs, strict=True):
         result = ended(job).result
         assert result is not None, job.error
@@ -120,8 +121,11 @@ def labelled(run: str, n: int) -> list[Sentence]:
     store = Store.read()
     row = store.run(run)
     student = store.student(row["id"], "s0001")
+    assert student["status"] == "done"
+    assert row["dataset"] is not None
+    classes = row["dataset"]["classes"]
     examples = store.examples(student["measurement_id"])[:n]
-    return [Sentence(e["before"]["text"], row["dataset"]["classes"][e["label"]]) for e in examples]
+    return [Sentence(str(e["before"]["text"]), classes[e["label"]]) for e in examples]
 
 
 def test_a_batch_says_what_the_search_measured(worker: AttackWorker, calm: str) -> None:
