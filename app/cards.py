@@ -39,7 +39,7 @@ def empty(title: str, text: str) -> None:
         st.subheader(title, anchor=False)
         st.write(text)
         if alive:
-            st.write("The search in hand is at work: this page fills with its first student.")
+            st.write("A search is running: this page fills up as soon as the first student is measured.")
         label = "Watch the search" if alive else "Start a search"
         if st.button(label, type="primary", icon=":material/arrow_forward:", key="empty.search"):
             state.go("search")
@@ -51,11 +51,11 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(student["name"], anchor=False, width="content")
         if student["front"]:
-            st.badge("front", color="blue", help=known["front"])
+            st.badge("Pareto front", color="blue", help=known["front"])
         if student["knee"]:
             st.badge("knee", color="orange", help=known["knee"])
         if not counts(student):
-            st.badge("too weak to count", color="red", help=known["floor"])
+            st.badge("below accuracy floor", color="red", help=known["floor"])
         if student["origin"] == CHAIN:
             st.badge("plain chain", color="gray", help=known["chain"])
         if student["origin"] == BAG:
@@ -64,20 +64,20 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
         _metric("Clean", student, teacher, "accuracy", known["clean accuracy"])
         _metric("After attack", student, teacher, "robustness", known["after attack"])
     low = formats.interval(student["robustness_interval"])
-    beside = "Arrows: points beside the teacher. " if teacher else ""
+    beside = "Arrows: percentage points vs teacher. " if teacher else ""
     st.caption(f"{beside}After attack: {low} with 95% confidence, n = {student['attacked']}.")
     _held_out(student)
     facts = {
-        "Smaller than the teacher": (formats.times(student["compression"]), known["compression"]),
-        "Encoder alone": (formats.times(student["encoder_compression"]), known["encoder compression"]),
-        "Weights": (formats.count(student["weights"]), known["weights"]),
+        "Compression": (formats.times(student["compression"]), known["compression"]),
+        "Encoder compression": (formats.times(student["encoder_compression"]), known["encoder compression"]),
+        "Parameters": (formats.count(student["weights"]), known["parameters"]),
         "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
-        "After the attack alone": (_share(student, "calibrated_held"), known["calibrated"]),
-        "The same on raw logits": (_share(student, "raw_held"), known["raw"]),
-        "No single swap flips": (_share(student, "one_swap_held"), known["one swap"]),
+        "After-attack accuracy, calibrated": (_share(student, "calibrated_held"), known["calibrated"]),
+        "After-attack accuracy, raw logits": (_share(student, "raw_held"), known["raw"]),
+        "Robust to every single swap": (_share(student, "one_swap_held"), known["one swap"]),
         "Certified": (_share(student, "certified"), known["certified"]),
-        "Attacks that succeed": (formats.percent(student["success_rate"], 0), known["success rate"]),
-        "Queries a sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
+        "Attack success rate": (formats.percent(student["success_rate"], 0), known["success rate"]),
+        "Mean queries per sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
     }
     with st.container(gap="xxsmall"):
         for name, (value, help_text) in facts.items():
@@ -91,7 +91,7 @@ def _held_out(student: MeasuredStudent) -> None:
     if again and again["union"]:
         union = again["union"]
         with st.container(gap="xxsmall"):
-            _fact("Held out, all attacks", formats.percent(union["robustness"]), glossary.GLOSSARY["union"])
+            _fact("Held-out, all attacks", formats.percent(union["robustness"]), glossary.GLOSSARY["union"])
             bounds = formats.interval(union["interval"])
             st.caption(
                 f"{bounds} with 95% confidence, n = {union['attacked']}: {', '.join(map(title, union['recipes']))}."
@@ -99,7 +99,7 @@ def _held_out(student: MeasuredStudent) -> None:
     for name, found in (again["recipes"] if again else {}).items():
         trainings = formats.plural(len(found["by_seed"]), "training")
         with st.container(gap="xxsmall"):
-            _fact(f"Held out, {title(name)}", formats.percent(found["robustness"]), glossary.GLOSSARY["held out"])
+            _fact(f"Held-out, {title(name)}", formats.percent(found["robustness"]), glossary.GLOSSARY["held out"])
             bounds = formats.interval(found["interval"])
             st.caption(f"{bounds} with 95% confidence, n = {found['attacked']}, {trainings}.")
 
@@ -113,7 +113,7 @@ def _fact(name: str, value: str, help_text: str) -> None:
 
 def _share(student: MeasuredStudent, count: Count) -> str:
     held = share(student, count)
-    return "not asked" if held is None else formats.percent(held, 0)
+    return "not measured" if held is None else formats.percent(held, 0)
 
 
 def _metric(
@@ -135,10 +135,10 @@ def _metric(
 def ways_on(skip: str = "") -> None:
     """Buttons from a student to the other screens."""
     for page, label, icon in (
-        ("architecture", "See its architecture", ":material/account_tree:"),
+        ("architecture", "View its architecture", ":material/account_tree:"),
         ("attack", "Attack it", ":material/bolt:"),
-        ("export", "Take it away", ":material/inventory_2:"),
-        ("front", "Back to the front", ":material/scatter_plot:"),
+        ("export", "Export it", ":material/inventory_2:"),
+        ("front", "Back to the Pareto front", ":material/scatter_plot:"),
     ):
         main = page != skip and not (skip == "" and page == "front")
         if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}"):
@@ -162,10 +162,10 @@ def about(run: RunRow, rows: Sequence[StudentRow]) -> str:
     parts = [
         f"{'Recorded run' if run['recorded'] else 'Run'} **{state.plain(run['name'])}**",
         formats.plural(len(done), "student") + " measured",
-        f"{sum(row['front'] for row in done)} on the front",
+        f"{sum(row['front'] for row in done)} on the Pareto front",
         f"{failed} failed" if failed else "",
-        f"{pruned} stopped early" if pruned else "",
+        f"{pruned} pruned early" if pruned else "",
         f"{state.plain((run['dataset'] or config['data'])['name'])}",
-        f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences each",
+        f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences per student",
     ]
     return " · ".join(part for part in parts if part)

@@ -54,14 +54,14 @@ class Axis:
 AXES: dict[Objective, Axis] = {
     "accuracy": Axis("accuracy", "Clean accuracy (%)", share=True),
     "robustness": Axis("robustness", "After-attack accuracy (%)", share=True),
-    "compression": Axis("compression", "Times smaller than the teacher", share=False),
+    "compression": Axis("compression", "Compression vs teacher", share=False),
 }
 
 # The plane's name, as the reader and the address see it: (x, y, colour).
 PLANES: dict[str, tuple[Objective, Objective, Objective]] = {
-    "Robust vs accurate": ("accuracy", "robustness", "compression"),
-    "Robust vs small": ("compression", "robustness", "accuracy"),
-    "Accurate vs small": ("compression", "accuracy", "robustness"),
+    "Robustness vs accuracy": ("accuracy", "robustness", "compression"),
+    "Robustness vs size": ("compression", "robustness", "accuracy"),
+    "Accuracy vs size": ("compression", "accuracy", "robustness"),
 }
 
 
@@ -97,22 +97,26 @@ def front_figure(
     few = len(rows) <= FEW
     groups = {
         "dominated": [s for s, best in zip(rows, in_plane, strict=True) if not s["front"] and not best],
-        "best on all three": [s for s, best in zip(rows, in_plane, strict=True) if s["front"] and not best],
-        "front in this plane": [s for s, best in zip(rows, in_plane, strict=True) if best],
+        "Pareto-optimal on all three": [s for s, best in zip(rows, in_plane, strict=True) if s["front"] and not best],
+        "Pareto front in this plane": [s for s, best in zip(rows, in_plane, strict=True) if best],
     }
     figure = go.Figure()
     for (name, theirs), ink in zip((others or {}).items(), cycle(OTHER_INKS)):
         figure.add_trace(_front_of(theirs, name, x.key, y.key, ink))
     if dominated:
         figure.add_trace(_points(groups["dominated"], "dominated", x, y, colour, 7, few))
-    figure.add_trace(_steps(groups["front in this plane"], x.key, y.key))
-    figure.add_trace(_points(groups["best on all three"], "best on all three", x, y, colour, 11, few))
-    figure.add_trace(_points(groups["front in this plane"], "front in this plane", x, y, colour, 17, True))
+    figure.add_trace(_steps(groups["Pareto front in this plane"], x.key, y.key))
+    figure.add_trace(
+        _points(groups["Pareto-optimal on all three"], "Pareto-optimal on all three", x, y, colour, 11, few)
+    )
+    figure.add_trace(
+        _points(groups["Pareto front in this plane"], "Pareto front in this plane", x, y, colour, 17, True)
+    )
     if compact:
         figure.update_traces(marker={"color": ACCENT}, selector=lambda trace: trace.marker.coloraxis is not None)
     for name, size, look in (
-        ("front in this plane", 13, {"color": ACCENT}),
-        ("best on all three", 10, {"color": ACCENT, "opacity": 0.6}),
+        ("Pareto front in this plane", 13, {"color": ACCENT}),
+        ("Pareto-optimal on all three", 10, {"color": ACCENT, "opacity": 0.6}),
         ("dominated", 7, {"color": GREY, "opacity": 0.5}),
         ("knee", 13, {"color": STAR, "symbol": "star"}),
         ("baseline", 9, {"color": GREY, "symbol": "square"}),
@@ -189,7 +193,7 @@ def growth_figure(runs: Mapping[str, Sequence[Step]], against: str, height: int 
                 hovertemplate="after %{customdata[0]}: %{y:.4f}<extra></extra>",
             )
         )
-    title = "Students measured" if against == "students" else "Minutes of training and attacking"
+    title = "Students measured" if against == "students" else "Minutes of training and attack"
     figure.update_layout(
         xaxis={"title": title, "rangemode": "tozero"},
         yaxis={"title": "Hypervolume", "rangemode": "tozero"},
@@ -216,7 +220,7 @@ def _points(
     whiskers: bool,
 ) -> go.Scatter:
     beaten = name == "dominated"
-    ringed = name == "front in this plane"
+    ringed = name == "Pareto front in this plane"
     faded: dict[str, Any] = {"color": GREY, "opacity": 0.35}
     coloured: dict[str, Any] = {"color": _column(students, colour.key), "coloraxis": "coloraxis", "opacity": 0.95}
     return go.Scatter(
@@ -280,7 +284,7 @@ def _whiskers(students: Sequence[MeasuredStudent], axis: Axis, wanted: bool) -> 
 def _hover(student: MeasuredStudent) -> str:
     return (
         f"<b>{student['name']}</b> {'knee, ' if student['knee'] else ''}{student['origin']}"
-        f"{'' if counts(student) else ', too weak to count'}<br>"
+        f"{'' if counts(student) else ', below accuracy floor'}<br>"
         f"clean {percent(student['accuracy'])}<br>"
         f"after attack {percent(student['robustness'])} ({interval(student['robustness_interval'])})<br>"
         f"{times(student['compression'])} smaller, {student['latency_ms']:.1f} ms"

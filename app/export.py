@@ -44,7 +44,9 @@ class Checkpoint:
         return self.card.split("```python")[1].split("```")[0].strip()
 
 
-@st.cache_data(max_entries=4, show_spinner="Writing the checkpoint: some seconds, torch has to be loaded …")
+@st.cache_data(
+    max_entries=4, show_spinner="Writing the checkpoint: this takes a few seconds, because torch has to load …"
+)
 def _checkpoint(address: str, run: str, student: str, sha256: str) -> Checkpoint:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / f"{run}-{student}"
@@ -57,13 +59,15 @@ def _checkpoint(address: str, run: str, student: str, sha256: str) -> Checkpoint
                 timeout=WITHIN,
             )
         except subprocess.TimeoutExpired:
-            late = f"it was not done within {WITHIN:.0f} s."
+            late = f"it did not finish within {WITHIN:.0f} s."
             raise UserError("export", late, "Try again when the machine is less busy.") from None
         if ended.returncode == 2:
             raise UserError(**json.loads(ended.stdout)["error"])
         if ended.returncode:
-            said = ended.stderr.strip().splitlines() or ["it gave no reason."]
-            raise UserError("export", said[-1], "The command line may say more: `python -m rosearch_engine export`.")
+            said = ended.stderr.strip().splitlines() or ["no reason given."]
+            raise UserError(
+                "export", said[-1], "Try it on the command line for details: `python -m rosearch_engine export`."
+            )
         packed = io.BytesIO()
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

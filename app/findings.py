@@ -19,10 +19,10 @@ from rosearch_engine.store.rows import MeasuredStudent, StudentRow
 
 Said = Mapping[str, Any]  # a `Statistics` as plain values, or a part of it
 
-OUTCOMES = {"After attack": "robustness", "Clean accuracy": "accuracy", "Raw less calibrated": "gap"}
-FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "compression": "times smaller"}
+OUTCOMES = {"After attack": "robustness", "Clean accuracy": "accuracy", "Raw minus calibrated": "gap"}
+FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "compression": "compression"}
 # What is drawn until the reader chooses: enough to see a pattern, few enough to read.
-FIRST = ("after attack (%)", "clean accuracy (%)", "times smaller", words_of("longest_path").name)
+FIRST = ("after attack (%)", "clean accuracy (%)", "compression", words_of("longest_path").name)
 MOST_PAIRS = 6
 MOST_POINTS = 1000  # students drawn one by one in the boxes; of more, only those far out
 
@@ -64,7 +64,7 @@ def effects_figure(what: Said, outcome: str) -> go.Figure:
     """Spearman's correlation of every feature with an outcome, with its interval; those told from chance in colour."""
     rows = sorted(_associations(what, outcome), key=lambda row: row["spearman"]["size"])
     figure = go.Figure()
-    for found, colour, name in ((False, GREY, "may be chance"), (True, ACCENT, "told from chance")):
+    for found, colour, name in ((False, GREY, "not significant"), (True, ACCENT, "significant")):
         some = [row for row in rows if row["spearman"]["found"] == found]
         sizes = [row["spearman"]["size"] for row in some]
         bounds = [row["spearman"]["interval"] for row in some]
@@ -105,10 +105,10 @@ def effects_sentence(what: Said, outcome: str) -> str:
     rows = _associations(what, outcome)
     said = [f["says"] for f in what["findings"] if (f["kind"], f["outcome"]) == ("spearman", outcome)]
     if not rows:
-        return "It says nothing: the outcome or the features hardly vary, or the students are too few."
+        return "Not enough data: too few students, or the outcome or the features hardly vary."
     if not said:
-        return f"It says nothing: of {len(rows)} features none is told from chance (n = {rows[0]['n']})."
-    return said[0] if len(said) == 1 else f"{said[0]} And {len(said) - 1} more, in colour."
+        return f"None of {len(rows)} features has an effect distinguishable from chance (n = {rows[0]['n']})."
+    return said[0] if len(said) == 1 else f"{said[0]} {len(said) - 1} more are shown in colour."
 
 
 def _associations(what: Said, outcome: str) -> list[Said]:
@@ -118,7 +118,8 @@ def _associations(what: Said, outcome: str) -> list[Said]:
 def _effect_hover(row: Said) -> str:
     lines = [f"<b>{words_of(row['feature']).name}</b>", f"Spearman {_effect(row['spearman'])}"]
     if row["partial"]:
-        lines.append(f"at equal {' and '.join(row['controls'])}: {_effect(row['partial'])}")
+        controls = " and ".join(words_of(name).name for name in row["controls"])
+        lines.append(f"controlling for {controls}: {_effect(row['partial'])}")
     return "<br>".join([*lines, f"n = {row['n']}"])
 
 
@@ -167,10 +168,10 @@ def operations_sentence(what: Said) -> str:
     """What `operations_figure` says."""
     said = [finding["says"] for finding in what["findings"] if finding["kind"] == "delta"]
     if said:
-        return said[0] if len(said) == 1 else f"{said[0]} And {len(said) - 1} more operations are told from chance."
+        return said[0] if len(said) == 1 else f"{said[0]} {len(said) - 1} more operations have a significant effect."
     if not any(row["delta"] for row in what["operations"]):
-        return "It says nothing: too few students have, or lack, any one operation."
-    return "It says nothing: with or without an operation, students hold about as much; the rest may be chance."
+        return "Not enough students with and without each operation to compare."
+    return "No operation has an effect on robustness that is distinguishable from chance."
 
 
 def pairs_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
@@ -196,10 +197,8 @@ def pairs_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
     np.fill_diagonal(ranks, 0.0)
     first, second = np.unravel_index(np.abs(ranks).argmax(), ranks.shape)
     size = ranks[first, second]
-    together = "rise together" if size > 0 else "go against each other"
-    return (
-        f"Of these, {names[first]} and {names[second]} {together} most closely: Spearman {size:+.2f}, n = {len(table)}."
-    )
+    together = "are most closely correlated" if size > 0 else "are most closely anticorrelated"
+    return f"Of these, {names[first]} and {names[second]} {together}: Spearman {size:+.2f}, n = {len(table)}."
 
 
 def parallel_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
@@ -221,14 +220,14 @@ def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
     held = FIGURES["robustness"]
     others = [name for name in names if name != held]
     if held not in table or not others or len(table) < 8:
-        return "It says nothing: the students are too few, or all hold alike."
+        return "Not enough data: too few students, or all are equally robust."
     best = table[table[held] >= table[held].quantile(0.75)]
     spread = table[others].std().replace(0, np.nan)
     shift = ((best[others].mean() - table[others].mean()) / spread).fillna(0.0)
     name = str(shift.abs().idxmax())
     return (
-        f"What sets the quarter that held most apart is {name}: {best[name].mean():.3g} on average, "
-        f"{table[name].mean():.3g} of all (n = {len(best)} and {len(table)}); a lead, no proof."
+        f"The most robust quarter differs most in {name}: {best[name].mean():.3g} on average, "
+        f"{table[name].mean():.3g} over all students (n = {len(best)} and {len(table)}). A lead, not a proof."
     )
 
 

@@ -8,104 +8,108 @@ import pandas as pd
 import streamlit as st
 
 GLOSSARY = {
-    "clean accuracy": "Share of sentences classified correctly when nobody has touched them.",
-    "after attack": "Share of ALL attacked sentences that hold: classified correctly, also after the attack, and no "
-    "single swap flips them. One that was wrong from the start counts as lost. Of the calibrated and the raw student "
-    "the smaller figure. The interval is Wilson's, at 95%.",
-    "held out": "After-attack accuracy on sentences that no search saw, averaged over several trainings: the figure to "
-    "quote. The best of many students looks better at search time than it is.",
-    "union": "Share of held-out sentences that survive every attack that was tried: by words and by characters. One "
-    "attack's figure is not robustness.",
-    "calibrated": "What the attack alone leaves, once the student's confidence is set right by one temperature.",
-    "raw": "What the attack alone leaves on the student's own logits. Far above the calibrated figure, it shows "
-    "confidence that blinds the attack, not robustness.",
-    "one swap": "Share of ALL attacked sentences that no single swap of the recipe flips: every one was asked. "
-    "Confidence cannot change it.",
-    "compression": "Teacher's weights divided by the student's, everything counted: word table, encoder, classifier.",
-    "encoder compression": "Teacher's encoder weights divided by the student's, without word table and classifier, as "
-    "some papers count it.",
-    "latency": "Median time for one sentence on the machine that ran the search.",
-    "success rate": "Share of the sentences that were right before the attack and wrong after it.",
-    "mean queries": "How often the attack had to ask the model per sentence. More means harder to fool.",
-    "front": "Students that no other student beats in robustness, accuracy and size at once.",
-    "knee": "The best compromise: the student on the front that is nearest to the best of everything.",
-    "hypervolume": "How much of the space of robustness x accuracy x saved weights the front covers. "
-    "Measured from a fixed point (0, 0, 0), so runs compare; it can only grow.",
-    "floor": "Clean accuracy that a student must exceed to count: half of the teacher's edge over always giving the "
-    "most frequent answer, unless the run's settings say otherwise. A student that answers every sentence alike cannot "
-    "be fooled, and would look robust.",
-    "student": "A small model of one architecture, trained on the teacher's answers and then attacked.",
-    "students an hour": "At the pace of the last ten students: training, attack and all.",
-    "time left": "Students to come times the seconds that the last ten took. It changes as the search finds larger or "
-    "smaller students, and with what else this machine does.",
-    "teacher": "The large pre-trained model that every student learns from.",
-    "chain": "A plain chain of transformer layers, scored first as a baseline for the search.",
-    "bag": "A worst-case bag of words: one weight a word and class, added up, trained on the exact worst that swaps "
-    "can do to it. It has no graph. Every student has to beat it.",
-    "certified": "The share of ALL attacked sentences that no combination of the attack's swaps can flip: proved from "
-    "the student's weights, not tried. Only students with a ledger, a sum over words, can prove anything.",
-    "certificate": "What can be proved of a sentence. The worst that all swaps together can do to a sum over words is "
-    "known exactly; where its margin stays above what the graph may move, no attack with these swaps can flip it.",
-    "query budget": "Most model queries one sentence may cost. The attack gives up when it is used.",
-    "queries": "How often the attack asked the model about this sentence.",
-    "time limit": "The attack on a model is stopped after so many seconds; what it has found is shown.",
-    "verdict": "Fooled: the attack changed the model's mind. Held: it gave up. Budget used: it ran out of queries, "
-    "which counts as held. A swap flips it: the attack missed what a single swap can do, so it does not hold. Already "
-    "wrong: nothing left to attack, which counts as lost.",
+    "clean accuracy": "Share of unmodified sentences that are classified correctly.",
+    "after attack": "Share of ALL attacked sentences that hold: classified correctly before and after the attack, and "
+    "not flipped by any single swap. Sentences that were wrong to begin with count as lost. Measured on calibrated and "
+    "on raw logits; the lower figure counts. The interval is a 95% Wilson interval.",
+    "held out": "After-attack accuracy on sentences that no search has seen, averaged over several training seeds: the "
+    "figure to quote. Figures from the search itself are optimistic, because the best of many students is picked.",
+    "union": "Share of held-out sentences that survive every attack, on words and on characters. Robustness to a "
+    "single attack is not robustness.",
+    "calibrated": "Accuracy after the attack alone, with the student's confidence calibrated by temperature scaling.",
+    "raw": "Accuracy after the attack alone, on uncalibrated logits. A value far above the calibrated one means that "
+    "overconfidence starves the attack of its signal; it is not robustness.",
+    "one swap": "Share of ALL attacked sentences that no single swap of the recipe can flip. Every swap is checked, so "
+    "the student's confidence makes no difference.",
+    "compression": "Teacher parameters divided by student parameters, all included: embedding, encoder, classifier.",
+    "encoder compression": "Teacher encoder parameters divided by student encoder parameters, without embedding and "
+    "classifier, as some papers count them.",
+    "latency": "Median time per sentence on the machine that ran the search.",
+    "success rate": "Share of initially correct sentences that the attack turned wrong.",
+    "mean queries": "Average number of model queries the attack made per sentence. More means harder to fool.",
+    "front": "Pareto-optimal students: no other student is at least as good in robustness, accuracy and size and "
+    "better in one of them.",
+    "knee": "The best compromise: the student on the Pareto front that is closest to the best value of every "
+    "objective.",
+    "hypervolume": "How much of the space of robustness x accuracy x saved parameters the Pareto front covers. It is "
+    "measured from a fixed reference point (0, 0, 0), so runs can be compared; it can only grow.",
+    "floor": "Clean accuracy a student must exceed to count: by default, half of the teacher's lead over always "
+    "predicting the most frequent class. A student that gives every sentence the same answer cannot be fooled and "
+    "would look robust.",
+    "student": "A small model with one architecture, distilled from the teacher and then attacked.",
+    "students per hour": "Throughput over the last ten students, training and attack included.",
+    "time left": "Remaining students times the average duration of the last ten. It changes when the search moves to "
+    "larger or smaller students, and with other load on this machine.",
+    "teacher": "The large pre-trained model that every student is distilled from.",
+    "chain": "A plain chain of transformer layers, measured first as a baseline for the search.",
+    "bag": "A worst-case bag of words: one weight per word and class, summed, trained against its exact worst case "
+    "under word swaps. It has no graph. Every student has to beat it.",
+    "certified": "Share of ALL attacked sentences that provably cannot be flipped by any combination of the attack's "
+    "swaps. The proof uses the student's weights, not a search, and needs a ledger (a sum over words).",
+    "certificate": "What can be proved about a sentence. The worst effect of all swaps together on a sum over words is "
+    "known exactly; if the remaining margin exceeds what the graph can change, no attack with these swaps can flip it.",
+    "query budget": "Maximum number of model queries per sentence. The attack gives up when it is used up.",
+    "queries": "How often the attack queried the model about this sentence.",
+    "time limit": "The attack on a model stops after this many seconds; you see what it has found so far.",
+    "verdict": "Fooled: the attack changed the prediction. Held: the attack failed. Budget used: it ran out of "
+    "queries, which counts as held. A swap flips it: the attack missed a single swap that changes the prediction, so "
+    "the sentence does not hold. Already wrong: misclassified before the attack, which counts as lost.",
     "changes": "The words that the attack changed.",
-    "said": "The class that the model says.",
-    "labels of a batch": "The right class, by name or number. Without labels the model's own answer counts as right: "
-    "then only changes of mind are counted, and its accuracy is not known.",
-    "single swaps": "How many sentences one swap of the recipe can make of this one. All of them were asked.",
-    "flipping": "How many of all single swaps of a sentence change the model's mind.",
-    "raw verdict": "The same attack on the model's own logits, without calibration.",
-    "temperature": "The one number that a model's logits are divided by, fitted on validation sentences, so that of "
-    "the answers it is 80% sure of about 80% are right.",
-    "calibrated probabilities": "How sure the model is of the label, after its confidence was set right by one "
-    "temperature. The attack saw these.",
-    "raw probabilities": "Calibrated: confidence set right by one temperature, as the attack saw it. Raw: as the model "
-    "itself says it. Both name the same class; only how sure they are differs.",
-    "success curve": "The share of ALL attacked sentences that are lost once the attack may ask so many queries about "
-    "each. Those wrong from the start are lost at 0 queries. A curve further down and to the right is harder to fool.",
-    "interval": "Wilson's interval of a share at 95%: how far chance alone may have moved it, with so many sentences.",
-    "n": "How many sentences or students a figure rests on. The more, the narrower its interval.",
-    "dominated": "Another student is at least as good in robustness, accuracy and size, and better in one.",
-    "rung": "A step of the fidelity ladder: a student is trained and attacked a little first, and only the better ones "
-    "get the whole training and the full attack.",
-    "spearman": "Spearman's rank correlation: +1 if two figures put the students in the same order, -1 in the opposite "
-    "one, 0 if neither says anything of the other.",
-    "gap": "After the attack on the raw logits, less after the attack on the calibrated student: how much confidence "
-    "alone blinds the attack.",
-    "input code": "How a student reads a word: plainly, as the head of its group of synonyms, with misspelt words "
-    "mended, or both.",
-    "origin": "Where an architecture comes from: a bag of words or a plain chain, drawn at random, a mutation, or "
-    "crossed from two parents.",
-    "digest": "A short name of the architecture itself: equal architectures have equal digests.",
-    "weights": "Trainable numbers, everything counted: word table, encoder, classifier.",
+    "prediction": "The class that the model predicts.",
+    "labels of a batch": "The correct class, by name or number. Without labels, the model's own prediction counts as "
+    "correct: only changed predictions are counted, and clean accuracy is unknown.",
+    "single swaps": "How many different sentences one swap of the recipe can make from this one. All were checked.",
+    "flipping": "How many of a sentence's single swaps change the prediction.",
+    "raw verdict": "The same attack on the model's raw logits, without calibration.",
+    "temperature": "The number a model's logits are divided by, fitted on validation sentences so that about 80% of "
+    "the predictions made with 80% confidence are correct.",
+    "calibrated probabilities": "The model's probability for the label after temperature scaling. The attack uses "
+    "these.",
+    "raw probabilities": "Calibrated: after temperature scaling, as the attack sees them. Raw: as the model outputs "
+    "them. The predicted class is the same; only the confidence differs.",
+    "success curve": "Share of ALL attacked sentences lost within a given number of queries per sentence. Sentences "
+    "that were wrong to begin with are lost at 0 queries. A curve that stays lower, or rises later, means harder to "
+    "fool.",
+    "interval": "95% Wilson confidence interval of a share: how far it may be off by chance, given the number of "
+    "sentences.",
+    "n": "Number of sentences or students behind a figure. The more, the narrower the interval.",
+    "dominated": "Another student is at least as good in robustness, accuracy and size, and better in one of them.",
+    "rung": "A step of the fidelity ladder: each student is first trained and attacked on a small budget, and only the "
+    "better ones get the full training and the full attack.",
+    "spearman": "Spearman's rank correlation: +1 if two measures rank the students in the same order, -1 in the "
+    "opposite order, 0 if the rankings are unrelated.",
+    "gap": "After-attack accuracy on raw logits minus after-attack accuracy on calibrated logits: how much "
+    "overconfidence alone hampers the attack.",
+    "input code": "How a student normalises its input words: not at all, by mapping them to a synonym-cluster "
+    "representative, by correcting spelling, or both.",
+    "origin": "Where an architecture comes from: a baseline (bag of words or plain chain), a random sample, a mutation "
+    "or a crossover.",
+    "digest": "A short identifier of the architecture: equal architectures have equal digests.",
+    "parameters": "Trainable parameters, all included: embedding, encoder, classifier.",
 }
-# Terms that are written otherwise than their key in `GLOSSARY`.
+# Terms whose title differs from their key in `GLOSSARY`.
 TITLES = {
     "after attack": "After-attack accuracy",
     "held out": "Held-out sentences",
     "union": "All attacks together (union)",
-    "calibrated": "After the attack alone (calibrated)",
-    "raw": "Raw logits",
+    "calibrated": "After-attack accuracy, calibrated",
+    "raw": "After-attack accuracy, raw logits",
     "raw verdict": "Verdict on raw logits",
-    "one swap": "No single swap flips (one-swap)",
-    "encoder compression": "Encoder alone, times smaller",
-    "compression": "Times smaller (compression)",
+    "one swap": "Robust to every single swap",
+    "encoder compression": "Encoder compression",
+    "compression": "Compression",
     "success rate": "Attack success rate",
-    "mean queries": "Queries a sentence",
+    "mean queries": "Mean queries per sentence",
     "chain": "Plain chain",
     "bag": "Bag of words",
     "certified": "Certified share",
     "n": "n",
-    "gap": "Raw less calibrated (gap)",
+    "gap": "Gap (raw minus calibrated)",
     "spearman": "Spearman's correlation",
     "interval": "95% interval",
     "flipping": "Flipping swaps",
-    "labels of a batch": "Labels of one's own sentences",
-    "raw probabilities": "Calibrated and raw",
+    "labels of a batch": "Labels of your sentences",
+    "raw probabilities": "Calibrated and raw probabilities",
 }
 
 # Columns whose name is not the term itself.
@@ -114,11 +118,11 @@ COLUMNS = {
     "changes": "changes",
     "queries": "queries",
     "label": "labels of a batch",
-    "said": "said",
-    "said before": "said",
-    "said after": "said",
-    "sure before": "calibrated probabilities",
-    "sure after": "calibrated probabilities",
+    "prediction": "prediction",
+    "prediction before": "prediction",
+    "prediction after": "prediction",
+    "confidence before": "calibrated probabilities",
+    "confidence after": "calibrated probabilities",
     "raw logits": "raw verdict",
     "single swaps": "single swaps",
     "flipping": "flipping",
@@ -126,7 +130,7 @@ COLUMNS = {
     "words changed": "changes",
 }
 
-SHARES = ("sure before", "sure after")
+SHARES = ("confidence before", "confidence after")
 
 
 def title(term: str) -> str:
@@ -157,12 +161,12 @@ def button() -> None:
         _all()
 
 
-@st.dialog("What the words mean", width="large", icon=":material/dictionary:")
+@st.dialog("Glossary", width="large", icon=":material/dictionary:")
 def _all() -> None:
-    asked = st.text_input("Find", key="glossary.find", placeholder="a word") or ""
+    asked = st.text_input("Find", key="glossary.find", placeholder="a term") or ""
     found = entries(asked)
     if not found:
-        st.info("No term has this word.", icon=":material/search_off:")
+        st.info("No entry matches.", icon=":material/search_off:")
     for name in sorted(found, key=str.lower):
         st.markdown(f"**{name}**: {found[name]}")
 

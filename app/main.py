@@ -17,7 +17,7 @@ from app import glossary, recorded, sidebar, state  # noqa: E402
 SCREENS = {
     "overview": ("Overview", ":material/home:"),
     "search": ("Search", ":material/travel_explore:"),
-    "front": ("Front", ":material/scatter_plot:"),
+    "front": ("Pareto front", ":material/scatter_plot:"),
     "statistics": ("Statistics", ":material/query_stats:"),
     "architecture": ("Architecture", ":material/account_tree:"),
     "attack": ("Attack", ":material/bolt:"),

@@ -29,5 +29,5 @@ def note(recipe: Mapping[str, Any]) -> None:
         st.caption(f"{state.plain(recipe['title'])}: {state.plain(recipe['kind'])}.")
     else:
         lacking = state.plain(", ".join(recipe["missing"]))
-        st.warning(f"{state.plain(recipe['title'])} needs {lacking}. To bring it, run:", icon=":material/download:")
+        st.warning(f"{state.plain(recipe['title'])} needs {lacking}. To download it, run:", icon=":material/download:")
         st.code(recipe["note"], language="bash")

@@ -34,14 +34,13 @@ def card(run: RunRow, rows: Sequence[StudentRow]) -> None:
     with st.container(border=True):
         cards.badge("recorded", run)
         able = ", ".join(f"**{row['name']}**" for row in with_weights(rows))
-        st.caption(f"{state.plain(words.recorded(made))} Its figures are real; {able} can be attacked and exported.")
-        with st.popover("Made of what?", icon=":material/fact_check:"):
+        st.caption(f"{state.plain(words.recorded(made))} All results are real measurements. Weights included: {able}.")
+        with st.popover("Data and licences", icon=":material/fact_check:"):
             for source in made["sources"]:
                 st.markdown(f"**{state.plain(source['name'])}**: {state.plain(source['what'])}")
             st.caption(
-                f"Program {state.plain(made['program'])}, last changed before the run by commit "
-                f"{state.plain(made['commit'] or 'unknown')}. "
-                "Weights are stored in half precision. The only sentences are those that were attacked."
+                f"Program version {state.plain(made['program'])}, commit {state.plain(made['commit'] or 'unknown')}. "
+                "Weights are stored in half precision. Only the attacked sentences are included."
             )
 
 
@@ -59,8 +58,8 @@ def stop_without_weights(run: RunRow, student: MeasuredStudent, what: str) -> No
     if student["weights_sha256"]:
         return
     st.info(
-        f"**{student['name']}** cannot be {what} here: its weights were not shipped with this recorded run, to keep it "
-        "small. Take one of those whose weights were, or search yourself: then every student has them.",
+        f"**{student['name']}** cannot be {what} here: to save space, this recorded run ships without its weights. "
+        "Select a student whose weights are included, or run a search of your own, which keeps all weights.",
         icon=":material/inventory_2:",
     )
     with st.container(horizontal=True):

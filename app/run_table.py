@@ -33,15 +33,15 @@ def columns() -> dict[str, Any]:
     return {
         name: st.column_config.Column(help=text)
         for name, text in {
-            "run": "The run's name, as the command line knows it too.",
-            "state": "What its search process does, as it was last heard of.",
-            "students": "Students measured.",
-            "of": "Students the run is to measure.",
-            "data": "The sentences it learns and is attacked on.",
+            "run": "The run's name, also used on the command line.",
+            "state": "State of its search process at the last heartbeat.",
+            "measured": "Students measured so far.",
+            "planned": "Students the run will measure in total.",
+            "data": "The data set the students are trained and attacked on.",
             "teacher": known["teacher"],
-            "attack": "The attack that every student must withstand.",
-            "started": "When it was started.",
-            "worked": "How long its search process was at work, all starts together.",
+            "attack": "The attack that every student is tested with.",
+            "started": "When the run was started.",
+            "duration": "Total run time of the search process, over all starts and resumes.",
         }.items()
     }
 
@@ -52,12 +52,12 @@ def build(runs: Sequence[RunRow]) -> pd.DataFrame:
         {
             "run": [row["name"] for row in runs],
             "state": [process.state(row) for row in runs],
-            "students": [row["students"] for row in runs],
-            "of": [words.planned(row["config"]) for row in runs],
+            "measured": [row["students"] for row in runs],
+            "planned": [words.planned(row["config"]) for row in runs],
             "data": [(row["dataset"] or row["config"]["data"])["name"] for row in runs],
             "teacher": [row["config"]["teacher"]["name"] for row in runs],
             "attack": [recipe(row["config"]) for row in runs],
             "started": [formats.ago(row["created"]) for row in runs],
-            "worked": [formats.duration(row["active_seconds"]) if row["active_seconds"] else "–" for row in runs],
+            "duration": [formats.duration(row["active_seconds"]) if row["active_seconds"] else "–" for row in runs],
         }
     )

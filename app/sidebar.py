@@ -17,11 +17,11 @@ def show() -> None:
     runs = state.runs()
     names = [row["name"] for row in runs]
     if not names:
-        st.caption("No run yet. Start one on the Search page.")
+        st.caption("No runs yet. Start one on the Search page.")
         return
     own_first = sorted(runs, key=lambda row: row["recorded"])
     worth_seeing = (row["name"] for row in own_first if row["students"] or process.state(row) in process.ALIVE)
-    _default("run", names, next(worth_seeing, names[0]), f"There is no run called '{st.query_params.get('run')}' here.")
+    _default("run", names, next(worth_seeing, names[0]), f"There is no run called '{st.query_params.get('run')}'.")
     st.selectbox("Run", names, index=None, key="run", bind="query-params", on_change=_forget_student)
     run = state.run()
     if run is None:
@@ -30,16 +30,16 @@ def show() -> None:
         st.fragment(_live_badge, run_every=5 if process.state(run) in process.ALIVE else None)(run["name"])
     rows = measured(state.students(run))
     if not rows:
-        st.caption("No student measured yet.")
+        st.caption("No students measured yet.")
         return
     known = [row["name"] for row in rows]
     best = next((row["name"] for row in rows if row["knee"]), known[0])
-    _default("student", known, best, f"Run '{run['name']}' has no measured student of that name.")
-    help_text = "The student whose architecture is drawn and which is attacked. First shown: the knee of the front."
+    _default("student", known, best, f"Run '{run['name']}' has no measured student with that name.")
+    help_text = "The student shown on every page. Initially the knee of the Pareto front."
     st.selectbox("Student", known, index=None, key="student", bind="query-params", help=help_text)
     student = state.student()
     if student is not None:
-        st.caption(words.summary(student) + (" · **on the front**" if student["front"] else ""))
+        st.caption(words.summary(student) + (" · **on the Pareto front**" if student["front"] else ""))
 
 
 def _default(name: str, known: Sequence[str], fallback: str, problem: str) -> None:
@@ -49,7 +49,9 @@ def _default(name: str, known: Sequence[str], fallback: str, problem: str) -> No
         if gone not in known:
             st.session_state[name] = fallback
             if gone is not None:
-                st.toast(f"{state.plain(gone)} is gone. Showing {state.plain(fallback)}.", icon=":material/info:")
+                st.toast(
+                    f"{state.plain(gone)} no longer exists. Showing {state.plain(fallback)}.", icon=":material/info:"
+                )
         return
     asked = st.query_params.get(name)
     if asked and asked not in known:

@@ -53,7 +53,7 @@ def guarded() -> Iterator[None]:
     except DatabaseError as error:
         _store.clear()
         place = address_without_password(database())
-        show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Look at it, then reload."))
+        show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Check the database, then reload."))
 
 
 def show_error(error: UserError) -> None:
@@ -132,7 +132,7 @@ def held_out(run: RunRow) -> dict[str, HeldOutFigures]:
     return {name: row["recipes"][recipe] for name, row in rescored(run).items() if recipe in row["recipes"]}
 
 
-@st.cache_data(max_entries=8, show_spinner="Asking the students…")
+@st.cache_data(max_entries=8, show_spinner="Computing statistics …")
 def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> dict[str, Any]:
     return report.architecture_statistics(store(), names)
 
@@ -166,7 +166,7 @@ def snapshot(run: RunRow) -> tuple[list[StudentRow], int]:
 
 def like(run: str) -> str:
     """What the preset is called that copies a run's settings."""
-    return f"as in {run}"
+    return f"copy of {run}"
 
 
 def thaw() -> None:

@@ -26,13 +26,13 @@ def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame
             "low": [100 * row["robustness_interval"][0] for row in rows],
             "high": [100 * row["robustness_interval"][1] for row in rows],
             "attacked": [row["attacked"] for row in rows],
-            "attack alone": [_points(row, "calibrated_held") for row in rows],
+            "calibrated": [_points(row, "calibrated_held") for row in rows],
             "raw logits": [_points(row, "raw_held") for row in rows],
-            "no single swap": [_points(row, "one_swap_held") for row in rows],
+            "one-swap robust": [_points(row, "one_swap_held") for row in rows],
             "certified": [_points(row, "certified") for row in rows],
-            "times smaller": [row["compression"] for row in rows],
-            "encoder times smaller": [row["encoder_compression"] for row in rows],
-            "weights": [row["weights"] for row in rows],
+            "compression": [row["compression"] for row in rows],
+            "encoder compression": [row["encoder_compression"] for row in rows],
+            "parameters": [row["weights"] for row in rows],
             "latency ms": [row["latency_ms"] for row in rows],
             "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in rows],
             "queries": [row["mean_queries"] for row in rows],
@@ -57,16 +57,16 @@ def columns() -> dict[str, Any]:
         "after attack": st.column_config.ProgressColumn(
             format="%.1f%%", min_value=0, max_value=100, help=known["after attack"]
         ),
-        "low": number("from", format="%.0f%%", help="Lower end of the 95% interval of the after-attack accuracy."),
-        "high": number("to", format="%.0f%%", help="Upper end of the 95% interval of the after-attack accuracy."),
-        "attacked": number("n", help="Sentences attacked."),
-        "attack alone": number(format="%.0f%%", help=known["calibrated"]),
+        "low": number("from", format="%.0f%%", help="Lower bound of the 95% interval of after-attack accuracy."),
+        "high": number("to", format="%.0f%%", help="Upper bound of the 95% interval of after-attack accuracy."),
+        "attacked": number("n", help="Number of attacked sentences."),
+        "calibrated": number(format="%.0f%%", help=known["calibrated"]),
         "raw logits": number(format="%.0f%%", help=known["raw"]),
-        "no single swap": number(format="%.0f%%", help=known["one swap"]),
+        "one-swap robust": number(format="%.0f%%", help=known["one swap"]),
         "certified": number(format="%.0f%%", help=known["certified"]),
-        "times smaller": number(format="%.1f×", help=known["compression"]),
-        "encoder times smaller": number("encoder", format="%.1f×", help=known["encoder compression"]),
-        "weights": number(format="compact", help=known["weights"]),
+        "compression": number(format="%.1f×", help=known["compression"]),
+        "encoder compression": number("encoder", format="%.1f×", help=known["encoder compression"]),
+        "parameters": number(format="compact", help=known["parameters"]),
         "latency ms": number("latency", format="%.1f ms", help=known["latency"]),
         "success rate": number(format="%.0f%%", help=known["success rate"]),
         "queries": number(format="%.0f", help=known["mean queries"]),
@@ -82,11 +82,11 @@ def filtered(rows: Sequence[StudentRow]) -> list[StudentRow]:
     with st.popover("Filter", icon=":material/filter_alt:"):
         known = glossary.GLOSSARY
         accurate = st.slider(
-            "Clean accuracy, at least (%)", 0, 100, 0, key="filter.accuracy", help=known["clean accuracy"]
+            "Minimum clean accuracy (%)", 0, 100, 0, key="filter.accuracy", help=known["clean accuracy"]
         )
-        robust = st.slider("After attack, at least (%)", 0, 100, 0, key="filter.robustness", help=known["after attack"])
-        small = st.slider("Times smaller, at least", 1, 50, 1, key="filter.compression", help=known["compression"])
-        read = st.pills("Words read by", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
+        robust = st.slider("Minimum after attack (%)", 0, 100, 0, key="filter.robustness", help=known["after attack"])
+        small = st.slider("Minimum compression (×)", 1, 50, 1, key="filter.compression", help=known["compression"])
+        read = st.pills("Input code", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
 
     def passes(row: MeasuredStudent) -> bool:
         return (

@@ -9,15 +9,19 @@ from rosearch_engine.progress import Facts, Stage
 from rosearch_engine.store.rows import ProvenanceRow, Settings, StudentRow
 
 STATES: dict[str, tuple[str, str, str]] = {
-    "recorded": ("gray", ":material/inventory_2:", "Recorded: it was searched elsewhere and can't be resumed."),
+    "recorded": ("gray", ":material/inventory_2:", "Recorded: searched on another machine; it can't be resumed."),
     "queued": ("blue", ":material/hourglass_empty:", "Queued: the search process is starting."),
-    "running": ("green", ":material/play_circle:", "Running: the search process reported within the last seconds."),
-    "stalled": ("orange", ":material/pending:", "Stalled: the process is there but has not reported for a while."),
-    "stopping": ("orange", ":material/stop_circle:", "Stopping: the search lays down its work first."),
-    "stopped": ("gray", ":material/stop_circle:", "Stopped on request. It can be resumed; nothing measured is lost."),
+    "running": ("green", ":material/play_circle:", "Running: the search process reported a few seconds ago."),
+    "stalled": ("orange", ":material/pending:", "Stalled: the process is alive but has not reported for a while."),
+    "stopping": ("orange", ":material/stop_circle:", "Stopping: the search finishes its current step first."),
+    "stopped": ("gray", ":material/stop_circle:", "Stopped on request. You can resume it; no result is lost."),
     "finished": ("blue", ":material/check_circle:", "Finished: every student was trained and attacked."),
-    "crashed": ("red", ":material/error:", "Crashed: the process ended with an error; its log says why. Resume it."),
-    "lost": ("red", ":material/link_off:", "Lost: the process is gone without a word (killed?). It can be resumed."),
+    "crashed": (
+        "red",
+        ":material/error:",
+        "Crashed: the process ended with an error (see its log). You can resume it.",
+    ),
+    "lost": ("red", ":material/link_off:", "Lost: the process ended unexpectedly (killed?). You can resume it."),
 }
 
 STAGES = {
@@ -25,33 +29,33 @@ STAGES = {
     Stage.DATA: "Reading the data",
     Stage.TEACHER: "Measuring the teacher",
     Stage.FINE_TUNING: "Fine-tuning the teacher",
-    Stage.OUTPUTS: "Writing down the teacher's answers",
-    Stage.SWAPPING: "Swapping words",
-    Stage.READING: "Reading words",
+    Stage.OUTPUTS: "Caching teacher outputs",
+    Stage.SWAPPING: "Finding word swaps",
+    Stage.READING: "Encoding vocabulary",
     Stage.LOADING_ATTACK: "Loading the attack",
     Stage.DISTIL: "Distilling",
     Stage.SINGLE_SWAPS: "Single swaps",
     Stage.ATTACK: "Attacking",
     Stage.SAVING: "Saving",
-    Stage.ASKING: "Asking",
+    Stage.ASKING: "Querying",
     Stage.MEASURING: "Measuring",
 }
 
 ORIGINS = {
     "bag": "worst-case bag of words (baseline)",
     "chain": "plain chain (baseline)",
-    "sample": "drawn at random",
-    "crossover": "crossed from two parents",
-    "mutation": "mutated from its parent",
+    "sample": "random sample",
+    "crossover": "crossover of two parents",
+    "mutation": "mutation of its parent",
 }
 
 
 def recorded(made: ProvenanceRow) -> str:
     """Who made a recorded run, when, how and where, from its provenance."""
     day = time.strftime("%d %B %Y", time.gmtime(made["began"])).lstrip("0")
-    settings = f"{made['preset']} preset" if made["preset"] else "maker's own settings"
+    settings = f"the {made['preset']} preset" if made["preset"] else "custom settings"
     place = ", ".join(filter(None, (made["machine"], made["device"]))) or "another machine"
-    return f"Made by this program on {day} in {duration(made['seconds'])}, with the {settings}, on {place}."
+    return f"Searched with this program on {day} in {duration(made['seconds'])}, with {settings}, on {place}."
 
 
 def step(progress: Facts) -> str:
@@ -75,7 +79,7 @@ def machine(progress: Facts) -> str:
     parts = [str(progress.get("device") or ""), f"{progress.get('memory_mb', 0) / 1000:.1f} GB of memory"]
     if "gpu_memory_mb" in progress:
         taken, there = progress["gpu_memory_mb"] / 1000, progress["gpu_memory_of_mb"] / 1000
-        parts.append(f"GPU memory {taken:.1f} of {there:.1f} GB taken")
+        parts.append(f"GPU memory {taken:.1f} of {there:.1f} GB used")
     if "gpu_percent" in progress:
         parts.append(f"GPU {progress['gpu_percent']:.0f}% busy")
     return " · ".join(part for part in parts if part)
@@ -90,7 +94,7 @@ def planned(config: Settings) -> int:
 def summary(student: StudentRow) -> str:
     """A student in one line."""
     if student["status"] != "done":
-        why = {"failed": "could not be trained", "pruned": "stopped early: others did better on less"}
+        why = {"failed": "could not be trained", "pruned": "pruned early: others did better on the same budget"}
         return why.get(student["status"], "not measured yet")
     return (
         f"{percent(student['accuracy'])} clean · {percent(student['robustness'])} after attack · "

@@ -123,8 +123,8 @@ def main() -> None:
     options.add_argument("--data", default="movie-reviews")
     options.add_argument("--n", type=int, default=200)
     options.add_argument("--seeds", type=int, default=1)
-    options.add_argument("--only", default="", help="rows whose name holds this")
-    options.add_argument("--set", action="append", default=[], help="stage.field=value, for all")
+    options.add_argument("--only", default="", help="only rows whose name contains this")
+    options.add_argument("--set", action="append", default=[], help="stage.field=value, for all rows")
     given = options.parse_args()
     common = [
         f"data.name={given.data}",

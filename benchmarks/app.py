@@ -106,7 +106,7 @@ def _attacks(browser: Browser, address: str, run: str) -> list[float]:
         began = time.perf_counter()
         box.press("Control+Enter")
         page.get_by_test_id("stHtml").filter(has_text=word).first.wait_for(timeout=300_000)
-        page.get_by_text("What the model thinks").wait_for()
+        page.get_by_text("Class probabilities").wait_for()
         times.append(time.perf_counter() - began)
     page.context.close()
     return times
@@ -203,17 +203,17 @@ def _print(students: int, found: dict[str, Any]) -> None:
     print(f"- server's start, until it answers: {found['start']:.1f} s; the very first visit: heading after")
     print(f"  {cold['heading']:.1f} s, usable after {cold['usable']:.1f} s, {cold['server']:.1f} s of the server")
     first, following = found["attacks"]
+    print(f"- the very first attack, started as soon as its page is loaded: {first:.1f} s; the next: {following:.1f} s")
+    print(f"- a live refresh: {refresh['server'] * 1000:.0f} ms of server CPU (n = {refresh['refreshes']})")
     print(
-        f"- the first attack of all, pressed as soon as its page is there: {first:.1f} s; the next: {following:.1f} s"
+        f"- each additional visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the front at once:"
     )
-    print(f"- a live refresh: {refresh['server'] * 1000:.0f} ms of the server's processor (n = {refresh['refreshes']})")
-    print(f"- a further visitor: {visitors['memory']:.1f} MB (n = {VISITORS}); {VISITORS} reload the front at once:")
     print(
         f"  usable after {visitors['median']:.1f} s (median), {visitors['slowest']:.1f} s (slowest); "
         f"{visitors['server']:.2f} s of the server each"
     )
     print(f"- the server at the end: {found['memory']:.0f} MB; torch in it: {'yes' if found['torch'] else 'no'}\n")
-    print("| page | first paint | heading | usable | server's processor | its first visit: usable |")
+    print("| page | first paint | heading | usable | server CPU | first visit: usable |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, page in found["pages"].items():
         times = [f"{page[key]:.2f}" for key in ("paint", "heading", "usable", "server")]

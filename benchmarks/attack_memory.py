@@ -35,7 +35,7 @@ def main() -> None:
     rows = zip(context.data.distillation.texts, context.data.distillation.labels, strict=True)
     sentences = [Target(n, text, int(label)) for n, (text, label) in enumerate(rows)][: arguments.n]
     facts = machine()
-    print(f"{facts['cpu']}; {facts['device']}\n\n| sentences | resident MB | seconds | candidates' file MB |")
+    print(f"{facts['cpu']}; {facts['device']}\n\n| sentences | resident MB | seconds | candidate store MB |")
     print("| --- | --- | --- | --- |")
     began, ended = time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as folder:

@@ -45,7 +45,7 @@ def main() -> None:
         screen.open("attack", **run)
         page.get_by_label("Your sentence", exact=True).fill(SENTENCE)
         page.get_by_label("Your sentence", exact=True).press("Control+Enter")
-        expect(page.get_by_text("What the model thinks")).to_be_visible(timeout=LONG)
+        expect(page.get_by_text("Class probabilities")).to_be_visible(timeout=LONG)
         _take(screen, chosen.to / "attack.png")
 
 

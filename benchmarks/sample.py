@@ -27,7 +27,7 @@ SETTINGS = ["attack.recipe=pwws", "distil.epochs=1.5", "search.strategy=random",
 
 
 class Everyone(Ladder):
-    """A ladder that stops nobody."""
+    """A ladder that prunes no student."""
 
     def goes_on(self, rung: int, objectives: np.ndarray) -> bool:
         super().goes_on(rung, objectives)
@@ -37,7 +37,7 @@ class Everyone(Ladder):
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--candidates", type=int, default=120)
-    options.add_argument("--look", action="store_true", help="only print what is there")
+    options.add_argument("--look", action="store_true", help="only print existing results")
     given = options.parse_args()
     address = f"sqlite:///{home() / 'bench' / 'random.db'}"
     os.environ["ROSEARCH_STORE"] = address
@@ -56,7 +56,7 @@ def main() -> None:
             low = {row["name"]: float(row[figure]) for row in rows if row["rung"] == rung}
             top = {name: float(students[name][figure]) for name in low}
             print(f"rung {rung + 1}, {figure}: {asdict(rank_correlation({'rung': low, 'top': top})[0])}")
-    print(f"ROSEARCH_STORE={address} python -m rosearch_engine report {RUN} --statistics tells the rest.")
+    print(f"ROSEARCH_STORE={address} python -m rosearch_engine report {RUN} --statistics shows the rest.")
 
 
 def _sample(candidates: int) -> None:

@@ -54,7 +54,7 @@ class Model:
         for name, values in zip(("robustness", "accuracy", "log seconds"), figures.T, strict=True):
             tree = ExtraTreesRegressor(100, min_samples_leaf=2, bootstrap=True, oob_score=True, random_state=0)
             left = values - tree.fit(columns, values).oob_prediction_
-            print(f"{name}: {1 - left.var() / values.var():.2f} of the variance of {len(values)} students foretold "
+            print(f"{name}: {1 - left.var() / values.var():.2f} of the variance of {len(values)} students predicted "
                   "out of bag")  # fmt: skip
             trees.append(tree)
             noise.append(left.std())
@@ -94,7 +94,7 @@ def search(model: Model, config: SearchConfig, seconds: float) -> tuple[list[flo
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seeds", type=int, default=24)
-    options.add_argument("--minutes", type=float, default=30.0, help="of training and attacking, foretold")
+    options.add_argument("--minutes", type=float, default=30.0, help="of training and attack, predicted")
     given = options.parse_args()
     store = Store.read(f"sqlite:///{home() / 'bench' / 'random.db'}")
     run = store.run(RUN)

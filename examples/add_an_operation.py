@@ -1,10 +1,10 @@
-"""Add an operation to the search space: one file, such as this one, and one name, given to `register`.
+"""Add an operation to the search space: one file, such as this one, and one name, passed to `register`.
 
     python examples/add_an_operation.py
     python examples/add_an_operation.py folder-for-a-checkpoint
 
-The operation is known to the Python that ran `register`: name it in `space.operations`, as below, and genomes, costs,
-models, the search, exports and drawings have it. CONTRIBUTING.md says how the program itself gets a new one.
+The operation is known to the Python process that ran `register`: list it in `space.operations`, as below, and genomes,
+costs, models, the search, exports and drawings can use it. CONTRIBUTING.md explains how to add a built-in operation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rosearch_engine.student.build import random_student
 
 
 class Average(nn.Module):
-    """Each word hears the mean of the sentence: attention that looks at all words alike."""
+    """Adds the mean of the sentence to each word: attention with uniform weights."""
 
     def __init__(self, config: Any, node: Mapping[str, Any]) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Average(nn.Module):
         return self.norm(x + self.mix(mean))
 
     def inherit(self, layer: Any, channels: torch.Tensor) -> None:
-        """Start as the teacher's attention would be if it looked at all words alike."""
+        """Initialise as the teacher's attention with uniform weights."""
         self.mix.weight.copy_((layer.out.weight @ layer.value.weight)[channels][:, channels])
         self.mix.bias.copy_((layer.out.weight @ layer.value.bias + layer.out.bias)[channels])
         self.norm.weight.copy_(layer.attention_norm.weight[channels])
@@ -56,7 +56,7 @@ def weights(node: Genes, width: int, head_size: int) -> int:
 
 
 def flops(node: Genes, width: int, head_size: int, length: int) -> int:
-    return 2 * width * width  # one product a sentence, however long it is
+    return 2 * width * width  # one product per sentence, whatever its length
 
 
 AVERAGE = Operation(
@@ -84,7 +84,7 @@ REVIEWS = [
 def main(folder: str | None = None) -> None:
     bring_shipped()
     store = Store.read()
-    # What all students of a run share: the sizes of its teacher and its task. Here, of the run that comes along.
+    # What all students of a run share: the sizes of its teacher and its task. Here, those of the bundled run.
     run, tokenizer = store.run("example"), load(store, "example", "s0004").tokenizer
     assert run["frame"] and run["dataset"] and run["teacher"], "a run that has begun knows them"  # noqa: PT018
     frame, classes = Frame(**run["frame"]), tuple(run["dataset"]["classes"])
@@ -95,7 +95,9 @@ def main(folder: str | None = None) -> None:
         one for one in iter(lambda: sample(space, rng), None) if "average" in {n.operation for n in one.nodes}
     )
     price = cost(genome, frame)
-    print(f"{[node.operation for node in genome.nodes]}: {price.weights:,} weights, {price.flops:,} FLOPs a sentence")
+    print(
+        f"{[node.operation for node in genome.nodes]}: {price.weights:,} parameters, {price.flops:,} FLOPs per sentence"
+    )
 
     torch.manual_seed(0)
     student = random_student(genome, frame, classes, run["teacher"]["pad"])
@@ -111,7 +113,7 @@ def main(folder: str | None = None) -> None:
             print(f"step {step + 1}: loss {loss.item():.4f}")
 
     if folder:
-        # It loads wherever transformers is, without this project: the module's class travels with it.
+        # It loads with transformers alone, without this project: the module's class is part of it.
         write_checkpoint(student, tokenizer, Path(folder))
         print(f"written to {folder}")
 

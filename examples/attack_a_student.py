@@ -1,9 +1,9 @@
-"""Attack a student by words and by characters, and see each sentence's outcome.
+"""Attack a student with word swaps and with character edits, and print each sentence's outcome.
 
     python examples/attack_a_student.py
     python examples/attack_a_student.py my-run s0007
 
-Without arguments it attacks a student of the recorded run that comes with the program.
+Without arguments, it attacks a student of the bundled recorded run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(run: str = "example", name: str = "s0004") -> None:
     student = load(Store.read(), run, name)
     targets = [Target(number, text, label) for number, (text, label) in enumerate(REVIEWS)]
     for recipe in ("pwws", "deepwordbug"):
-        # Both attack the calibrated student. `one_swap` asks about every single swap too, where their number is fixed.
+        # Both attack the calibrated student. `one_swap` also checks every single swap, if the recipe is deterministic.
         attacker = Attacker(recipe, query_budget=500, one_swap=True)
         for result in attacker.attack(student.victim, targets):
             print(f"{recipe}: {result.outcome} after {result.queries} queries")
@@ -36,7 +36,7 @@ def main(run: str = "example", name: str = "s0004") -> None:
             if result.outcome == "fooled":
                 print(f"  {result.after.text}")
             if result.swaps and result.swaps.asked:
-                print(f"  {result.swaps.flips} of {result.swaps.asked} single swaps change the answer")
+                print(f"  {result.swaps.flips} of {result.swaps.asked} single swaps change the prediction")
 
 
 if __name__ == "__main__":

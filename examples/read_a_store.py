@@ -3,7 +3,7 @@
     python examples/read_a_store.py
     python examples/read_a_store.py my-run
 
-Reading is safe at any time, even while a search writes. ROSEARCH_STORE names another store than the default.
+Reading is safe at any time, even while a search writes. Set ROSEARCH_STORE to use another store than the default.
 """
 
 from __future__ import annotations

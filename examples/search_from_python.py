@@ -1,9 +1,9 @@
-"""Search from Python: the demo preset, then the Pareto front of what was found.
+"""Run a search from Python with the demo preset, then print the Pareto front.
 
     python examples/search_from_python.py
     python examples/search_from_python.py data.name=reviews.csv search.candidates=20
 
-Every argument is a setting, as `rosearch search --set` takes it. The demo preset takes minutes on two CPU cores.
+Every argument is a setting, as for `rosearch search --set`. The demo preset takes minutes on two CPU cores.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rosearch_engine.store.rows import measured
 def main(settings: list[str]) -> None:
     name = time.strftime("python-%Y%m%d-%H%M%S")
     process.create(name, build("demo", settings=settings))
-    # In this process. After Ctrl-C, `rosearch resume` or another call of `search` goes on with the same run.
+    # In this process. After Ctrl-C, `rosearch resume` or another call of `search` continues the same run.
     search(name)
 
     store = Store.read()

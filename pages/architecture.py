@@ -13,7 +13,7 @@ from rosearch_engine.store.rows import measured
 st.title("Architecture", anchor=False)
 run, student = state.run(), state.student()
 if run is None or student is None:
-    cards.empty("No student to draw", "An architecture can be drawn as soon as a search has measured one student.")
+    cards.empty("No architecture yet", "Architectures appear as soon as a search has measured its first student.")
     st.stop()
 
 genome = Genome.from_dict(student["genome"])
@@ -27,19 +27,18 @@ st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summa
 left, right = st.columns([11, 6], gap="large")
 with right:
     name = st.selectbox(
-        "Lay another over it",
+        "Compare with",
         list(others),
         index=None,
         key=lineage.other_key(run, student),
-        placeholder="a second student",
-        help="Draws both in one picture: what they share, what only one of them has.",
+        placeholder="another student",
+        help="Draws both in one graph: what they share and what only one of them has.",
     )
 other = others.get(name or "")
 with left:
     if genome.is_bag:
         st.info(
-            "A bag of words has no graph: each word says by itself how much it speaks for each class, and what they "
-            "say is added up.",
+            "A bag of words has no graph: each word contributes a score for each class, and the scores are summed.",
             icon=":material/shopping_bag:",
         )
     elif other is None:
@@ -47,9 +46,9 @@ with left:
         node = component.show(genome, frame, key=f"dag.{run['name']}.{student['name']}")
         drawn, file = drawing.svg(genome, frame), f"{run['name']}-{student['name']}.svg"
         st.caption(
-            "T3: starts from the teacher's third layer. Bar: weights, beside the largest node's. Dashed: a skip; "
-            "another way leads there too. Hover dims what is not joined. Click a node, or Tab and Enter, to see its "
-            "genes."
+            "T3: initialised from the teacher's third layer. Bar: parameters, relative to the largest node. Dashed: "
+            "skip connection. Hover over a node to highlight its connections; click it (or press Tab and Enter) to "
+            "see its genes."
         )
     else:
         overlay.legend(student["name"], other["name"])

@@ -12,7 +12,7 @@ ONE, FEW, CURVE = "One sentence", "A few sentences", "Queries needed"
 st.title("Attack", anchor=False)
 run, student = state.run(), state.student()
 if run is None or student is None:
-    cards.empty("No student to attack", "A student can be attacked as soon as a search has measured it.")
+    cards.empty("No student to attack", "You can attack a student as soon as a search has measured it.")
     st.stop()
 
 recorded.stop_without_weights(run, student, "attacked")

@@ -9,7 +9,7 @@ from app import cards, export, recorded, state, words
 st.title("Export", anchor=False)
 run, student = state.run(), state.student()
 if run is None or student is None:
-    cards.empty("No student to take away", "A student can be exported as soon as a search has measured it.")
+    cards.empty("No student to export", "You can export a student as soon as a search has measured it.")
     st.stop()
 
 st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
@@ -17,10 +17,10 @@ recorded.stop_without_weights(run, student, "exported")
 key = (run["name"], student["name"])
 if st.session_state.get("exported") != key:
     st.write(
-        "An ordinary `transformers` checkpoint: weights, config, tokenizer, the model's own code, and a card with its "
-        "four numbers and how they were measured. It loads where this program is not installed."
+        "A standard `transformers` checkpoint: weights, config, tokenizer, modelling code, and a model card with all "
+        "measurements and how they were made. It loads without this program being installed."
     )
-    if st.button("Write the checkpoint", type="primary", icon=":material/inventory_2:", key="export"):
+    if st.button("Create the checkpoint", type="primary", icon=":material/inventory_2:", key="export"):
         st.session_state["exported"] = key
         st.rerun()
     st.stop()
@@ -39,7 +39,7 @@ with left:
         icon=":material/download:",
         on_click="ignore",
     )
-    st.markdown("**Use it**")
+    st.markdown("**How to use it**")
     st.code(f'folder = "{run["name"]}-{student["name"]}"\n{checkpoint.code}', language="python")
     with st.container(border=True):
         st.markdown(checkpoint.prose)

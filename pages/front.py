@@ -7,10 +7,10 @@ import streamlit as st
 from app import cards, charts, formats, state, student_table
 from rosearch_engine.store.rows import measured
 
-st.title("Front", anchor=False)
+st.title("Pareto front", anchor=False)
 run = state.run()
 if run is None or not measured(state.students(run)):
-    cards.empty("No student to choose from", "The front appears with the first student that a search has measured.")
+    cards.empty("No students yet", "The Pareto front appears as soon as a search has measured its first student.")
     st.stop()
 
 rows, waiting = state.snapshot(run)
@@ -30,14 +30,16 @@ with left:
             bind="query-params",
             required=True,
             wrap=True,
-            help="Which two of the three objectives to draw; the third is the colour. Better is up and right.",
+            help="Which two of the three objectives to plot; colour shows the third. Up and right is better.",
         )
         dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
         shown = student_table.filtered(rows)
         names = [row["name"] for row in state.runs() if row["name"] != run["name"] and row["students"]]
-        beside = st.multiselect("Beside", names, key="beside", placeholder="other runs", width=260) if names else []
+        beside = (
+            st.multiselect("Overlay runs", names, key="beside", placeholder="other runs", width=260) if names else []
+        )
     if not measured(shown):
-        st.info("No student passes the filter. Lower a bound.", icon=":material/filter_alt:")
+        st.info("No student passes the filter. Lower a minimum.", icon=":material/filter_alt:")
     teacher = state.store().teacher_measurement(run["id"])
     ring, revision = state.ring()
     figure = charts.front_figure(
@@ -52,8 +54,8 @@ with left:
     )
     st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
     st.caption(
-        "Click a point to see its student. Whiskers: 95% intervals. Dotted: the front in this plane."
-        + (" Open squares: where held-out sentences put a student." if state.held_out(run) else "")
+        "Click a point to select its student. Whiskers: 95% intervals. Dotted line: the Pareto front in this plane."
+        + (" Open squares: results on held-out sentences." if state.held_out(run) else "")
     )
 with right:
     student = state.student()

@@ -10,17 +10,17 @@ from rosearch_engine.store.rows import measured
 
 st.title("RoSearch Explorer", anchor=False)
 st.markdown(
-    "Small text classifiers break when someone swaps a few words. This searches for small ones that hold: every "
-    "candidate architecture is distilled from a large teacher, attacked for real, and scored on robustness, "
+    "Small text classifiers break when a few words are swapped. RoSearch Explorer searches for ones that don't: every "
+    "candidate architecture is distilled from a large teacher, attacked with real attacks, and scored on robustness, "
     "accuracy and size."
 )
 
 run = state.run()
 if run is None:
     cards.empty(
-        "Nothing has been searched yet",
+        "No searches yet",
         "Start the **demo** search: twelve students on movie reviews, each trained and attacked on this machine. "
-        "The first one shows up within minutes.",
+        "The first one appears within minutes.",
     )
     st.stop()
 
@@ -28,13 +28,13 @@ rows = state.students(run)
 alive = process.state(run) in process.ALIVE
 steps = [
     ("search", "Watch the search" if alive else "Start a search", ":material/travel_explore:"),
-    ("front", "Explore the front", ":material/scatter_plot:"),
-    ("architecture", "See an architecture", ":material/account_tree:"),
+    ("front", "Explore the Pareto front", ":material/scatter_plot:"),
+    ("architecture", "View an architecture", ":material/account_tree:"),
     ("attack", "Attack a student", ":material/bolt:"),
 ]
 
 if run["recorded"]:
-    own = ("search", "Start a search of your own", ":material/travel_explore:")
+    own = ("search", "Start your own search", ":material/travel_explore:")
     steps = [steps[1], steps[3], own]
 left, right = st.columns([5, 3], gap="large")
 with left:
@@ -42,21 +42,24 @@ with left:
     if measured(rows):
         teacher = state.store().teacher_measurement(run["id"])
         shown, _ = state.snapshot(run)
-        figure = charts.front_figure(shown, teacher, "Robust vs accurate", height=340, compact=True)
+        figure = charts.front_figure(shown, teacher, "Robustness vs accuracy", height=340, compact=True)
         st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
-        st.caption("Blue: students no other one beats. Star: the best compromise. Grey: beaten. Diamond: the teacher.")
+        st.caption(
+            "Blue: Pareto-optimal on all three objectives. Square: baseline. Star: the best compromise (knee). "
+            "Grey: dominated. Diamond: the teacher."
+        )
     else:
-        text = "The first student is still being trained." if alive else "This run ended before its first student."
+        text = "The first student is still being trained." if alive else "This run ended before measuring a student."
         st.info(text, icon=":material/hourglass_empty:")
 with right:
-    st.markdown("**What next?**")
+    st.markdown("**Next steps**")
     for number, (page, label, icon) in enumerate(steps):
         kind = "secondary" if number else "primary"
         if st.button(label, icon=icon, width="stretch", type=kind, key=f"next.{page}"):  # type: ignore[arg-type]
             state.go(page)
     student = state.student()
     if student is not None:
-        st.caption(f"In hand: **{student['name']}**. Click a point to take another.")
+        st.caption(f"Selected: **{student['name']}**. Click a point to select another.")
     if run["recorded"]:
         recorded.card(run, rows)
 

@@ -18,7 +18,7 @@ panels = ["Watch", "New search", "Compare runs"]
 if "panel" not in st.session_state:
     st.session_state["panel"] = panels[process.state(run) in ("finished", "recorded")]
 panel = st.segmented_control(
-    "What to do", panels, key="panel", required=True, label_visibility="collapsed", persist_state="session"
+    "View", panels, key="panel", required=True, label_visibility="collapsed", persist_state="session"
 )
 if panel == "Watch":
     watch.panel(run["name"])

@@ -65,22 +65,24 @@ class DataConfig(Section):
     name: str = Field(
         "movie-reviews",
         min_length=1,
-        description="The embedded 'movie-reviews', a hub data set ('glue/sst2', 'ag_news', 'imdb', "
+        description="The bundled 'movie-reviews', a hub data set ('glue/sst2', 'ag_news', 'imdb', "
         "'rotten_tomatoes' …), or the path of a CSV, TSV, JSONL or Parquet file.",
     )
-    text: str | None = Field(None, description="Column of the sentence. Empty: found by its name and content.")
-    pair: str | None = Field(None, description="Column of the second sentence, for tasks on sentence pairs.")
-    label: str | None = Field(None, description="Column of the class. Empty: found by its name and content.")
+    text: str | None = Field(None, description="Sentence column. Empty: detected by its name and content.")
+    pair: str | None = Field(None, description="Column of the second sentence, for sentence-pair tasks.")
+    label: str | None = Field(None, description="Class column. Empty: detected by its name and content.")
     limit: int | None = Field(
-        None, ge=40, description="Use at most this many rows, drawn at random with the seed. Empty: all."
+        None, ge=40, description="Use at most this many rows, sampled at random with the seed. Empty: all."
     )
     validation: int = Field(
-        1000, ge=10, description="Sentences kept for clean accuracy and for fitting the temperature."
+        1000, ge=10, description="Sentences for measuring clean accuracy and fitting the temperature."
     )
     search_attack: int = Field(400, ge=5, description="Sentences the search may attack.")
-    held_out: int = Field(1000, ge=5, description="Sentences no search ever sees; elites are re-scored on them.")
-    min_words: int = Field(4, ge=1, description="Shortest sentence, in words, that enters an attack set.")
-    seed: int = Field(0, ge=0, description="Seed of the split.")
+    held_out: int = Field(
+        1000, ge=5, description="Sentences no search ever sees; the best students are re-scored on them."
+    )
+    min_words: int = Field(4, ge=1, description="Minimum length, in words, of a sentence in an attack set.")
+    seed: int = Field(0, ge=0, description="Seed for the split.")
 
 
 class TeacherConfig(Section):
@@ -89,72 +91,76 @@ class TeacherConfig(Section):
     name: str = Field(
         "minilm",
         min_length=1,
-        description="'minilm' (bundled, 22.7M weights), 'mpnet-base' (109.5M, BERT_BASE's size), a hub name "
-        "such as 'bert-base-uncased', or a folder. A checkpoint with a matching classifier is used as it is; "
+        description="'minilm' (bundled, 22.7M parameters), 'mpnet-base' (109.5M, the size of BERT_BASE), a hub name "
+        "such as 'bert-base-uncased', or a folder. A checkpoint with a matching classifier is used as is; "
         "any other encoder is fine-tuned first.",
     )
-    epochs: float = Field(2.0, gt=0, le=50, description="Passes over the training sentences when fine-tuning.")
-    learning_rate: float = Field(1e-4, gt=0, le=1e-2, description="Peak learning rate of fine-tuning.")
-    max_length: int = Field(128, ge=8, le=512, description="Longest input in word pieces; the rest is cut off.")
-    seed: int = Field(0, ge=0, description="Seed of fine-tuning.")
+    epochs: float = Field(2.0, gt=0, le=50, description="Fine-tuning epochs.")
+    learning_rate: float = Field(1e-4, gt=0, le=1e-2, description="Peak learning rate for fine-tuning.")
+    max_length: int = Field(
+        128, ge=8, le=512, description="Maximum input length in word pieces; longer inputs are truncated."
+    )
+    seed: int = Field(0, ge=0, description="Seed for fine-tuning.")
 
 
 class SpaceConfig(Section):
     """The search space: which genomes may be drawn. Sizes are shares of the teacher's own."""
 
-    max_nodes: int = Field(6, ge=1, le=12, description="Most inner nodes (operations) a student may have.")
-    max_inputs: int = Field(3, ge=1, le=6, description="Most edges that may enter one node.")
+    max_nodes: int = Field(6, ge=1, le=12, description="Maximum number of inner nodes (operations) in a student.")
+    max_inputs: int = Field(3, ge=1, le=6, description="Maximum number of incoming edges per node.")
     operations: tuple[OperationName, ...] = Field(
-        operations.names(), min_length=1, description="Operations a node may hold."
+        operations.names(), min_length=1, description="Operations a node may use."
     )
     merges: tuple[MergeName, ...] = Field(
-        get_args(MergeName), min_length=1, description="How several inputs of a node are joined."
+        get_args(MergeName), min_length=1, description="How several inputs of a node are merged."
     )
     poolings: tuple[PoolingName, ...] = Field(
-        get_args(PoolingName), min_length=1, description="How a sentence's tokens become one vector."
+        get_args(PoolingName), min_length=1, description="How a sentence's tokens are pooled into one vector."
     )
     activations: tuple[ActivationName, ...] = Field(
         get_args(ActivationName),
         min_length=1,
-        description="Activation of feed-forward and convolution nodes.",
+        description="Activations of feed-forward and convolution nodes.",
     )
     widths: tuple[float, ...] = Field(
-        (1 / 3, 1 / 2, 2 / 3, 1.0), min_length=1, description="Hidden width, as shares of the teacher's."
+        (1 / 3, 1 / 2, 2 / 3, 1.0), min_length=1, description="Hidden widths, as fractions of the teacher's."
     )
     heads: tuple[float, ...] = Field(
         (1 / 3, 1 / 2, 1.0),
         min_length=1,
-        description="Attention heads of a node, as shares of the teacher's.",
+        description="Attention heads per node, as fractions of the teacher's.",
     )
     feed_forwards: tuple[float, ...] = Field(
         (1 / 8, 1 / 4, 1 / 2, 1.0),
         min_length=1,
-        description="Feed-forward width, as shares of the teacher's.",
+        description="Feed-forward widths, as fractions of the teacher's.",
     )
     ranks: tuple[int, ...] = Field(
         (32, 64, 96, 128, 192),
         min_length=1,
-        description="Rank of the factorised word table (vocabulary x rank x width).",
+        description="Ranks of the factorised embedding (vocabulary x rank x width).",
     )
     vocabulary: Vocabulary = Field(
         "seen",
-        description="Word pieces of the students: those 'seen' in the distillation sentences (WordPiece tokenizers; "
-        "other words fall apart into smaller pieces); 'words': whole words, those of the sentences and all that the "
-        "attack may put in their place, each one token (other words say nothing); or the teacher's 'whole' table.",
+        description="The students' vocabulary. 'seen': the word pieces in the distillation sentences (WordPiece "
+        "tokenizers; other words split into smaller pieces). 'words': whole words, those of the sentences and all that "
+        "the attack may replace them with, one token each (other words are ignored). 'whole': the teacher's.",
     )
     ledger_bound: float | None = Field(
         None,
         gt=0,
         le=100,
-        description="Give students a ledger: a weight for each word and class, added up, trained on its exact worst "
-        "case. The graph may move a class by at most this bound B, so that a sentence whose ledger keeps a margin of "
-        "2 B in its worst case is proved. Smaller: more is proved, and the graph says less. Empty: no ledger.",
+        description="Give students a ledger: one weight per word and class, summed, trained on its exact worst case. "
+        "The graph can change a class score by at most this bound B, so a sentence whose ledger keeps a margin above "
+        "2 B in the worst case is certified. Smaller: more certified sentences, less influence of the graph. Empty: "
+        "no ledger.",
     )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
         min_length=1,
-        description="How words are read before the tokenizer: 'plain' as they are; 'synonyms' all as the head of "
-        "their WordNet cluster; 'characters' misspelt ones as the known word one edit away; 'both'.",
+        description="Input codes, applied before the tokenizer. 'plain': none. 'synonyms': words are mapped to a "
+        "representative of their WordNet cluster. 'characters': misspelt words are corrected to the known word one "
+        "edit away. 'both': both.",
     )
 
     @property
@@ -166,67 +172,67 @@ class SpaceConfig(Section):
 class DistilConfig(Section):
     """How a student learns from its teacher."""
 
-    epochs: float = Field(3.0, gt=0, le=100, description="Passes over the distillation sentences.")
+    epochs: float = Field(3.0, gt=0, le=100, description="Distillation epochs.")
     learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate.")
-    tokens: int = Field(2048, ge=64, le=262_144, description="Padded word pieces in a batch, whatever its sentences.")
+    tokens: int = Field(2048, ge=64, le=262_144, description="Batch size in word pieces, padding included.")
     temperature: float = Field(2.0, gt=0, le=100, description="Temperature T of the soft targets.")
-    hard_weight: float = Field(0.2, ge=0, le=10, description="Weight of the cross-entropy against the true labels.")
+    hard_weight: float = Field(0.2, ge=0, le=10, description="Weight of the cross-entropy with the true labels.")
     hidden_weight: float = Field(
         1.0,
         ge=0,
         le=100,
-        description="Weight of the distance between a node's states and its teacher layer's.",
+        description="Weight of the distance between the hidden states of a node and of its teacher layer.",
     )
     relation_weight: float = Field(
         1.0,
         ge=0,
         le=1000,
-        description="Weight of the distance between the likenesses of a batch's sentences, in a node and in its "
+        description="Weight of the distance between the sentence similarities within a batch, in a node and in its "
         "teacher layer.",
     )
-    inherit: bool = Field(True, description="Start nodes from their teacher layer; off: start at random.")
+    inherit: bool = Field(True, description="Initialise nodes from their teacher layer. Off: random initialisation.")
     adversary: Adversary = Field(
         "off",
-        description="'gradient': learn from a copy of each sentence whose words are swapped for those of the attack's "
-        "candidates that hurt this student most, to first order, found anew in every step (twice the cost).",
+        description="'gradient': adversarial training. In every step the student also learns from a copy of each "
+        "sentence, with words swapped for the attack candidates that hurt it most, to first order (twice the cost).",
     )
     lexicons: tuple[LexiconName, ...] = Field(
         ("pwws",),
         min_length=1,
-        description="Where the swaps come from that the adversary and the ledger's worst case count with: 'pwws' "
-        "(WordNet), 'pwws-counter-fitted', 'pwws-ppdb'. Of several, all.",
+        description="Sources of the swaps that the adversary and the ledger's worst case assume: 'pwws' (WordNet), "
+        "'pwws-counter-fitted', 'pwws-ppdb'. Several are combined.",
     )
     kappa: float = Field(
-        0.5, ge=0, le=1, description="Weight of the adversary's copies, and of the ledger's worst case, in the loss."
+        0.5, ge=0, le=1, description="Weight of the adversary's copies and of the ledger's worst case in the loss."
     )
     kappa_ramp: float = Field(
-        0.4, ge=0, le=1, description="Share of the steps over which kappa rises from 0 to its full weight."
+        0.4, ge=0, le=1, description="Fraction of the steps over which kappa ramps up from 0 to its full value."
     )
     adversary_share: float = Field(
-        1.0, gt=0, le=1, description="Share of the words that the adversary may swap in a step, drawn at random."
+        1.0, gt=0, le=1, description="Fraction of the words, sampled at random, that the adversary may swap in a step."
     )
     unknown_share: float = Field(
         0.03,
         ge=0,
         le=0.5,
-        description="Share of a copy's words that are made unknown: what a misspelt word is to a student that reads "
-        "whole words.",
+        description="Fraction of a copy's words that are replaced by the unknown token, which is how a student with "
+        "whole-word tokens sees a misspelt word.",
     )
     extra: str | None = Field(
         None,
-        description="More sentences of the same domain, without labels: a data set as `data.name` takes it. The "
-        "teacher labels them. Empty: none.",
+        description="Additional unlabelled sentences from the same domain: a data set, as in `data.name`. The teacher "
+        "labels them. Empty: none.",
     )
-    extra_limit: int = Field(20_000, ge=1, description="Use at most so many of the extra sentences.")
+    extra_limit: int = Field(20_000, ge=1, description="Use at most this many of the extra sentences.")
     copies: int = Field(
         0,
         ge=0,
         le=64,
-        description="Copies of every sentence with some of its words swapped for others of the data, labelled by the "
-        "teacher: more text to learn from.",
+        description="Data augmentation: copies of every sentence with some words swapped for other words of the data, "
+        "labelled by the teacher.",
     )
     swapped: float = Field(
-        0.4, gt=0, le=1, description="Most of a copy's words that are swapped; each copy draws its own share below."
+        0.4, gt=0, le=1, description="Maximum fraction of swapped words; each copy samples its own fraction up to it."
     )
 
 
@@ -236,27 +242,30 @@ class AttackConfig(Section):
     recipe: str = Field(
         "auto",
         min_length=1,
-        description="Attack recipe; `doctor` lists which are ready on this machine. 'auto': PWWS, or DeepWordBug "
-        "where WordNet is missing.",
+        description="Attack recipe; `doctor` lists those ready on this machine. 'auto': PWWS, or DeepWordBug if "
+        "WordNet is missing.",
     )
-    sentences: int = Field(100, ge=5, description="Sentences of the search attack set each student is attacked on.")
+    sentences: int = Field(100, ge=5, description="Sentences of the search attack set to attack each student on.")
     query_budget: int = Field(
-        2000, ge=10, description="Most model queries on one sentence; the same for every student."
+        2000, ge=10, description="Maximum model queries per sentence; the same for every student."
     )
     level: Level = Field(
         "standard",
-        description="'standard': the recipe's constraints as published. 'strict': also the part of speech and the "
-        "meaning of the sentence must stay (Morris et al. 2020).",
+        description="'standard': the recipe's constraints as published. 'strict': swaps must also preserve the part of "
+        "speech and the meaning of the sentence (Morris et al. 2020).",
     )
     one_swap: bool = Field(
         True,
-        description="Ask about every single swap too: a sentence then counts as held only if none of them flips it.",
+        description="Also check every single swap: a sentence then only counts as held if none of them flips it.",
     )
     precision: Precision = Field(
-        "float32", description="Arithmetic of the attacked student. bfloat16 is faster and changes some outcomes."
+        "float32", description="Precision of the attacked student. bfloat16 is faster but changes some outcomes."
     )
     seconds: float = Field(
-        300.0, ge=1, description="Most seconds of the attack's own work on one sentence; then it counts as lost."
+        300.0,
+        ge=1,
+        description="Time limit per sentence for the attack's own work, in seconds. A sentence that exceeds it counts "
+        "as lost.",
     )
 
 
@@ -268,14 +277,15 @@ class ObjectivesConfig(Section):
     compression: float = Field(
         0.3,
         ge=0,
-        description="Weight of the share of the teacher's weights that is saved, in the scalar fitness.",
+        description="Weight of the fraction of the teacher's parameters that is saved, in the scalar fitness.",
     )
     edge: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="Share of the teacher's edge over always giving the most frequent answer, in clean accuracy, that "
-        "a student must keep to count. One that answers every sentence alike cannot be fooled: it is not robust.",
+        description="Fraction of the teacher's lead in clean accuracy over always predicting the most frequent class "
+        "that a student must keep to count. A student that gives every sentence the same answer cannot be fooled, but "
+        "is not robust.",
     )
 
 
@@ -284,45 +294,46 @@ class SearchConfig(Section):
 
     strategy: Strategy = Field(
         "pareto",
-        description="'pareto': evolution over robustness, accuracy and compression; of equals those live that add most "
-        "hypervolume. 'nsga2': the same, but by crowding distance. 'scalar': aging evolution of one weighted fitness. "
-        "'random': the baseline.",
+        description="'pareto': evolution over robustness, accuracy and compression, with ties broken by hypervolume "
+        "contribution. 'nsga2': the same, with ties broken by crowding distance. 'scalar': aging evolution of one "
+        "weighted fitness. 'random': the baseline.",
     )
-    candidates: int = Field(40, ge=1, le=100_000, description="Students to train and attack.")
+    candidates: int = Field(40, ge=1, le=100_000, description="Number of students to train and attack.")
     minutes: float | None = Field(
         None,
         gt=0,
-        description="Ask for no more students after so many minutes of training and attacking them. Empty: no limit.",
+        description="Start no new students after this many minutes of training and attack. Empty: no limit.",
     )
-    population: int = Field(8, ge=2, le=1000, description="Parents kept by the evolution.")
-    crossover: float = Field(0.5, ge=0, le=1, description="Share of the children that come from two parents.")
-    mutations: int = Field(1, ge=1, le=20, description="Random changes that every child gets.")
+    population: int = Field(8, ge=2, le=1000, description="Population size: parents kept by the evolution.")
+    crossover: float = Field(0.5, ge=0, le=1, description="Fraction of children created by crossover of two parents.")
+    mutations: int = Field(1, ge=1, le=20, description="Random mutations per child.")
     chains: int = Field(
         2,
         ge=0,
         le=20,
-        description="Plain chains of 1, 2 … transformer layers, of each input code, scored first: baselines, and the "
-        "first parents.",
+        description="Number of plain chains (1, 2 … transformer layers) per input code, measured first: they serve as "
+        "baselines and as the first parents.",
     )
     bag: bool = Field(
         True,
-        description="Score a bag of words first, of each input code, trained on the exact worst case of its words' "
-        "swaps: the baseline that every student has to beat. It has no graph, and no student descends from it.",
+        description="First measure a bag of words per input code, trained on its exact worst case under word swaps: "
+        "the baseline that every student has to beat. It has no graph, and no student descends from it.",
     )
     rungs: int = Field(
         1,
         ge=1,
         le=6,
         description="Rungs of the fidelity ladder. 1: every student is trained and attacked in full. More: a student "
-        "starts on a share of the steps and of the sentences, and goes on only while it is among the best so far.",
+        "starts with a fraction of the steps and sentences and is only promoted while it is among the best so far.",
     )
     reduction: float = Field(
         2.0,
         gt=1,
         le=10,
-        description="From rung to rung one in so many students goes on, with so many times the steps and sentences.",
+        description="Reduction factor R of the ladder: one in R students is promoted to the next rung, with R times "
+        "the steps and sentences.",
     )
-    seed: int = Field(0, ge=0, description="Seed of every decision of the run.")
+    seed: int = Field(0, ge=0, description="Seed for every random decision of the run.")
 
 
 class RunConfig(Section):
@@ -368,7 +379,7 @@ def build(preset: str = "standard", file: Path | None = None, settings: Iterable
         UserError: naming the first setting that is unknown or out of range.
     """
     if preset not in PRESETS:
-        raise UserError("preset", f"'{preset}' is not known.", f"Choose one of: {', '.join(PRESETS)}.")
+        raise UserError("preset", f"there is no preset '{preset}'.", f"Choose one of: {', '.join(PRESETS)}.")
     values: dict[str, dict[str, Any]] = {stage: dict(fields) for stage, fields in PRESETS[preset].items()}
     if file is not None:
         _overlay(values, _read_file(file))
@@ -389,7 +400,7 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "config"
         if first["type"] == "extra_forbidden":
-            raise UserError(field, "there is no such setting.", _nearest(field)) from None
+            raise UserError(field, "no such setting.", _nearest(field)) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 
@@ -426,8 +437,10 @@ def stored(values: Mapping[str, Any]) -> RunConfig:
         for field, idle in gone.items():
             value = values.get(stage, {}).get(field, idle)
             if idle is not ... and value != idle:
-                problem = f"the run trained with {field} = {value!r}, which this program no longer has."
-                raise UserError(f"{stage}.{field}", problem, "Start a new run; this one can be looked at and exported.")
+                problem = f"the run was trained with {field} = {value!r}, which this version no longer supports."
+                raise UserError(
+                    f"{stage}.{field}", problem, "Start a new run; this one can still be viewed and exported."
+                )
     found = _without_gone(values)
     if values.get("distil", {}).get("swaps") == "off":
         # Copies were of swapped words: without swaps there were none.
@@ -463,9 +476,9 @@ def _read_file(file: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise UserError("config", f"{file} cannot be read ({error.strerror}).", "Check the path.") from None
     except ValueError as error:
-        raise UserError("config", f"{file} is not JSON ({error}).", "Mend the file at that place.") from None
+        raise UserError("config", f"{file} is not JSON ({error}).", "Fix the file there.") from None
     if not isinstance(content, Mapping):
-        raise UserError("config", f"{file} holds no settings.", 'Write {"search": {"candidates": 20}}, for example.')
+        raise UserError("config", f"{file} contains no settings.", 'Write {"search": {"candidates": 20}}, for example.')
     return content
 
 
@@ -481,7 +494,7 @@ def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
     expected = RunConfig.model_fields.get(stage)
     fields = getattr(expected.annotation, "model_fields", {}) if expected else {}
     if field not in fields:
-        raise UserError(f"{stage}.{field}", "there is no such setting.", _nearest(f"{stage}.{field}"))
+        raise UserError(f"{stage}.{field}", "no such setting.", _nearest(f"{stage}.{field}"))
     if fields[field].annotation in (str, str | None) and value is not None:
         value = text.strip().strip('"')
     return {stage: {field: value}}

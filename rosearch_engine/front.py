@@ -89,7 +89,7 @@ def hypervolume_curve(objectives: Sequence[np.ndarray]) -> list[float]:
 
 
 def fronts(objectives: np.ndarray) -> list[np.ndarray]:
-    """Rows of `(students, objectives)` by fronts: those that nobody beats, those that only these beat, and so on."""
+    """Rows of `(students, objectives)` by fronts: the non-dominated ones, those that only these dominate, and so on."""
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
     return list(NonDominatedSorting().do(-objectives))

@@ -121,7 +121,7 @@ def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     done = [student for student in what["students"] if student["status"] == "done"]
     n = f", n={done[0]['attacked']}" if done else ""
     header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "certified"]
-    header += ["success", "queries", "weights", "smaller"]
+    header += ["success", "queries", "parameters", "compression"]
     order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
     return header, [_row(student) for student in order]
 
@@ -147,7 +147,13 @@ def association_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     for row in what["associations"]:
         by_feature.setdefault(row["feature"], {})[row["outcome"]] = row
     sizes = {name: abs(_size(rows.get("robustness"))) for name, rows in by_feature.items()}
-    header = ["feature", "held: Spearman (95%)", "at equal accuracy, weights", "accuracy", "raw less calibrated"]
+    header = [
+        "feature",
+        "held: Spearman (95%)",
+        "controlling for accuracy, parameters",
+        "accuracy",
+        "raw minus calibrated",
+    ]
     order = sorted(by_feature, key=lambda name: -sizes[name])
     return header, [[words_of(name).name, *_cells(by_feature[name])] for name in order]
 
@@ -207,7 +213,7 @@ def _row(student: Reported) -> list[str]:
     return [
         student["name"],
         student["origin"],
-        "knee" if student["knee"] else "yes" if student["front"] else "" if counts(student) else "too weak",
+        "knee" if student["knee"] else "yes" if student["front"] else "" if counts(student) else "below floor",
         f"{student['accuracy']:.1%}",
         f"{student['robustness']:.0%} ({low:.0f}-{high:.0f})",
         *[_percent(student, count) for count in COUNTS],
@@ -230,14 +236,18 @@ def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: Meas
     if teacher and run["teacher"]:
         lines.append(
             f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, held "
-            f"{teacher['robustness']:.1%} (n={teacher['attacked']}), {run['teacher']['weights']:,} weights"
+            f"{teacher['robustness']:.1%} (n={teacher['attacked']}), {run['teacher']['weights']:,} parameters"
         )
     if done:
         recipe, best = done[0]["protocol"]["recipe"], max(student["robustness"] for student in done)
-        lines.append(f"best share held {best:.1%} under {recipe}: search-time figures, luck included")
-        lines.append("held: right after the attack and after every single swap, calibrated and raw; attack: after that")
         lines.append(
-            "alone, calibrated; raw: on raw logits; 1 swap: no single swap flips it; certified: no combination of "
-            "swaps can, proved. `rescore` before quoting."
+            f"best share held {best:.1%} under {recipe}: search-time figures, optimistic because the best is picked"
+        )
+        lines.append(
+            "held: correct after the attack and every single swap, calibrated and raw; attack: after the attack"
+        )
+        lines.append(
+            "alone, calibrated; raw: on raw logits; 1 swap: robust to every single swap; certified: no combination of "
+            "swaps flips it, proved. Run `rescore` before quoting figures."
         )
     return lines

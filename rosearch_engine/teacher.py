@@ -137,7 +137,7 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bo
             return Outputs(found["logits"], found.get("hidden"))
         except (OSError, ValueError):
             shutil.rmtree(folder)  # damaged: made again
-    raise UserError("disk", f"what is written to {folder.parent} cannot be read back.", "Check the disk.")
+    raise UserError("disk", f"files written to {folder.parent} cannot be read back.", "Check the disk.")
 
 
 def _refuse_other_order(right: float, data: Dataset, name: str) -> None:
@@ -230,7 +230,7 @@ def _source(name: str) -> str:
     if folder.is_dir():
         return str(folder.resolve())
     if name.startswith((".", "/", "~")):
-        raise UserError("teacher.name", f"the folder {name} is not there.", "Give the folder of a checkpoint.")
+        raise UserError("teacher.name", f"the folder {name} does not exist.", "Use the folder of a checkpoint.")
     return name
 
 
@@ -269,7 +269,7 @@ def _reading(name: str, read: Callable[[], Any]) -> Any:
         raise UserError(
             "teacher.name",
             f"'{name}' cannot be loaded ({reason}).",
-            f"Use {' or '.join(BUNDLED)}, the folder of a checkpoint, or a hub name while there is a network.",
+            f"Use {' or '.join(BUNDLED)}, the folder of a checkpoint, or a hub name (needs a network connection).",
         ) from None
 
 

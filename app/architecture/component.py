@@ -61,8 +61,8 @@ def view(drawn: str, placed: Layout, head: int, key: str) -> int | None:
     result = _view(data={"svg": drawn, "picked": picked}, key=key, on_node_change=lambda: None)
     if placed.engine == "layers":
         st.caption(
-            "Drawn in plain layers: Graphviz could not be loaded. On Debian or Ubuntu, "
-            "`apt-get install libglib2.0-0 libxext6 libxrender1` brings what it needs."
+            "Drawn with a plain layered layout, because Graphviz could not be loaded. On Debian or Ubuntu, "
+            "`apt-get install libglib2.0-0 libxext6 libxrender1` installs what it needs."
         )
     node = result.node
     return node if isinstance(node, int) and 0 <= node <= head else None

@@ -20,7 +20,7 @@ GAP_X, GAP_Y = 28.0, 32.0
 EDGE_INK = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
 MARGIN = 14.0
 ENDS = Family("ends", "Embedding, head", "blue", "#e3edfb", "#1c64c4", "#12468c")
-SHORT_POOLINGS = {"cls": "first token", "mean": "mean of tokens", "max": "max of tokens"}
+SHORT_POOLINGS = {"cls": "first token", "mean": "mean over tokens", "max": "max over tokens"}
 
 
 def families() -> dict[str, Family]:
@@ -219,7 +219,7 @@ def _node(box: Box, centre: Point, most: int) -> str:
     x, y = centre[0] - WIDTH / 2, centre[1] - HEIGHT / 2
     back, line = f"var(--st-{name}-background-color, {back})", f"var(--st-{name}-color, {line})"
     ink, plain = f"var(--st-{name}-text-color, {ink})", "var(--st-text-color, #1d2433)"
-    weights = "" if box.weights is None else f"{count(box.weights)} weights" if box.weights else "no weights"
+    weights = "" if box.weights is None else f"{count(box.weights)} parameters" if box.weights else "no parameters"
     merge = f"inputs: {box.merge}" if box.merge and not box.note else box.merge
     about = ", ".join(filter(None, [box.title, box.shape, box.note, weights, _teacher(box), merge]))
     inner, top, bottom = WIDTH - 20, f'y="{y + HEIGHT - 10:.1f}"', 'height="4" rx="2"'
@@ -262,4 +262,4 @@ def _text(
 
 
 def _teacher(box: Box) -> str:
-    return f"starts from and follows teacher layer {box.teacher_layer}" if box.teacher_layer else ""
+    return f"initialised from and supervised by teacher layer {box.teacher_layer}" if box.teacher_layer else ""

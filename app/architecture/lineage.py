@@ -18,7 +18,7 @@ MOST_DRAWN = 24  # more would not fit a screen; the table has them all
 LONGEST = 31  # characters of a change that fit a box
 FAMILIES = {"bag": "ends", "chain": "ends", "sample": "conv", "crossover": "feed_forward", "mutation": "identity"}
 TURN = "family_turn"
-CLICKS = ("Takes it in hand", "Lays it over this student")
+CLICKS = ("Select it", "Compare with this student")
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def boxes(drawn: Family) -> list[Box]:
         Box(
             number,
             FAMILIES.get(row["origin"], "identity"),
-            f"{row['name']} · {'in hand' if number == drawn.head else row['origin']}",
-            _short(row["change"]) or ("drawn at random" if row["origin"] == "sample" else ""),
+            f"{row['name']} · {'selected' if number == drawn.head else row['origin']}",
+            _short(row["change"]) or ("random sample" if row["origin"] == "sample" else ""),
             row["weights"],
             0,
             formats.times(row["compression"]) + " smaller",
@@ -98,13 +98,13 @@ def table(whole: Family) -> pd.DataFrame:
         {
             "student": [row["name"] for _, row in rows],
             "back": [back for back, _ in rows],
-            "came by": [words.ORIGINS.get(row["origin"], row["origin"]) for _, row in rows],
-            "what changed": [row["change"] for _, row in rows],
+            "origin": [words.ORIGINS.get(row["origin"], row["origin"]) for _, row in rows],
+            "change": [row["change"] for _, row in rows],
             "clean accuracy": [_share(row["accuracy"]) for _, row in rows],
             "after attack": [_share(row["robustness"]) for _, row in rows],
             "low": [_share((row["robustness_interval"] or (None, None))[0]) for _, row in rows],
             "high": [_share((row["robustness_interval"] or (None, None))[1]) for _, row in rows],
-            "times smaller": [row["compression"] for _, row in rows],
+            "compression": [row["compression"] for _, row in rows],
         }
     )
 
@@ -119,14 +119,14 @@ def show(run: RunRow, student: MeasuredStudent, everyone: Sequence[StudentRow]) 
     founders = sum(not row["parents"] for row in whole.members)
     st.caption(
         f"{formats.plural(whole.head, 'ancestor')} over {formats.plural(max(whole.back), 'generation')}, back to "
-        f"{formats.plural(founders, 'founder')}. Bar: weights, beside the largest one's."
+        f"{formats.plural(founders, 'founder')}. Bar: parameters, relative to the largest."
     )
     click = st.segmented_control(
-        "A click on an ancestor", CLICKS, default=CLICKS[0], key="family_click", required=True, persist_state="session"
+        "Clicking an ancestor", CLICKS, default=CLICKS[0], key="family_click", required=True, persist_state="session"
     )
     drawn = nearest(whole)
     if drawn.head < whole.head:
-        st.caption(f"Drawn: the nearest {drawn.head}. The table below has all of them.")
+        st.caption(f"Only the nearest {drawn.head} are drawn. The table below lists all of them.")
     placed = drawing.layout(drawn)
     # Another key after each click, so that one on the same ancestor counts again.
     key = f"family.{run['name']}.{student['name']}.{st.session_state.setdefault(TURN, 0)}"
@@ -135,7 +135,7 @@ def show(run: RunRow, student: MeasuredStudent, everyone: Sequence[StudentRow]) 
     figures = table(whole)
     rows = st.dataframe(
         figures,
-        column_config=student_table.columns() | {"back": st.column_config.NumberColumn(help="Generations back.")},
+        column_config=student_table.columns() | {"back": st.column_config.NumberColumn("generations back")},
         hide_index=True,
         height=student_table.height(len(figures)),
         key=f"{key}.table",
@@ -162,7 +162,7 @@ def other_key(run: RunRow, student: MeasuredStudent) -> str:
 def _figures(row: StudentRow) -> str:
     if row["status"] != "done":
         return words.summary(row)
-    return f"{formats.percent(row['robustness'], 0)} held · {formats.percent(row['accuracy'], 0)} clean"
+    return f"{formats.percent(row['robustness'], 0)} after attack · {formats.percent(row['accuracy'], 0)} clean"
 
 
 def _short(change: str) -> str:

@@ -27,10 +27,10 @@ FATES = {
 INKS = {"first": "var(--st-red-color, #d6453d)", "second": "var(--st-green-color, #21915f)"}
 GENES = {
     "width": "Width",
-    "rank": "Word table's rank",
+    "rank": "Embedding rank",
     "pooling": "Pooling",
     "merge": "Merge rule",
-    "code": "Words read",
+    "code": "Input code",
 }
 
 
@@ -112,7 +112,7 @@ def legend(first: str, second: str) -> None:
     with st.container(horizontal=True, gap="small"):
         for how, text in (
             ("both", "in both"),
-            ("changed", "in both, other genes"),
+            ("changed", "in both, different genes"),
             ("first", f"only in {first}"),
             ("second", f"only in {second}"),
         ):
@@ -141,8 +141,8 @@ def table(first: MeasuredStudent, second: MeasuredStudent) -> pd.DataFrame:
                 for student in (first, second)
             ),
         ),
-        ("Times smaller", *(formats.times(student["compression"]) for student in (first, second))),
-        ("Weights", *(formats.count(student["weights"]) for student in (first, second))),
+        ("Compression", *(formats.times(student["compression"]) for student in (first, second))),
+        ("Parameters", *(formats.count(student["weights"]) for student in (first, second))),
     ]
     rows += [
         (title, *(str(dict(student["genome"]).get(gene, "plain")) for student in (first, second)))

@@ -14,13 +14,13 @@ from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow
 
 MERGES = {"mean": "mean", "gates": "learned gates"}
 CODES = {
-    "plain": "as they are",
-    "synonyms": "as the head of their synonym cluster",
-    "characters": "misspelt ones as the known word one edit away",
-    "both": "spelling mended, then as the head of their synonym cluster",
+    "plain": "none",
+    "synonyms": "mapped to a synonym-cluster representative",
+    "characters": "spell-corrected to a known word one edit away",
+    "both": "spell-corrected, then mapped to a synonym-cluster representative",
 }
 
-POOLINGS = {"cls": "the first token", "mean": "mean of the tokens", "max": "maximum over the tokens"}
+POOLINGS = {"cls": "first token", "mean": "mean over tokens", "max": "max over tokens"}
 
 
 def frame_of(run: RunRow) -> Frame | None:
@@ -44,9 +44,9 @@ def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
     st.subheader(box.title, anchor=False)
     facts = {"Sizes": box.shape}
     if box.weights is not None:
-        facts["Weights"] = f"{box.weights:,}"
+        facts["Parameters"] = f"{box.weights:,}"
     if box.teacher_layer:
-        facts["Teacher layer"] = f"{box.teacher_layer}, which starts and supervises it"
+        facts["Teacher layer"] = f"{box.teacher_layer}, which initialises and supervises it"
     names = {other.number: f"{other.title} ({other.number})" for other in boxes(genome, frame)}
     if genome.inputs(number):
         joined = f"{MERGES[genome.merge]} of " if box.merge else ""
@@ -60,17 +60,17 @@ def student_panel(student: MeasuredStudent, genome: Genome) -> None:
     """The genes that hold for the whole student."""
     st.markdown("**The whole student**")
     if genome.is_bag:
-        _facts({"Words are read": CODES[genome.code], "Weights": count(student["weights"])})
+        _facts({"Input code": CODES[genome.code], "Parameters": count(student["weights"])})
         return
     _facts(
         {
             "Width": f"{genome.width}",
-            "Words are read": CODES[genome.code],
-            "Word table": f"factorised through {genome.rank}",
+            "Input code": CODES[genome.code],
+            "Embedding": f"factorised, rank {genome.rank}",
             "Merge rule": f"{MERGES[genome.merge]}, then layer norm",
             "Pooling": POOLINGS[genome.pooling],
-            "Weights": f"{count(student['weights'])}, {count(student['encoder_weights'])} of them in the encoder",
-            "Work": f"{count(student['flops'])} operations a sentence of 32 tokens",
+            "Parameters": f"{count(student['weights'])}, {count(student['encoder_weights'])} of them in the encoder",
+            "FLOPs": f"{count(student['flops'])} per 32-token sentence",
         }
     )
 

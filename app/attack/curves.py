@@ -25,7 +25,7 @@ def panel(run: RunRow, student: MeasuredStudent) -> None:
     """The curve of the student in hand beside those of a bag of words, the nearest plain chain and the teacher."""
     found = state.curves(run, student["name"])
     if not found:
-        cards.empty("No attack to draw", "The curve needs the sentences that the search attacked.")
+        cards.empty("No attack to plot", "The curve needs the sentences that the search attacked.")
         return
     titles = [title(row) for row in found]
     chosen = titles[0]
@@ -36,15 +36,15 @@ def panel(run: RunRow, student: MeasuredStudent) -> None:
     st.caption(state.plain(sentence(row, student["name"])))
     st.plotly_chart(figure(row, student["name"]), key="curve_chart", config={"displaylogo": False})
     st.caption(
-        "The attack alone, on calibrated answers: a sentence that only a single swap or the raw attack takes is not "
-        f"counted as lost here. Left standing at the end: {left_standing(row)}.",
+        "Attack on calibrated logits only: a sentence lost only to a single swap or to the attack on raw logits is "
+        f"not counted as lost here. Accuracy after the attack: {left_standing(row)}.",
         help=glossary.of("calibrated", "interval"),
     )
 
 
 def title(row: CurvesRow) -> str:
     """Which attack on which sentences, with their number."""
-    kind = "held-out sentences" if row["held_out"] else "the search's sentences"
+    kind = "held-out sentences" if row["held_out"] else "search sentences"
     return f"{cards.title(row['recipe'])}, {kind}, n = {row['n']}"
 
 
@@ -60,11 +60,11 @@ def figure(row: CurvesRow, student: str) -> go.Figure:
                 name=label(name, line["origin"]) if name != student else name,
                 mode="lines",
                 line={"shape": "hv", "color": colour, "dash": dash, "width": width},
-                hovertemplate="%{y:.0%} lost by %{x} queries",
+                hovertemplate="%{y:.0%} lost within %{x} queries",
             )
         )
     drawn.update_layout(
-        xaxis={"title": "Queries about one sentence", "range": [0, _end(row)]},
+        xaxis={"title": "Queries per sentence", "range": [0, _end(row)]},
         yaxis={"title": "Sentences lost (%)", "tickformat": ".0%", "range": [0, 1]},
         height=420,
         margin={"l": 8, "r": 8, "t": 32, "b": 8},
@@ -89,10 +89,10 @@ def sentence(row: CurvesRow, student: str) -> str:
         who = name if name == student else label(name, line["origin"])
         needed = next((queries for queries, share in line["curve"] if share >= 0.5), None)
         if needed is None:
-            parts.append(f"not within {line['curve'][-1][0]:,} ({who})")
+            parts.append(f"more than {line['curve'][-1][0]:,} ({who})")
         else:
-            parts.append(f"{needed:,} ({who})" if needed else f"none, it is wrong on half from the start ({who})")
-    return f"Half of the {row['n']} sentences are lost after so many queries about each: {', '.join(parts)}."
+            parts.append(f"{needed:,} ({who})" if needed else f"0 ({who}: half are misclassified without an attack)")
+    return f"Queries per sentence until half of the {row['n']} sentences are lost: {', '.join(parts)}."
 
 
 def left_standing(row: CurvesRow) -> str:

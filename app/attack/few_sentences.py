@@ -21,10 +21,10 @@ from rosearch_engine.live.client import BATCH_SECONDS, Job
 from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 MOST = 50
-SOURCES = ("A file", "Typed here")
+SOURCES = ("File", "Typed")
 FILE_TYPES = ["csv", "tsv", "jsonl", "parquet", "txt"]
-NO_LABELS = "none: the model's own answer"
-OWN_ANSWER = "No labels were given: the model's own answer counts as right, so its accuracy is not known."
+NO_LABELS = "none: use the model's own prediction"
+OWN_ANSWER = "No labels given: the model's own prediction counts as correct, so its accuracy is unknown."
 
 
 def panel(run: RunRow, student: MeasuredStudent) -> None:
@@ -36,8 +36,8 @@ def panel(run: RunRow, student: MeasuredStudent) -> None:
             rows = _source(is_pair)
             if rows is None:
                 st.info(
-                    f"Up to {MOST} sentences: a CSV, TSV, JSONL or Parquet file with a column of sentences and, if "
-                    "you have them, one of labels; or plain text with a sentence a line.",
+                    f"Up to {MOST} sentences: a CSV, TSV, JSONL or Parquet file with a sentence column and optionally "
+                    "a label column, or plain text with one sentence per line.",
                     icon=":material/upload:",
                 )
             else:
@@ -51,9 +51,9 @@ def _source(pair: bool) -> Table | None:
     """The rows to choose from; None while there are none."""
     source = st.segmented_control("Sentences", SOURCES, default=SOURCES[0], key="batch.source", required=True)
     if source == SOURCES[0]:
-        sent = st.file_uploader("File", FILE_TYPES, key="batch.file", help="Read and forgotten: it is not kept here.")
+        sent = st.file_uploader("File", FILE_TYPES, key="batch.file", help="The file is read but not stored.")
         return None if sent is None else _read(sent.name, sent.getvalue(), pair)
-    each = f"one pair a line, with a {own.BETWEEN} between the two" if pair else "one a line"
+    each = f"one pair per line, separated by {own.BETWEEN}" if pair else "one per line"
     typed = st.text_area(f"Sentences, {each}", key="batch.typed", height=140, persist_state="session")
     return own.lines(typed, pair) if (typed or "").strip() else None
 
@@ -72,7 +72,7 @@ def _chosen(rows: Table, is_pair: bool, classes: Sequence[str]) -> list[Sentence
     picked = own.guess(rows) if typed else _picked(rows, is_pair)
     found, left_out = own.take(rows, picked, classes, LONGEST)
     if not found:
-        raise UserError("file", f"no row of '{picked.text}' can be attacked.", "Pick another column, or mend the rows.")
+        raise UserError("file", f"no row of '{picked.text}' can be attacked.", "Pick another column or fix the rows.")
     said = [f"{formats.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
     said += [f"{formats.plural(number, 'row')} left out: {reason}" for reason, number in left_out.items()]
     st.caption(" · ".join(said))
@@ -95,12 +95,14 @@ def _picked(rows: Table, is_pair: bool) -> Picked:
         label = st.selectbox("Label", labels, first, key=f"{key}.label", help=glossary.GLOSSARY["labels of a batch"])
     st.dataframe(own.look(rows, MOST), height=160, key=f"{key}.rows")
     if is_pair and pair is None:
-        raise UserError("second sentence", "this model reads two sentences.", "Pick the column of the second one.")
+        raise UserError("second sentence", "this model needs two sentences.", "Pick the second sentence's column.")
     return Picked(text, pair, None if label == NO_LABELS else label)
 
 
 def _cut(number: int) -> str:
-    return f"The first {MOST} of {number:,} sentences are attacked; for more, use `attack --file` on the command line"
+    return (
+        f"Only the first {MOST} of {number:,} sentences are attacked; for more, use `attack --file` on the command line"
+    )
 
 
 def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: list[Sentence]) -> None:
@@ -109,7 +111,7 @@ def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: li
     model = a.selectbox("Model", models, key=f"batch.model.{run['name']}.{student['name']}")
     recipe = b.selectbox(
         "Attack", recipes.known(), format_func=recipes.label, key="batch.recipe",
-        help="How words are changed.",
+        help="The attack recipe: how words are changed.",
     )  # fmt: skip
     most = AttackConfig.model_fields["query_budget"].default
     budget = c.number_input(
@@ -147,9 +149,9 @@ def outcome(run: RunRow) -> None:
     if job.error:
         state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
     if job.state == "stopped":
-        why = f"{formats.duration(BATCH_SECONDS)} are over" if job.late else "Stopped by you"
+        why = f"Time limit of {formats.duration(BATCH_SECONDS)} reached" if job.late else "Stopped by you"
         st.warning(
-            f"{why}: {len(rows)} of {held['of']} sentences were done. The figures are of these.",
+            f"{why}: {len(rows)} of {held['of']} sentences were attacked. The figures cover these only.",
             icon=":material/stop_circle:",
         )
     if job.summary:
@@ -165,12 +167,12 @@ def _progress() -> None:
         st.rerun()
     if job.state == "waiting":
         loading = one_sentence.warm_worker().state != "ready"
-        text = "waiting, the attack tools are loading" if loading else "waiting, others are before you"
+        text = "starting: loading the attack" if loading else "queued behind other attacks"
     else:
         fooled = sum(row["outcome"] == "fooled" for row in job.rows)
         text = f"{len(job.rows)} / {held['of']} sentences, {fooled} fooled · {job.queries:,} queries · {job.note}"
     st.progress(len(job.rows) / held["of"], text=state.plain(text))
-    if st.button("Stop", icon=":material/stop_circle:", key="batch.stop", help="What is done is kept."):
+    if st.button("Stop", icon=":material/stop_circle:", key="batch.stop", help="Finished sentences are kept."):
         stop()
 
 
@@ -181,13 +183,13 @@ def _summary(found: Mapping[str, Any]) -> None:
         st.metric("Clean", formats.percent(accuracy), border=True, help=known["clean accuracy"])
         st.metric("After attack", formats.percent(found["robustness"]), border=True, help=known["after attack"])
         success = formats.percent(found["success_rate"], 0)
-        st.metric("Attacks that succeed", success, border=True, help=known["success rate"])
-        st.metric("Queries a sentence", f"{found['mean_queries']:.0f}", border=True, help=known["mean queries"])
+        st.metric("Attack success rate", success, border=True, help=known["success rate"])
+        st.metric("Mean queries per sentence", f"{found['mean_queries']:.0f}", border=True, help=known["mean queries"])
     parts = [f"After attack: {found['held']} of {n}, {low} with 95% confidence"]
     for name, key in (
         ("calibrated", "calibrated_held"),
         ("raw", "raw_held"),
-        ("no single swap", "one_swap_held"),
+        ("one-swap robust", "one_swap_held"),
         ("certified", "certified"),
     ):
         if found.get(key) is not None:
@@ -212,7 +214,7 @@ def _table(rows: list[dict[str, Any]], classes: list[str], facts: Mapping[str, A
     with st.container(horizontal=True, vertical_alignment="center"):
         whole = {**facts, "stopped": job.state == "stopped", "summary": job.summary, "sentences": rows}
         one_sentence.downloads(whole, rows, f"attack-{facts['student']}-{len(rows)}")
-        st.caption("Click a row to see its attack.")
+        st.caption("Click a row for details of its attack.")
     chosen = picked["selection"]["rows"]
     if chosen and chosen[0] < len(rows):
         with st.container(border=True):

@@ -20,29 +20,34 @@ from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 MOST_MODELS = 5
 WORKING = ("waiting", "attacking")
-MEANINGS = ("Yes, it does", "No")
+MEANINGS = ("Yes", "No")
 SHOWN_EXAMPLES = 6
 VERDICTS: dict[str, tuple[str, str, str]] = {
-    "fooled": ("error", ":material/gpp_bad:", "**Fooled.** The model changed its mind after {changes}."),
-    "held": ("success", ":material/verified_user:", "**Held.** The attack ran out of words to change."),
+    "fooled": ("error", ":material/gpp_bad:", "**Fooled.** The attack succeeded with {changes}."),
+    "held": ("success", ":material/verified_user:", "**Held.** The attack tried everything and failed."),
+    "not attackable": ("warning", ":material/block:", "**Not attackable.** No word here can be swapped."),
     "budget used": (
         "success",
         ":material/verified_user:",
-        "**Held.** The query budget was used up before it gave way.",
+        "**Held.** The attack used up its query budget.",
     ),
-    "already wrong": ("warning", ":material/error:", "**Already wrong.** There is nothing left to attack."),
+    "already wrong": (
+        "warning",
+        ":material/error:",
+        "**Already wrong.** The model misclassifies this sentence without an attack.",
+    ),
     "a swap flips it": (
         "warning",
         ":material/gpp_maybe:",
-        "**Does not hold.** The attack found nothing, but {flips} of all {asked} single swaps change its mind.",
+        "**Does not hold.** The attack failed, but {flips} of all {asked} single swaps change the prediction.",
     ),
     "failed": ("warning", ":material/error:", "**Not attacked.** {reason} It counts as lost."),
-    "out of time": ("warning", ":material/timer_off:", "**Time is up.** What was found so far is below."),
-    "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** What was found so far is below."),
+    "out of time": ("warning", ":material/timer_off:", "**Time limit reached.** The results so far are below."),
+    "stopped": ("warning", ":material/stop_circle:", "**Stopped by you.** The results so far are below."),
 }
 
 SURE = st.column_config.ProgressColumn(
-    "probability", format="percent", min_value=0, max_value=1, help="Calibrated, of the label it had at first."
+    "probability", format="percent", min_value=0, max_value=1, help="Calibrated probability of the original label."
 )
 
 FACES = {"Calibrated": "probabilities", "Raw": "raw"}
@@ -74,7 +79,7 @@ def example_pills(measurement_id: int) -> None:
     if not known:
         return
     chosen = st.pills(
-        "Examples, as the search attacked them",
+        "Examples the search attacked",
         range(len(known)),
         format_func=lambda index: state.plain(shortened(known[index][0])),
         key="example",
@@ -99,7 +104,7 @@ def form(run: RunRow, student: MeasuredStudent) -> None:
             key="sentence",
             max_chars=LONGEST,
             height=92,
-            placeholder="Write a sentence, or pick an example above.",
+            placeholder="Type a sentence or pick an example above.",
             persist_state="session",
         )
         pair = st.text_area("Second sentence", key="pair", max_chars=LONGEST, height=68) if is_pair else None
@@ -110,12 +115,14 @@ def form(run: RunRow, student: MeasuredStudent) -> None:
             default=[student["name"]],
             key=f"models.{run['name']}.{student['name']}",
             max_selections=MOST_MODELS,
-            help="The student in hand; more of them, or the teacher, to see the same sentence side by side. Of a "
-            "recorded run: those whose weights were shipped.",
+            help="Add students, or the teacher, to attack the same sentence on several models. A recorded run offers "
+            "only the models whose weights are included.",
         )
-        recipe = b.selectbox("Attack", recipes.known(), format_func=recipes.label, help="How words are changed.")
+        recipe = b.selectbox(
+            "Attack", recipes.known(), format_func=recipes.label, help="The attack recipe: how words are changed."
+        )
         budget = c.number_input("Query budget", 10, 20_000, 500, step=100, help=glossary.GLOSSARY["query budget"])
-        seconds = d.number_input("Seconds, at most", 5, 600, SECONDS, step=5, help=glossary.GLOSSARY["time limit"])
+        seconds = d.number_input("Time limit (s)", 5, 600, SECONDS, step=5, help=glossary.GLOSSARY["time limit"])
         pressed = st.form_submit_button("Attack  (Ctrl+Enter)", type="primary", icon=":material/bolt:")
     if recipe:
         recipes.note(recipe)
@@ -123,10 +130,10 @@ def form(run: RunRow, student: MeasuredStudent) -> None:
         return
     first, second = (text or "").strip(), (pair or "").strip()
     if not models:
-        st.warning("**models**: none is chosen. Choose one or more.", icon=":material/edit:")
+        st.warning("**models**: none selected. Select one or more.", icon=":material/edit:")
     elif not first or (is_pair and not second):
         field = "second sentence" if first else "sentence"
-        st.warning(f"**{field}**: it is empty. Write one, or pick an example.", icon=":material/edit:")
+        st.warning(f"**{field}**: it is empty. Type one or pick an example.", icon=":material/edit:")
     else:
         start(run["name"], models, recipe["name"], first, second or None, int(budget), int(seconds))
 
@@ -162,8 +169,8 @@ def outcome(run: RunRow) -> None:
     held = st.session_state.get("attack")
     if held is None or held["run"] != run["name"]:
         st.info(
-            "Pick an example or write a sentence of your own, then press **Attack** (Ctrl+Enter). "
-            "The attack changes a word here and there until the model changes its mind.",
+            "Pick an example or type a sentence of your own, then press **Attack** (Ctrl+Enter). "
+            "The attack changes single words until the prediction changes.",
             icon=":material/lightbulb:",
         )
         return
@@ -198,9 +205,9 @@ def _side_by_side(jobs: Mapping[str, Job], classes: Sequence[str]) -> pd.DataFra
             {
                 "model": model,
                 "verdict": standing(found),
-                "said": classes[said] if said < len(classes) else str(said),
-                "sure before": 100 * found["before"]["probabilities"][said],
-                "sure after": 100 * found["after"]["probabilities"][said],
+                "prediction": classes[said] if said < len(classes) else str(said),
+                "confidence before": 100 * found["before"]["probabilities"][said],
+                "confidence after": 100 * found["after"]["probabilities"][said],
                 "raw logits": found["raw_outcome"] or "–",
                 "words changed": sum(word["op"] != "same" for word in found["words"]),
                 "queries": found["queries"],
@@ -217,8 +224,8 @@ def _progress() -> None:
         name = f"{model}: " if len(held["jobs"]) > 1 else ""
         if job.state == "waiting":
             loading = warm_worker().state != "ready"
-            reason = "the attack tools are loading, once for all visitors" if loading else "others are before you"
-            st.progress(0.0, text=state.plain(f"{name}waiting, {job.note or reason}"))
+            reason = "starting: loading the attack" if loading else "queued behind other attacks"
+            st.progress(0.0, text=state.plain(f"{name}{job.note or reason}"))
         elif job.state == "attacking":
             share = min(1.0, job.queries / held["budget"])
             text = f"{name}{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
@@ -240,13 +247,13 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         _ask_meaning(result, run, model)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown("**What the attack changed**" if result["outcome"] == "fooled" else "**The nearest it came**")
+        st.markdown("**What the attack changed**" if result["outcome"] == "fooled" else "**Closest attempt**")
         st.html(diff_html(result["words"]))
         if result["importance"]:
-            st.markdown("**How much each word matters**", help="How far the confidence falls without the word.")
+            st.markdown("**How much each word matters**", help="Drop in confidence when the word is removed.")
             st.html(importance_html(result["importance"]))
     with right:
-        st.markdown("**What the model thinks**", help="Probability of each class; the line marks one half.")
+        st.markdown("**Class probabilities**", help="Probability of each class; the dashed line marks 50%.")
         face = st.segmented_control(
             "Probabilities",
             list(FACES),
@@ -261,12 +268,15 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
     if "trace" in result:  # one sentence's, not a batch's
         table = trace_table(result["trace"])
         first = "first " if len(table) == TOLD else ""
-        with st.expander(f"What the attack asked, in order ({first}{len(table):,} texts)", icon=":material/list_alt:"):
-            config = {"the label's": SURE}
+        with st.expander(
+            f"All queries of the attack, in order ({first}{formats.plural(len(table), 'text')})",
+            icon=":material/list_alt:",
+        ):
+            config = {"P(label)": SURE}
             st.dataframe(table, hide_index=True, height=260, key=f"trace.{model}", column_config=config)
     with st.container(horizontal=True, vertical_alignment="center"):
         downloads({"run": run, "student": model, **result}, [result], f"attack-{model}")
-        st.caption(f"{result['queries']} queries in {result['seconds']:.1f} s.")
+        st.caption(f"{formats.plural(result['queries'], 'query', 'queries')} in {result['seconds']:.1f} s.")
 
 
 def downloads(whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -293,12 +303,12 @@ def result_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "verdict": [standing(row) for row in rows],
             "sentence": [row["original"] for row in rows],
             "queries": [row["queries"] for row in rows],
-            "sure before": [_sure(row, "before", "probabilities") for row in rows],
-            "sure after": [_sure(row, "after", "probabilities") for row in rows],
+            "confidence before": [_sure(row, "before", "probabilities") for row in rows],
+            "confidence after": [_sure(row, "after", "probabilities") for row in rows],
             "changes": [changes(row["words"]) for row in rows],
             "label": [row["label"] for row in rows],
-            "said before": [row["before"]["name"] for row in rows],
-            "said after": [row["after"]["name"] for row in rows],
+            "prediction before": [row["before"]["name"] for row in rows],
+            "prediction after": [row["after"]["name"] for row in rows],
             "raw before": [_sure(row, "before", "raw") for row in rows],
             "raw after": [_sure(row, "after", "raw") for row in rows],
             "raw logits": [row["raw_outcome"] for row in rows],
@@ -316,8 +326,8 @@ def trace_table(trace: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "": range(1, 1 + len(trace)),
-            "asked about": [changes(row["words"]) or "the sentence itself" for row in trace],
-            "the label's": [row["probability"] for row in trace],
+            "query": [changes(row["words"]) or "original sentence" for row in trace],
+            "P(label)": [row["probability"] for row in trace],
         }
     )
 
@@ -349,7 +359,7 @@ def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
         MEANINGS,
         default=None if said is None else MEANINGS[0 if said else 1],
         key=f"meaning.{hash(flip)}",
-        help="An attack that changes the meaning shows nothing. What you say is kept with the run.",
+        help="A flip that changes the meaning proves nothing about robustness. Your answer is saved with the run.",
     )
     if answer is not None and (answer == MEANINGS[0]) != said:
         writer = Store.write()
@@ -358,11 +368,14 @@ def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
         st.rerun()
     if marks:
         kept = sum(mark["kept"] for mark in marks)
-        st.caption(f"Marked in this run so far: {kept} of {formats.plural(len(marks), 'flip')} kept the meaning.")
+        st.caption(
+            f"Your verdicts in this run so far: {kept} of {formats.plural(len(marks), 'flip')} kept the meaning."
+        )
 
 
 def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
-    kind, icon, text = VERDICTS[standing(result)]
+    nothing = result["outcome"] == "held" and result["one_swap"] and not result["one_swap"]["asked"]
+    kind, icon, text = VERDICTS["not attackable" if nothing else standing(result)]
     swaps = result["one_swap"] or {"asked": 0, "flips": 0}
     changed = sum(word["op"] != "same" for word in result["words"])
     said = text.format(changes=formats.plural(changed, "changed word"), reason=state.plain(result["reason"]), **swaps)
@@ -371,14 +384,14 @@ def verdict(result: Mapping[str, Any], classes: Sequence[str]) -> None:
         banner(said, icon=icon)
         return
     before, after = (_class(result[when]["class"], classes) for when in ("before", "after"))
-    turn = f"It said **{before}**" + (f" and now says **{after}**." if before != after else ".")
-    right = f" The label is **{state.plain(result['label'])}**." if result["outcome"] == "already wrong" else ""
-    banner(f"{said} {turn}{right} {result['queries']} queries.", icon=icon)
+    turn = f"Prediction: **{before}**" + (f" → **{after}**." if before != after else ".")
+    right = f" Label:  **{state.plain(result['label'])}**." if result["outcome"] == "already wrong" else ""
+    banner(f"{said} {turn}{right} {formats.plural(result['queries'], 'query', 'queries')}.", icon=icon)
     notes = []
     if result["raw_outcome"]:
-        notes.append(f"On its raw logits: {result['raw_outcome']}.")
+        notes.append(f"On raw logits: {result['raw_outcome']}.")
     if swaps["asked"]:
-        notes.append(f"Of all {swaps['asked']} single swaps {swaps['flips'] or 'none'} flip it.")
+        notes.append(f"Single swaps that flip it: {swaps['flips']} of {swaps['asked']}.")
     if notes:
         st.caption(" ".join(notes), help=glossary.of("raw", "one swap"))
     if proof := result.get("certificate"):
@@ -394,8 +407,12 @@ def _certificate(proof: Mapping[str, Any]) -> None:
     st.caption(f"{icon} {state.plain(proof['says'])}.", help=glossary.GLOSSARY["certificate"])
     table = moves_table(proof["moves"])
     if len(table):
-        with st.expander("How far each word can move the margin", icon=":material/balance:"):
-            config = {"takes": st.column_config.NumberColumn(format="%.2f", help="Logits that it takes at worst.")}
+        with st.expander("How much each word can reduce the margin", icon=":material/balance:"):
+            config = {
+                "margin loss": st.column_config.NumberColumn(
+                    format="%.2f", help="Largest reduction of the margin, in logits."
+                )
+            }
             st.dataframe(table, hide_index=True, column_config=config)
 
 
@@ -406,7 +423,7 @@ def moves_table(moves: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         {
             "word": [move["word"] for move in rows],
             "worst swap": [move["swap"] for move in rows],
-            "takes": [move["loss"] for move in rows],
+            "margin loss": [move["loss"] for move in rows],
         }
     )
 

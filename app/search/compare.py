@@ -17,9 +17,9 @@ AGAINST = {"students": "Students", "minutes": "Minutes"}
 Best = Literal["knee", "robustness", "accuracy", "compression"]
 BEST: dict[str, Best] = {
     "Knee": "knee",
-    "Holds most": "robustness",
+    "Most robust": "robustness",
     "Most accurate": "accuracy",
-    "Smallest on the front": "compression",
+    "Smallest on the Pareto front": "compression",
 }
 
 
@@ -27,23 +27,30 @@ def panel() -> None:
     """Pick runs and see them side by side."""
     known = {row["name"]: row for row in state.runs() if row["students"]}
     if len(known) < 2:
-        st.info("Two runs with measured students are needed. Start another one.", icon=":material/compare_arrows:")
+        st.info(
+            "You need two runs with measured students to compare. Start another one.", icon=":material/compare_arrows:"
+        )
         return
     in_hand = st.session_state.get("run")
     first = sorted(known, key=lambda name: name != in_hand)[:2]
     names = st.multiselect("Runs", list(known), default=first, key="compared", max_selections=len(charts.INKS))
     if len(names) < 2:
-        st.info("Choose two runs or more.", icon=":material/checklist:")
+        st.info("Choose two or more runs.", icon=":material/checklist:")
         return
     runs = [known[name] for name in names]
     grown = {name: state.steps(known[name]) for name in names}
     against = st.segmented_control(
-        "Against", list(AGAINST), default="students", format_func=AGAINST.__getitem__, key="against", required=True
+        "Horizontal axis",
+        list(AGAINST),
+        default="students",
+        format_func=AGAINST.__getitem__,
+        key="against",
+        required=True,
     )
     st.markdown("**Hypervolume**", help=glossary.GLOSSARY["hypervolume"])
     if others := _other_conditions(runs):
         st.warning(
-            f"Heights do not compare, for the runs were not measured alike: {state.plain(', '.join(others))}.",
+            f"Not comparable: the runs were measured under different settings ({state.plain(', '.join(others))}).",
             icon=":material/balance:",
         )
     st.plotly_chart(charts.growth_figure(grown, against or "students", height=320), key="growth")
@@ -59,7 +66,7 @@ def panel() -> None:
     if len(table):
         st.dataframe(table, hide_index=True, key="run_settings")
     else:
-        st.caption("None: the runs differ in nothing but their names and what chance did.")
+        st.caption("None: the runs differ only by name and by chance.")
 
 
 def settings_table(runs: Sequence[RunRow]) -> pd.DataFrame:
@@ -83,7 +90,7 @@ def best_table(runs: Mapping[str, Sequence[StudentRow]]) -> pd.DataFrame:
         if (front := [row for row in measured(students) if row["front"]])
     ]
     table = student_table.build([row for _, _, row in chosen], ordered=False)
-    table = table[["student", "clean accuracy", "after attack", "low", "high", "attacked", "times smaller", "origin"]]
+    table = table[["student", "clean accuracy", "after attack", "low", "high", "attacked", "compression", "origin"]]
     table.insert(0, "run", [run for _, run, _ in chosen])
     table.insert(0, "best", [title for title, _, _ in chosen])
     return table

@@ -15,7 +15,7 @@ from rosearch_engine.runs import estimate
 from rosearch_engine.runs.estimate import Estimate
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "demo.md"
-PARTS = {"teacher": "teacher", "training": "training", "attacks": "attacks", "rest": "the rest"}
+PARTS = {"teacher": "teacher", "training": "training", "attacks": "attacks", "rest": "other"}
 
 
 def show(settings: RunConfig, sizes: Mapping[str, int] | None) -> None:
@@ -29,11 +29,11 @@ def show(settings: RunConfig, sizes: Mapping[str, int] | None) -> None:
     with st.container(horizontal=True):
         st.metric("Students", f"{found.students if found else planned:,}", border=True, width="content")
         if found:
-            about = "Time, at most about" if found.at_most else "Time, about"
+            about = "Time (at most)" if found.at_most else "Time (estimated)"
             st.metric(about, formats.rough(found.total), border=True, width="content")
     st.caption(
         f"{formats.plural(searched, 'searched student')} and {formats.plural(planned - searched, 'baseline')}, each "
-        f"attacked on {formats.plural(settings.attack.sentences, 'sentence')}. The search is a process of its own: "
+        f"attacked on {formats.plural(settings.attack.sentences, 'sentence')}. The search runs in the background: "
         "closing this page does not stop it."
     )
     st.caption(" ".join(_basis(found)) if found else _without_basis(settings))
@@ -61,34 +61,34 @@ def elsewhere(settings: RunConfig) -> tuple[str, str] | None:
 def _basis(found: Estimate) -> list[str]:
     """Where the time goes, the pace it is reckoned at, and what is left out."""
     parts = [f"{name} {formats.rough(found.seconds[part])}" for part, name in PARTS.items() if found.seconds[part] >= 1]
-    said = [f"Of that: {', '.join(parts)}."]
+    said = [f"Breakdown: {', '.join(parts)}."]
     if found.seconds["teacher"] < 1 and not found.lacking:
-        said.append("The teacher of this data set is ready.")
+        said.append("The teacher for this data set is ready.")
     on = f" on {state.plain(found.device)}" if found.device else ""
     said.append(
         f"Estimated from {formats.plural(found.measured, 'student')} of **{state.plain(found.run)}**{on}: each took "
-        f"{formats.duration(found.fastest)} to {formats.duration(found.slowest)} there, with whatever else this "
-        "machine did then."
+        f"{formats.duration(found.fastest)} to {formats.duration(found.slowest)}, under the load this machine had at "
+        "the time."
     )
     if found.assumed:
         said.append(
-            f"How many sentences this data set has is not known yet: {found.sentences:,} are taken, as there. Look at "
-            "the data to have its own number."
+            f"The size of this data set is not known yet; assuming {found.sentences:,} sentences, as in that run. "
+            "Preview the data to use its real size."
         )
     if found.unlike:
-        said.append(f"Other than there, and not allowed for: {state.plain(', '.join(found.unlike))}.")
+        said.append(f"Settings that differ and are not accounted for: {state.plain(', '.join(found.unlike))}.")
     if found.lacking:
-        said.append(f"Not counted, as no run here has done it: {' and '.join(found.lacking)}.")
+        said.append(f"Not included, because it was never measured here: {' and '.join(found.lacking)}.")
     if found.at_most:
-        said.append("The fidelity ladder stops most students early, so it will be less.")
+        said.append("The fidelity ladder prunes most students early, so it will take less.")
     return said
 
 
 def _without_basis(settings: RunConfig) -> str:
     """What to say where nothing has been measured yet."""
     there = elsewhere(settings)
-    none_yet = "No search has measured a student on this machine yet, so how long it takes here is not known."
+    none_yet = "No search has run on this machine yet, so there is no time estimate."
     if there is None:
         return none_yet
     took, machine = there
-    return f"{none_yet} Elsewhere these settings took {took}: {machine[0].lower()}{state.plain(machine[1:])}."
+    return f"{none_yet} On another machine, these settings took {took}: {machine[0].lower()}{state.plain(machine[1:])}."

@@ -55,9 +55,11 @@ def numbers(text: str, whole: bool, field: str) -> list[float]:
     try:
         read = [Fraction(part) for part in re.split(r"[,;\s]+", text.strip()) if part]
     except (ValueError, ZeroDivisionError):
-        raise UserError(field, f"'{text}' is no list of numbers.", "Write them with commas: 1/3, 1/2, 1.") from None
+        raise UserError(
+            field, f"'{text}' is not a list of numbers.", "Separate them with commas: 1/3, 1/2, 1."
+        ) from None
     if whole and any(number.denominator != 1 for number in read):
-        raise UserError(field, f"'{text}' holds a fraction.", "Write whole numbers with commas: 32, 64.")
+        raise UserError(field, f"'{text}' contains a fraction.", "Use whole numbers, separated by commas: 32, 64.")
     return [int(number) if whole else float(number) for number in read]
 
 
@@ -85,7 +87,9 @@ def _widget(path: str, name: str, field: FieldInfo, value: Any, key: str) -> Any
         return st.number_input(
             title, low, high, value, step=step, format="%g", help=words, key=key, placeholder="no limit"
         )
-    text = st.text_input(title, value or "", help=words, key=key, placeholder="found by itself" if optional else None)
+    text = st.text_input(
+        title, value or "", help=words, key=key, placeholder="detected automatically" if optional else None
+    )
     return (text or "").strip() or (None if optional else "")
 
 

@@ -17,16 +17,16 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.runs import process
 
 PRESET_WORDS = {
-    "demo": "A dozen students, two bags of words and four plain chains, 100 attacked sentences each. For a first look.",
-    "standard": "Forty students, longer training. For results you mean to use.",
+    "demo": "12 students, two bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
+    "standard": "40 students, longer training. For results you want to use.",
 }
 
 SECTIONS = {
-    "data": ("Data", "which sentences, and how they are divided"),
+    "data": ("Data", "which sentences, and how they are split"),
     "teacher": ("Teacher", "the model every student learns from"),
-    "space": ("Search space", "which architectures may be drawn"),
+    "space": ("Search space", "which architectures may be sampled"),
     "distil": ("Distillation", "how a student learns"),
-    "attack": ("Attack", "what every student must withstand"),
+    "attack": ("Attack", "the attack on every student"),
     "objectives": ("Objectives", "weights of the scalar strategy"),
     "search": ("Search", "strategy, size, seed"),
 }
@@ -44,7 +44,7 @@ def form() -> None:
     if st.session_state.get("preset") not in presets:
         st.session_state["preset"] = "demo"
     preset = st.segmented_control("Preset", presets, key="preset", required=True) or "demo"
-    st.caption(PRESET_WORDS.get(preset, "The settings of the run in hand, to change what you like."))
+    st.caption(PRESET_WORDS.get(preset, "The settings of the selected run, ready to be changed."))
     values = config.PRESETS[preset] if preset in config.PRESETS else run["config"] if run else {}
     answers: dict[str, dict[str, Any]] = {stage: {} for stage in SECTIONS}
     left, right = st.columns(2, gap="large")
@@ -58,13 +58,14 @@ def form() -> None:
             answers["search"] |= forms.draw("search", config.SearchConfig, count, preset, skip=rest)
         if data is None:
             st.info(
-                "Choose a file to go on: one column of sentences, one of classes, a header.", icon=":material/upload:"
+                "Choose a file to continue: a header, a column of sentences and one of classes.",
+                icon=":material/upload:",
             )
             return
         answers["data"] |= data
         _preview(answers["data"])
         start = st.container(border=True)
-        st.markdown("**Every other setting**")
+        st.markdown("**Advanced settings**")
         for stage, (title, about) in SECTIONS.items():
             kind = RunConfig.model_fields[stage].annotation
             assert isinstance(kind, type)
@@ -83,7 +84,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
     known = {row["name"] for row in state.runs()}
     lacking = missing(settings)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    name = left.text_input("Name of the run", _free_name(preset, known), key=f"run_name.{len(known)}.{preset}")
+    name = left.text_input("Run name", _free_name(preset, known), key=f"run_name.{len(known)}.{preset}")
     pressed = right.button(
         "Start the search",
         type="primary",
@@ -95,7 +96,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
     cost.show(settings, looked_at(settings))
     if lacking:
         names = ", ".join(status.name for status in lacking)
-        st.warning(f"Not on this machine yet: {state.plain(names)}. To bring it, run:", icon=":material/download:")
+        st.warning(f"Not on this machine yet: {state.plain(names)}. To download it, run:", icon=":material/download:")
         st.code("python -m rosearch_engine fetch " + " ".join(status.name for status in lacking), language="bash")
     if pressed:
         _start((name or "").strip(), settings)
@@ -134,7 +135,7 @@ def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
                 values.get(column) or "",
                 key=f"{preset}.data.{column}",
                 help=fields[column].description,
-                placeholder="none" if column == "pair" else "found by itself",
+                placeholder="none" if column == "pair" else "detected automatically",
             )
             answers[column] = (given or "").strip() or None
     return answers
@@ -158,7 +159,7 @@ def _recipe(wanted: str | None, preset: str) -> str:
 
 def _preview(answers: dict[str, Any]) -> None:
     key = _look_key(answers)
-    asked = st.button("Look at the data", icon=":material/table_view:", key="look")
+    asked = st.button("Preview the data", icon=":material/table_view:", key="look")
     if asked:
         st.session_state["looked_at"] = key
     if st.session_state.get("looked_at") != key:

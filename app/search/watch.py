@@ -15,7 +15,7 @@ from rosearch_engine.store.rows import RunRow, StudentRow, measured
 
 REFRESH = {"off": None, "2 s": 2, "5 s": 5, "30 s": 30}
 NEWEST = 20  # students in the live table
-NEWEST_COLUMNS = ("student", "origin", "clean accuracy", "after attack", "low", "high", "times smaller", "front")
+NEWEST_COLUMNS = ("student", "origin", "clean accuracy", "after attack", "low", "high", "compression", "front")
 
 
 def panel(name: str) -> None:
@@ -46,9 +46,9 @@ def _live(name: str) -> None:
                 chart = charts.growth_figure({name: steps}, "students")
                 st.plotly_chart(chart, key="hypervolume", config={"displayModeBar": False}, alt="Hypervolume")
             with right:
-                st.markdown("**Newest students**")
+                st.markdown("**Latest students**")
                 _newest(rows)
-        with st.expander("Log of the search process", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
+        with st.expander("Search process log", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
             # A search started from the command line writes to its own terminal; its events are here all the same.
             lines = process.log_tail(name) or [event["text"] for event in state.store().events(run["id"], last=30)]
             st.code("\n".join(lines), language=None, wrap_lines=True, height=260 if len(lines) > 10 else "content")
@@ -63,16 +63,16 @@ def _status(run: RunRow, now: process.State) -> None:
         elif now == "recorded" and run["provenance"]:
             st.caption(state.plain(words.recorded(run["provenance"])))
         elif run["heartbeat"]:
-            st.caption(f"last heard of {formats.ago(run['heartbeat'])}")
+            st.caption(f"last heartbeat {formats.ago(run['heartbeat'])}")
     if now == "crashed" and run["exit"]:
         st.error(f"The search ended with an error: {state.plain(run['exit']['message'] or 'see the log below')}")
     elif now == "lost":
-        st.warning("The search process is gone without a word. Resume it: nothing measured is lost.")
+        st.warning("The search process ended unexpectedly. Resume it: no result is lost.")
     elif now == "stalled":
         heard = formats.ago(run["heartbeat"])
-        st.warning(f"The process is there but was last heard of {heard}. If that lasts, stop it and resume.")
+        st.warning(f"The process is alive but sent its last heartbeat {heard}. If it stays silent, stop and resume it.")
     elif now == "queued":
-        st.info("The search process is starting; the first sign of life takes some seconds.")
+        st.info("The search process is starting; its first heartbeat takes a few seconds.")
     if step:
         done, total = step.get("done") or 0, step.get("total") or 0
         st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(words.step(step)))
@@ -84,21 +84,21 @@ def _numbers(run: RunRow, now: process.State, rows: Sequence[StudentRow], steps:
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
         st.metric("Students measured", f"{len(steps):,} / {planned:,}", border=True, help=known["student"])
-        st.metric("On the front", sum(row["front"] for row in rows), border=True, help=known["front"])
+        st.metric("On the Pareto front", sum(row["front"] for row in rows), border=True, help=known["front"])
         st.metric("Best after attack", formats.percent(best), border=True, help=known["after attack"])
         st.metric(
             "Hypervolume", f"{steps[-1].hypervolume:.3f}" if steps else "–", border=True, help=known["hypervolume"]
         )
         an_hour = f"{pace.an_hour:.0f}" if pace else "–"
-        st.metric("Students an hour", an_hour, border=True, help=known["students an hour"])
+        st.metric("Students per hour", an_hour, border=True, help=known["students per hour"])
         if now in process.ALIVE:
             st.metric("Time left", formats.rough(pace.left) if pace else "–", border=True, help=known["time left"])
     if now in process.ALIVE:
         last = "student" if pace and pace.of == 1 else f"{pace.of} students" if pace else ""
         st.caption(
-            f"Pace and time left: from the last {last}, {formats.duration(pace.each)} each."
+            f"Pace and time left are based on the last {last}, {formats.duration(pace.each)} each."
             if pace
-            else "Pace and time left are known once the first student is measured."
+            else "Pace and time left appear once the first student is measured."
         )
 
 
@@ -140,20 +140,20 @@ def _buttons(run: RunRow, now: process.State) -> None:
         ):
             process.resume(run["name"])
             st.rerun()
-        if now not in process.ALIVE and st.button("Another like it", icon=":material/content_copy:", key="clone"):
+        if now not in process.ALIVE and st.button("Duplicate settings", icon=":material/content_copy:", key="clone"):
             state.choose(panel="New search", preset=state.like(run["name"]))
             st.rerun()
         if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
             _confirm_delete(run["name"], run["students"], run["recorded"])
-        if run["students"] and st.button("Explore the front", icon=":material/scatter_plot:", key="explore"):
+        if run["students"] and st.button("Explore the Pareto front", icon=":material/scatter_plot:", key="explore"):
             state.go("front", run=run["name"], student=None)
 
 
 @st.dialog("Stop this search?", icon=":material/stop_circle:")
 def _confirm_stop(name: str) -> None:
     st.write(
-        f"**{state.plain(name)}** lays down what it has and ends. Every measured student stays, "
-        "and Resume goes on from there."
+        f"**{state.plain(name)}** saves its progress and stops. All measured students are kept, "
+        "and Resume continues from there."
     )
     yes, no = st.columns(2)
     if yes.button("Stop the search", type="primary", width="stretch", key="stop.yes", on_click=_stop, args=(name,)):
@@ -164,10 +164,10 @@ def _confirm_stop(name: str) -> None:
 
 @st.dialog("Delete this run?", icon=":material/delete:")
 def _confirm_delete(name: str, students: int, recorded: bool) -> None:
-    back = " `python -m rosearch_engine unpack` brings back the run that came with the program." if recorded else ""
+    back = " `python -m rosearch_engine unpack` restores the run that ships with the program." if recorded else ""
     st.write(
-        f"**{state.plain(name)}** and the measurements of its {formats.plural(students, 'student')} are gone for good. "
-        f"Weights that no other run has go with them.{back}"
+        f"This permanently deletes **{state.plain(name)}**, the measurements of its "
+        f"{formats.plural(students, 'student')}, and weights no other run uses.{back}"
     )
     yes, no = st.columns(2)
     if yes.button("Delete it", type="primary", width="stretch", key="delete.yes", on_click=_delete, args=(name,)):

@@ -86,9 +86,9 @@ class Certifier:
         reason = ""
         # One that just fits may have been cut to fit.
         if longest >= self._max_length:
-            reason = "it is, or swaps can make it, longer than the model reads"
+            reason = "it exceeds the model's maximum length, or swaps can make it do so"
         elif self._is_glued(text, words) or not self._are_read_apart(words, tokens):
-            reason = "a word that can be swapped is read together with what stands beside it"
+            reason = "a word that can be swapped is tokenized together with its neighbour"
         certified = not reason and worst[nearest] > self._needed + CLEARANCE
         return Certificate(
             bool(certified), float(min(margins[others])), float(worst[nearest]), self._needed, moves, reason

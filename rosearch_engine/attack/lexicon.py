@@ -62,7 +62,7 @@ class Lexicon:
 
     def __init__(self, recipe: str, file: Path | None = None) -> None:
         if recipe not in LEXICAL:
-            problem = f"what '{recipe}' puts in a word's place depends on more than the word."
+            problem = f"the substitutes of '{recipe}' depend on more than the word itself."
             raise UserError("recipe", problem, f"Choose one of: {', '.join(LEXICAL)}.")
         self.recipe = recipe
         found = ready_recipe(recipe)

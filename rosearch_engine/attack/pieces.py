@@ -89,7 +89,7 @@ def _reader(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Tokenizer:
         UserError: if it has none (a tokenizer written in Python).
     """
     if not tokenizer.is_fast:
-        raise UserError("teacher.name", "its tokenizer has no fast version.", "Choose a teacher with tokenizer.json.")
+        raise UserError("teacher.name", "it has no fast tokenizer.", "Choose a teacher with tokenizer.json.")
     reader = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     reader.enable_truncation(max_length)
     reader.no_padding()

@@ -149,6 +149,6 @@ def refutation(student: str, result: Result) -> str:
     """What to say of a result that `refutes`."""
     how = result.outcome if result.outcome in ("fooled", "already wrong") else "flipped by a swap or on raw logits"
     return (
-        f"{student}: sentence {result.target.sentence} is certified, and yet it is {how}. The proof was wrong: that "
-        "is a bug of this program, please report it"
+        f"{student}: sentence {result.target.sentence} is certified but was {how}. The proof is wrong: this is a bug "
+        "in this program, please report it"
     )

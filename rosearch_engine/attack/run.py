@@ -119,8 +119,8 @@ class Attacker:
             UserError: if the recipe's candidates are drawn at random, so that there is no such set.
         """
         if not self._recipe.swaps:
-            problem = f"the candidates of '{self._recipe.name}' are drawn at random."
-            raise UserError("attack.recipe", problem, "Choose a recipe that swaps words, such as pwws.")
+            problem = f"the candidates of '{self._recipe.name}' are sampled at random."
+            raise UserError("attack.recipe", problem, "Choose a recipe that swaps words, for example pwws.")
 
         def begin(target: Target, victim: Victim) -> Trial:
             trial = Trial(target, self.swap_store, self._seconds, victim.pieces)

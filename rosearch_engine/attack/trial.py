@@ -129,7 +129,7 @@ class Trial:
         task.go_on(answer)
         self._seconds -= time.thread_time() - began
         if self._seconds < 0:
-            self.give_up(TimeoutError("took longer than the seconds it was given"))
+            self.give_up(TimeoutError("exceeded the time limit"))
 
     def _example(self) -> Any:
         if isinstance(self.text, str):

@@ -80,8 +80,8 @@ class Victim:
 def _output(said: Any, name: str) -> torch.Tensor:
     found = getattr(said, name, None)
     if found is None:
-        problem = f"this model has no {name} that could guide an attack."
-        raise UserError("attack.recipe", problem, "Choose pwws, or a student whose head is a ledger.")
+        problem = f"this model has no {name} to guide an attack."
+        raise UserError("attack.recipe", problem, "Choose pwws, or a student with a ledger.")
     return found
 
 

@@ -78,7 +78,16 @@ def bench_attack(recipe: str, n: int, query_budget: int, progress: Progress) -> 
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison for people."""
-    header = ["model", "TextAttack s", "ours s", "times faster", "floor s", "over floor", "warm store", "bfloat16"]
+    header = [
+        "model",
+        "TextAttack s",
+        "ours s",
+        "speed-up",
+        "lower bound s",
+        "vs lower bound",
+        "warm store",
+        "bfloat16",
+    ]
     header += ["queries", "outcomes"]
     rows = []
     for row in what["models"]:

@@ -57,7 +57,9 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
     ours = _ours(genome, context, progress)
     target = ours["curve"][-1]["accuracy"] - SLACK
     rows = [{"name": "this program"} | ours | _reached(ours["curve"], target)]
-    for name, modern in [("Trainer, bfloat16, padded to the longest", True), ("Trainer as it is", False)][: 1 + naive]:
+    for name, modern in [("Trainer, bfloat16, padded to the longest", True), ("Trainer, default settings", False)][
+        : 1 + naive
+    ]:
         progress.stage(Stage.MEASURING, detail=name)
         run = _stock(genome, context, epochs, modern, target)
         curve = [vars(point) for point in run.curve]
@@ -88,7 +90,7 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison for people."""
-    header = ["training", "s to equal accuracy", "times slower", "accuracy reached", "padded tokens/s", "steps"]
+    header = ["training", "s to equal accuracy", "slowdown", "accuracy reached", "padded tokens/s", "steps"]
     rows = []
     for row in what["rows"]:
         reached = row["seconds_to_target"]

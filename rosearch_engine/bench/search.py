@@ -15,7 +15,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -118,7 +119,7 @@ def bench_search(
     """
     names = list(dict.fromkeys((RANDOM, *arms)))
     if unknown := sorted(set(names) - ARMS.keys()):
-        raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose of: {', '.join(ARMS)}.")
+        raise UserError("arms", f"there is no arm '{unknown[0]}'.", f"Choose from: {', '.join(ARMS)}.")
     asked = [
         (name, build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)]))
         for seed, name in itertools.product(range(seeds), names)
@@ -150,7 +151,15 @@ def bench_search(
 
 def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison for people."""
-    header = ["arm", "students", "in full", "hypervolume", "seeds", "share of random's time", "after the same chains"]
+    header = [
+        "arm",
+        "students",
+        "fully measured",
+        "hypervolume",
+        "seeds",
+        "share of random's time",
+        "after the same chains",
+    ]
     rows = []
     for name, arm in what["arms"].items():
         rows.append(
@@ -286,15 +295,22 @@ def _search_all(configs: Sequence[RunConfig], jobs: int, progress: Progress) -> 
             progress.tell(student=f"search {number}/{len(configs)}")
             _searched(config, progress)
         return
-    with stop_on_signals(progress), multiprocessing.get_context("spawn").Pool(jobs, _use_one_thread) as pool:
-        done, results = 0, pool.imap_unordered(_searched_beside_others, configs)
-        while done < len(configs):
-            # Leaving the pool on a wish to stop ends its processes too; the same command goes on where they were.
-            progress.check()
-            with suppress(multiprocessing.TimeoutError):
-                results.next(timeout=1)
-                done += 1
-            progress.tell(student=f"{done} of {len(configs)} searches done")
+    spawned = multiprocessing.get_context("spawn")
+    with stop_on_signals(progress), ProcessPoolExecutor(jobs, spawned, _use_one_thread) as pool:
+        waiting = {pool.submit(_searched_beside_others, config) for config in configs}
+        try:
+            while waiting:
+                progress.check()
+                done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for search_done in done:
+                    search_done.result()
+                progress.tell(student=f"{len(configs) - len(waiting)} of {len(configs)} searches done")
+        except BaseException:
+            # The same command goes on where they were.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 def _use_one_thread() -> None:

@@ -30,10 +30,10 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
     """
     folder = folder.expanduser().resolve()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
-        raise UserError("to", f"{folder} is not empty.", "Give a new folder.")
+        raise UserError("to", f"{folder} is not empty.", "Choose a new folder.")
     loaded = load(store, run, student)
     if loaded.facts is None:
-        raise UserError("student", "the teacher is a checkpoint already.", "Export a student.")
+        raise UserError("student", "the teacher is already a checkpoint.", "Export a student.")
     try:
         with new_folder(folder) as draft:
             _write(loaded, loaded.facts, run, draft)
@@ -70,8 +70,8 @@ def _write_operations(names: list[str], folder: Path) -> None:
         kind = operation(name).load()
         source = Path(inspect.getfile(kind))
         if not re.search(rf"^class {kind.__name__}\b", _write_file(source, folder), re.MULTILINE):
-            bound = f"the module of '{name}' needs rosearch_engine, which does not travel with a checkpoint."
-            raise UserError("operation", bound, "Let it use torch and transformers only.")
+            bound = f"the module of '{name}' needs rosearch_engine, which is not part of a checkpoint."
+            raise UserError("operation", bound, "Make it use torch and transformers only.")
         for file in map(Path, get_relative_import_files(source)):
             _write_file(file, folder)
             # It looks no deeper than the model's own imports: what those import is named here too.
@@ -86,15 +86,17 @@ def _write_file(source: Path, folder: Path) -> str:
     """Write what can travel of a file into the folder, and return it."""
     text, file = portable(source.read_text(encoding="utf-8")), folder / source.name
     if not source.stem.isidentifier() or (file.exists() and file.read_text(encoding="utf-8") != text):
-        taken = f"the module in {source} cannot be written: its file's name is taken, or no name of a module."
-        raise UserError("operation", taken, "Give the file another name.")
+        taken = f"the module in {source} cannot be written: its file name is taken or is not a valid module name."
+        raise UserError("operation", taken, "Rename the file.")
     file.write_text(text, encoding="utf-8")
     return text
 
 
 def _card(facts: MeasuredStudent, run: str, classes: tuple[str, ...], bound: float | None) -> str:
     low, high = facts["robustness_interval"]
-    success = "none was right" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
+    success = (
+        "no sentence was classified correctly" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
+    )
     protocol = "\n".join(f"- {key}: {value}" for key, value in facts["protocol"].items())
     return f"""# Student {facts["name"]} of run {run}
 
@@ -106,17 +108,17 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 | held under attack | {facts["robustness"]:.1%}, 95% interval {low:.1%} to {high:.1%} (n = {facts["attacked"]}) |
 | after-attack accuracy, calibrated | {_share(facts, "calibrated_held")} |
 | after-attack accuracy, raw logits | {_share(facts, "raw_held")} |
-| no single swap flips | {_share(facts, "one_swap_held")} |
+| robust to every single swap | {_share(facts, "one_swap_held")} |
 | certified: no combination of swaps can flip | {_share(facts, "certified")} |
 | attack success rate | {success} |
-| mean queries a sentence | {facts["mean_queries"]:.0f} |
-| weights | {facts["weights"]:,} ({facts["compression"]:.1f}x fewer than the teacher) |
-| encoder weights | {facts["encoder_weights"]:,} ({facts["encoder_compression"]:.1f}x fewer) |
+| mean queries per sentence | {facts["mean_queries"]:.0f} |
+| parameters | {facts["weights"]:,} ({facts["compression"]:.1f}x fewer than the teacher) |
+| encoder parameters | {facts["encoder_weights"]:,} ({facts["encoder_compression"]:.1f}x fewer) |
 | temperature | {facts["temperature"]:.3f} (divide the logits by it for calibrated probabilities) |
 
-Held: right after the attack and after every single swap, of calibrated and raw logits the smaller share; all
-shares are of all attacked sentences.
-These are search-time figures: the student was chosen by them, so expect less on new sentences.
+Held: classified correctly after the attack and after every single swap, on calibrated or on raw logits, whichever
+is lower. All shares are relative to all attacked sentences.
+These are search-time figures: the student was selected by them, so expect lower figures on new sentences.
 
 Measured with:
 {protocol}
@@ -135,13 +137,13 @@ def _proof(bound: float | None) -> str:
     """How to prove a sentence with nothing but the checkpoint."""
     if bound is None:
         return ""
-    graph = f"plus a graph that moves a margin by at most 2 x {bound:g}" if bound else "and nothing else"
+    graph = f"plus a graph that changes a margin by at most 2 x {bound:g}" if bound else "and nothing else"
     return f"""
 ## Certificates
 
-The student is a ledger, a sum over the words, {graph}. So the worst that any combination of swaps can do to the
-sentence is the sum of the worst that each word's swaps can do. Where the ledger's margin stays above {2 * bound:g} all
-the same, no attack over these swaps can flip it. The ledger's table is in the weights:
+The student is a ledger, a sum over the words, {graph}. So the worst effect of any combination of swaps is the sum of
+the worst effects of each word's swaps. If the ledger's worst-case margin stays above {2 * bound:g}, no attack with
+these swaps can flip the sentence. The ledger's table is part of the weights:
 
 ```python
 table = model.ledger.table.weight.detach()  # (vocabulary, classes)
@@ -152,16 +154,16 @@ def said(word):
 
 
 def worst_margin(words, swaps, label, other):
-    # words: of the sentence; swaps: of each word a list of what may stand in its place, itself included
+    # words: those of the sentence; swaps: for each word, the list of its substitutes, including the word itself
     margin = model.ledger.bias[label] - model.ledger.bias[other]
     return float(margin + sum(min(said(one)[label] - said(one)[other] for one in swaps[word]) for word in words))
 ```
 
-A sentence is certified if `worst_margin` exceeds {2 * bound:g} for every other class. This holds while each word is
-read by itself and nothing falls off the model's end; the figure above counts no sentence where that is in doubt.
+A sentence is certified if `worst_margin` exceeds {2 * bound:g} for every other class. This requires that each word is
+tokenized on its own and that nothing is truncated; the figure above excludes sentences where that is in doubt.
 """
 
 
 def _share(facts: Scored[Never], count: Count) -> str:
     held = share(facts, count)
-    return "not asked" if held is None else f"{held:.1%}"
+    return "not measured" if held is None else f"{held:.1%}"

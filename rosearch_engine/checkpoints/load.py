@@ -1,4 +1,4 @@
-"""Taking a finished student, or a run's teacher, back into memory."""
+"""Load a finished student, or a run's teacher."""
 
 from __future__ import annotations
 
@@ -76,15 +76,17 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
     folder, own = Path(run["teacher"]["folder"]), run["teacher"].get("tokenizer")
     if student_name == TEACHER and run["recorded"]:
         raise UserError(
-            "teacher", f"'{run_name}' is a recorded run: its teacher's weights did not come with it.", "Take a student."
+            "teacher",
+            f"'{run_name}' is a recorded run and does not include its teacher's weights.",
+            "Choose a student.",
         )
     # Students have a tokenizer of their own: a run can be looked at where its teacher is not.
     if (student_name == TEACHER or not own) and not (folder / "config.json").exists():
-        raise UserError("teacher", f"its folder {folder.name} is gone.", "`resume` the run to make it again.")
+        raise UserError("teacher", f"its folder {folder.name} is missing.", "`resume` the run to recreate it.")
     if student_name == TEACHER:
         facts, found = None, store.teacher_measurement(run["id"])
         if found is None:
-            raise UserError("student", "the teacher has not been measured yet.", "It is, after the first student.")
+            raise UserError("student", "the teacher has not been measured yet.", "It will be, after the first student.")
         model: PreTrainedModel = _read(folder, AutoModelForSequenceClassification)
         tokenizer, temperature, code = _read(folder, AutoTokenizer), found["temperature"], PLAIN
     else:
@@ -119,7 +121,9 @@ def _read(folder: Path, kind: Any) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            "teacher", f"its folder {folder} is damaged ({reason}).", "Delete it and `resume` the run, or a new one."
+            "teacher",
+            f"its folder {folder} is damaged ({reason}).",
+            "Delete it and `resume` this run or start a new one.",
         ) from None
 
 
@@ -127,11 +131,13 @@ def _with_weights(store: Store, run: RunRow, name: str) -> MeasuredStudent:
     facts = store.student(run["id"], name)
     if facts["status"] != "done":
         why = f" ({facts['error']})" if facts["error"] else ""
-        raise UserError("student", f"{facts['name']} is {facts['status']}{why}.", "Choose a measured one.")
+        raise UserError("student", f"{facts['name']} is {facts['status']}{why}.", "Choose a measured student.")
     if facts["weights_sha256"] is None:
         others = ", ".join(row["name"] for row in store.students(run["id"]) if row["weights_sha256"])
         raise UserError(
-            "student", f"the weights of {facts['name']} did not come with this recorded run.", f"Those of {others} did."
+            "student",
+            f"this recorded run does not include the weights of {facts['name']}.",
+            f"It includes those of {others}.",
         )
     return facts
 
@@ -148,7 +154,7 @@ def _student(run: RunRow, facts: MeasuredStudent) -> RoSearchForSequenceClassifi
     try:
         model.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise UserError("student", f"the weights of {facts['name']} are gone.", "Choose another student.") from None
+        raise UserError("student", f"the weights of {facts['name']} are missing.", "Choose another student.") from None
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(

@@ -14,7 +14,7 @@ from rosearch_engine.errors import UserError, is_full_disk
 
 app = typer.Typer(
     name="rosearch",
-    help="Search for small text classifiers that hold under attack.",
+    help="Search for small text classifiers that stay accurate under attack.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,7 +25,7 @@ app.add_typer(benchmarks.app, name="bench")
 
 
 def main() -> None:
-    """Run a command; what a user can mend is printed without a traceback, with exit code 2."""
+    """Run a command; what a user can fix is printed without a traceback, with exit code 2."""
     try:
         app(standalone_mode=True)
     except UserError as error:
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _in_words(error: Exception) -> UserError:
-    """What the user can mend of an error from below; anything else is a fault of ours and keeps its traceback."""
+    """A low-level error as one the user can fix; anything else is a bug of ours and keeps its traceback."""
     from sqlalchemy.exc import DatabaseError
 
     from rosearch_engine.store.database import damaged
@@ -43,7 +43,7 @@ def _in_words(error: Exception) -> UserError:
     if isinstance(error, DatabaseError):
         return damaged(error)
     if is_full_disk(error):
-        return UserError("disk", "it is full.", "Nothing measured is lost: free some space and try again.")
+        return UserError("disk", "it is full.", "No result is lost: free some disk space and try again.")
     raise error
 
 

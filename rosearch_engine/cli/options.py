@@ -15,7 +15,7 @@ from rosearch_engine.progress import Progress, Stopped
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RunName = Annotated[str, typer.Argument(help="Name of the run.")]
-StudentName = Annotated[str, typer.Argument(metavar="RUN/STUDENT", help="Such as demo/s0007, or demo/teacher.")]
+StudentName = Annotated[str, typer.Argument(metavar="RUN/STUDENT", help="For example demo/s0007 or demo/teacher.")]
 
 
 def listed(names: str) -> list[str]:
@@ -51,5 +51,5 @@ def run_and_name(student: str) -> tuple[str, str]:
     """
     run, slash, name = student.rpartition("/")
     if not slash or not run or not name:
-        raise UserError("student", f"'{student}' names no student.", "Write RUN/STUDENT, such as demo/s0007.")
+        raise UserError("student", f"'{student}' is not of the form RUN/STUDENT.", "Write for example demo/s0007.")
     return run, name

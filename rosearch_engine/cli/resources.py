@@ -17,16 +17,16 @@ app = typer.Typer()
 
 @app.command()
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="Resources; none: the default set.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Resources to download. Default: the default set.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring outside things: teacher weights, sentences, stop words, WordNet, tagger."""
+    """Download external resources: teacher weights, sentences, stop words, WordNet, tagger."""
     from rosearch_engine import resources
 
     quiet = as_json or not sys.stderr.isatty()
     found = resources.fetch(names or None, (lambda *_: None) if quiet else lambda name, news: say(f"{name}: {news}"))
     if all(status.ready for status in found) and not as_json:
-        say(f"All here: {', '.join(status.name for status in found)}.")
+        say(f"All installed: {', '.join(status.name for status in found)}.")
         return
     _print_resources(found, as_json)
     if not all(status.ready for status in found):
@@ -35,7 +35,7 @@ def fetch(
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Tell what is here, what is missing, what it enables, and the one command that brings it."""
+    """List what is installed, what is missing, what it is for, and the command that installs it."""
     from rosearch_engine import resources
     from rosearch_engine.attack.recipes.catalogue import recipes
 
@@ -43,7 +43,7 @@ def doctor(as_json: AsJson = False) -> None:
         rows = [_resource(status) for status in resources.status()]
         print(json.dumps({"home": str(resources.home()), "resources": rows, "recipes": recipes(every=True)}, indent=2))
         return
-    say(f"RoSearch Explorer {__version__}; everything downloaded or produced lies in {resources.home()}")
+    say(f"RoSearch Explorer {__version__}; all downloads and results are stored in {resources.home()}")
     _print_resources(resources.status(), as_json=False)
     runnable = recipes()
     table(
@@ -62,7 +62,7 @@ def doctor(as_json: AsJson = False) -> None:
     )
     table(
         "TextAttack's recipes that cannot run here",
-        ["recipe", "what it lacks", "instead"],
+        ["recipe", "missing", "alternative"],
         [[row["name"], "; ".join(row["missing"]), row["note"]] for row in recipes(every=True)[len(runnable) :]],
     )
 
@@ -73,7 +73,7 @@ def _print_resources(rows: list[Any], as_json: bool) -> None:
         return
     table(
         "Resources",
-        ["resource", "here", "what it is", "what it enables", "to get it"],
+        ["resource", "installed", "what it is", "what it is for", "how to install it"],
         [
             [row.name, "yes" if row.ready else "no", row.what, row.enables, "" if row.ready else row.command]
             for row in rows

@@ -24,15 +24,15 @@ app = typer.Typer()
 @app.command()
 def search(
     preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
-    config: Annotated[Path | None, typer.Option(help="JSON file of settings, laid over the preset.")] = None,
+    config: Annotated[Path | None, typer.Option(help="JSON file of settings that override the preset.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; can be repeated.")
     ] = None,
-    run: Annotated[str | None, typer.Option(help="Name of the run. Empty: preset and time.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run. Default: preset and time.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for students. Ctrl-C stops it safely; `resume` goes on."""
+    """Search for students. Ctrl-C stops safely; `resume` continues."""
     from rosearch_engine.runs import process
 
     plan = build(preset, config, settings or [])
@@ -51,7 +51,7 @@ def resume(
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a stopped, crashed or killed run from its last finished student."""
+    """Resume a stopped, crashed or killed run from its last finished student."""
     from rosearch_engine.runs import process
 
     if detach:
@@ -76,10 +76,10 @@ def work(run: RunName) -> None:
 
 @app.command()
 def status(
-    run: Annotated[str | None, typer.Argument(help="Name of the run. Empty: all runs.")] = None,
+    run: Annotated[str | None, typer.Argument(help="Name of the run. Default: all runs.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the true state of a run, or of all."""
+    """Show the actual state of a run, or of all runs."""
     if run:
         _print_state(run, as_json)
         return
@@ -103,10 +103,10 @@ def status(
 @app.command()
 def stop(
     run: RunName,
-    force: Annotated[bool, typer.Option("--force", help="Kill it now; nothing measured is lost.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Kill it immediately; no result is lost.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a run safely; `resume` goes on."""
+    """Stop a run safely; `resume` continues it."""
     from rosearch_engine.runs import process
 
     process.stop(run, force)
@@ -116,34 +116,34 @@ def stop(
 @app.command()
 def delete(
     run: RunName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a run for good: its students, their measurements, weights that no other run has."""
+    """Permanently delete a run: its students, their measurements, and weights no other run uses."""
     from rosearch_engine.runs import process
 
     if as_json and not yes:
-        raise UserError("yes", "a run is deleted only on a second word.", "Add --yes.")
+        raise UserError("yes", "deleting a run needs confirmation.", "Add --yes.")
     if not yes:
-        typer.confirm(f"Delete '{run}' and everything measured in it?", abort=True)
+        typer.confirm(f"Delete '{run}' and all its measurements?", abort=True)
     process.remove(run)
     if as_json:
         print(json.dumps({"deleted": run}))
     else:
-        say(f"'{run}' is gone.")
+        say(f"'{run}' is deleted.")
 
 
 @app.command()
 def pack(
     run: RunName,
-    to: Annotated[Path, typer.Option(help="The file to write; .zip by custom.")],
+    to: Annotated[Path, typer.Option(help="The file to write, usually named .zip.")],
     students: Annotated[
-        str, typer.Option(help="Whose weights go with it, as s0003,s0007. Empty: four of the front.")
+        str, typer.Option(help="Students whose weights are included, e.g. s0003,s0007. Default: four of the front.")
     ] = "",
-    name: Annotated[str, typer.Option("--as", help="The run's name in the file. Empty: its own.")] = "",
+    name: Annotated[str, typer.Option("--as", help="The run's name in the file. Default: its own name.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write a finished run to one file: all measurements, some students' weights in half precision."""
+    """Write a finished run to one file: all measurements, and some students' weights in half precision."""
     from rosearch_engine.recorded.pack import pack as write
 
     manifest = write(run, to, listed(students), name or None)
@@ -157,20 +157,20 @@ def pack(
 
 @app.command()
 def unpack(
-    file: Annotated[Path | None, typer.Argument(help="A file of `pack`. None: the run that comes along.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A file written by `pack`. Omit for the bundled run.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in a packed run, as a recorded one; the same file twice gives one run."""
+    """Import a packed run as a recorded run; importing the same file twice gives one run."""
     from rosearch_engine.recorded import unpack as recorded
 
     file = file or recorded.shipped()
     if file is None:
-        raise UserError("file", "no recorded run came with this program.", "Name a file that `pack` wrote.")
+        raise UserError("file", "no recorded run is bundled with this program.", "Give a file written by `pack`.")
     name = recorded.unpack(file)
     if as_json:
         print(json.dumps({"run": name}))
     else:
-        say(f"'{name}' is here. See it: python -m rosearch_engine report {name}")
+        say(f"'{name}' is imported. View it:  python -m rosearch_engine report {name}")
 
 
 def _search_here(name: str, as_json: bool) -> None:
@@ -183,7 +183,7 @@ def _search_here(name: str, as_json: bool) -> None:
             show.follow(progress)
             search_here(name, progress)
     except Stopped:
-        say(f"Stopped. Go on with: python -m rosearch_engine resume {name}", error=True)
+        say(f"Stopped. Resume with: python -m rosearch_engine resume {name}", error=True)
     _print_state(name, as_json)
 
 

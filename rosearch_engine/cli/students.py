@@ -21,9 +21,11 @@ app = typer.Typer()
 def report(
     run: RunName,
     statistics: Annotated[
-        bool, typer.Option("--statistics", help="Tell what the architectures have to do with robustness.")
+        bool, typer.Option("--statistics", help="Analyse how architecture relates to robustness.")
     ] = False,
-    together: Annotated[str, typer.Option("--with", metavar="RUNS", help="More runs for the statistics, as a,b.")] = "",
+    together: Annotated[
+        str, typer.Option("--with", metavar="RUNS", help="More runs to include in the statistics, e.g. a,b.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """List a run's students with their measurements."""
@@ -50,8 +52,8 @@ def _print_statistics(what: dict[str, Any]) -> None:
     from rosearch_engine.report import association_rows, operation_rows, statistics_lines
 
     if what["associations"]:
-        table(f"Architecture of {what['n']} students of {', '.join(what['of'])}", *association_rows(what))
-        say(f"*: q at most {what['level']}: p corrected for {what['questions']} questions ({what['correction']})")
+        table(f"Architecture of {what['n']} students from {', '.join(what['of'])}", *association_rows(what))
+        say(f"*: q at most {what['level']}; q is p corrected for {what['questions']} tests ({what['correction']})")
     if what["n"]:
         table("After-attack accuracy by operation", *operation_rows(what))
     for line in statistics_lines(what):
@@ -62,16 +64,16 @@ def _print_statistics(what: dict[str, Any]) -> None:
 def attack(
     student: StudentName,
     text: Annotated[str | None, typer.Option(help="A sentence of your own.")] = None,
-    pair: Annotated[str | None, typer.Option(help="Its second sentence, for tasks on pairs.")] = None,
+    pair: Annotated[str | None, typer.Option(help="The second sentence, for sentence-pair tasks.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="Sentences: one a line (.txt), or a table, best with labels.")
+        Path | None, typer.Option(help="Sentences: one per line (.txt), or a table, preferably with labels.")
     ] = None,
-    n: Annotated[int, typer.Option(min=1, help="How many sentences of the file.")] = 100,
-    recipe: Annotated[str, typer.Option(help="Attack recipe; see doctor.")] = "auto",
+    n: Annotated[int, typer.Option(min=1, help="Number of sentences to attack from the file.")] = 100,
+    recipe: Annotated[str, typer.Option(help="Attack recipe; `doctor` lists them.")] = "auto",
     level: Annotated[Level, typer.Option(help="Constraints: as published, or stricter.")] = "standard",
-    query_budget: Annotated[int, typer.Option(min=10, help="Most model queries on one sentence.")] = 2000,
+    query_budget: Annotated[int, typer.Option(min=10, help="Maximum model queries per sentence.")] = 2000,
     two_swaps: Annotated[
-        bool, typer.Option("--two-swaps", help="Ask about every pair of swaps of short ones.")
+        bool, typer.Option("--two-swaps", help="Also check every pair of swaps (short sentences).")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,15 +109,15 @@ def attack(
         low, high = total["robustness_interval"]
         say(
             f"{total['held']} of {total['attacked']} sentences hold: {total['robustness']:.1%} "
-            f"(95% interval {low:.1%} to {high:.1%}), {total['mean_queries']:.0f} queries a sentence"
+            f"(95% interval {low:.1%} to {high:.1%}), {total['mean_queries']:.0f} queries per sentence"
         )
-        swaps = "" if total["one_swap_held"] is None else f"; every single swap leaves {total['one_swap_held']}"
+        swaps = "" if total["one_swap_held"] is None else f"; robust to every single swap: {total['one_swap_held']}"
         say(
-            f"The attack alone leaves {total['calibrated_held']} of the calibrated student, {total['raw_held']} on "
-            f"its raw logits{swaps}"
+            f"Correct after the attack alone: {total['calibrated_held']} on calibrated logits, {total['raw_held']} on "
+            f"raw logits{swaps}"
         )
         if total["certified"] is not None:
-            say(f"No combination of swaps can flip {total['certified']} of {total['attacked']}: proved, not tried.")
+            say(f"Certified (provably no combination of swaps flips it): {total['certified']} of {total['attacked']}.")
         say(f"Labels: {total['labels']}.")
     if answer["stopped"]:
         say(f"Stopped after {len(answer['sentences'])} of {len(sentences)} sentences.", error=True)
@@ -124,19 +126,21 @@ def attack(
 @app.command()
 def rescore(
     run: RunName,
-    n: Annotated[int, typer.Option(help="Held-out sentences; the same for all.")] = 500,
-    seeds: Annotated[int, typer.Option(help="Trainings of each student, the stored one included.")] = 3,
-    recipes: Annotated[str, typer.Option(help="Recipes, as a,b,c. Empty: the run's and other kinds.")] = "",
-    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the best of the front.")] = "",
-    top: Annotated[int, typer.Option(help="How many students of the front, by robustness.")] = 3,
+    n: Annotated[int, typer.Option(help="Number of held-out sentences, the same for all models.")] = 500,
+    seeds: Annotated[int, typer.Option(help="Training runs per student, including the stored one.")] = 3,
+    recipes: Annotated[
+        str, typer.Option(help="Recipes, e.g. a,b,c. Default: the run's recipe and some of other kinds.")
+    ] = "",
+    students: Annotated[str, typer.Option(help="Students, e.g. s0003,s0007. Default: the best of the front.")] = "",
+    top: Annotated[int, typer.Option(help="Number of students from the front, ranked by robustness.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Attack the elite again: sentences that no search saw, more of them, other seeds, other recipes."""
+    """Re-score the best students on held-out sentences: more sentences, more seeds, more recipes."""
     quieten()
     from rosearch_engine.rescore.run import rescore as rescore_run
     from rosearch_engine.rescore.tables import agreement, comparison_rows, gap_rows, table_rows, union_rows
 
-    kept = "What was measured is kept: the same command goes on there."
+    kept = "Results so far are kept: run the same command again to resume."
     with watched(as_json, on_stop=kept) as progress:
         what = rescore_run(run, n, seeds, listed(recipes), listed(students), top, progress)
     if as_json:
@@ -146,12 +150,12 @@ def rescore(
         table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
     header, rows = union_rows(what)
     if rows:
-        table("Under all of these attacks, stored weights", header, rows)
+        table("All attacks together, stored weights", header, rows)
     header, rows = gap_rows(what)
     if rows:
-        table("Border-first beside PWWS, stored weights, same sentences", header, rows)
+        table("Border-first vs PWWS, stored weights, same sentences", header, rows)
     if what["comparisons"]:
-        table("Beside the baselines, stored weights, same sentences", *comparison_rows(what))
+        table("Students vs baselines, stored weights, same sentences", *comparison_rows(what))
     for line in [*agreement(what), *what["notes"]]:
         say(line)
 
@@ -159,11 +163,15 @@ def rescore(
 @app.command()
 def transfer(
     run: RunName,
-    students: Annotated[str, typer.Option(help="Students, as s0003,s0007. Empty: the front and the baselines.")] = "",
-    recipe: Annotated[str | None, typer.Option(help="Whose stored attacks are replayed. Empty: the run's.")] = None,
+    students: Annotated[
+        str, typer.Option(help="Students, e.g. s0003,s0007. Default: the front and the baselines.")
+    ] = "",
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipe whose stored attacks are replayed. Default: the run's recipe.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay every model's adversarial sentences on every other: a diagnostic, never a result."""
+    """Replay every model's adversarial sentences on every other model: a diagnostic, not a result."""
     quieten()
     from rosearch_engine.rescore.transfer import table_rows
     from rosearch_engine.rescore.transfer import transfer as transfer_run
@@ -173,17 +181,17 @@ def transfer(
     if as_json:
         print(json.dumps(what, indent=2))
         return
-    table(f"{run}: fooled by another's sentences ({what['recipe']})", *table_rows(what))
+    table(f"{run}: fooled by another model's adversarial sentences ({what['recipe']})", *table_rows(what))
     say(what["label"])
 
 
 @app.command()
 def export(
     student: StudentName,
-    to: Annotated[Path, typer.Option(help="A new folder.")],
+    to: Annotated[Path, typer.Option(help="The folder to create.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write a student as a transformers checkpoint."""
+    """Export a student as a transformers checkpoint."""
     quieten()
     from rosearch_engine.checkpoints.export import export as write
     from rosearch_engine.store.repo import Store
@@ -193,7 +201,7 @@ def export(
     if as_json:
         print(json.dumps({"folder": str(folder), "run": run, "student": name}))
     else:
-        say(f"{student} is in {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
+        say(f"{student} is exported to {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
 
 
 @app.command("attack-worker", hidden=True)

@@ -106,7 +106,7 @@ def read_code(digest: str) -> Code:
     except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
-            "code", f"the input code {path} cannot be read ({reason}).", "`resume` the run: it is made again."
+            "code", f"the input code {path} cannot be read ({reason}).", "`resume` the run to recreate it."
         ) from None
 
 

@@ -35,7 +35,9 @@ class CanonicalTokenizer(PreTrainedTokenizerFast):
     ) -> None:
         if canonical is None:
             if words_file is None:
-                raise ValueError(f"{WORDS_FILE} is missing: without it a student reads other words than it learnt")
+                raise ValueError(
+                    f"{WORDS_FILE} is missing: without it, a student reads other words than it was trained on"
+                )
             canonical = Canonical.from_dict(json.loads(Path(words_file).read_text(encoding="utf-8")))
         self.canonical = canonical
         super().__init__(*args, **kwargs)

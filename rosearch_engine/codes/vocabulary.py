@@ -107,9 +107,9 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
     Raises:
         UserError: if it is not there, or damaged.
     """
-    folder, remedy = tokenizer_folder(digest), "`resume` the run: it is made again."
+    folder, remedy = tokenizer_folder(digest), "`resume` the run to recreate it."
     if not folder.is_dir():
-        raise UserError("tokenizer", f"the folder {folder} of the students' tokenizer is gone.", remedy)
+        raise UserError("tokenizer", f"the folder {folder} of the students' tokenizer is missing.", remedy)
     try:
         return AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # the library's own errors derive from nothing narrower

@@ -92,8 +92,8 @@ def labels(table: Table, frame: pd.DataFrame, column: str) -> pd.Series:
     fractions = sorted({word for word in words.dropna() if _number(word) is not None and not _integral(word)})
     if fractions:
         shown = ", ".join(fractions[:3])
-        problem = f"'{column}' holds fractions ({shown} …), so it looks like a measurement, not a class."
-        raise UserError("data.label", problem, f"Name a column of classes. Columns are: {_listed(frame)}.")
+        problem = f"'{column}' contains fractions ({shown} …), so it looks like a measurement, not a class."
+        raise UserError("data.label", problem, f"Choose a column of classes. Columns are: {_listed(frame)}.")
     return words.where(words.notna(), None)
 
 
@@ -124,10 +124,10 @@ def _label(frame: pd.DataFrame, taken: list[str]) -> str:
     few = [column for column in free if 2 <= _distinct(frame[column]) <= min(50, len(frame) // 4)]
     if len(few) == 1:
         return few[0]
-    problem = "no column looks like a class."
+    problem = "no column looks like a class column."
     if few:
-        problem = f"several columns could be the class: {', '.join(few)}."
-    raise UserError("data.label", problem, f"Name the label column. Columns are: {_listed(frame)}.")
+        problem = f"several columns could be the class column: {', '.join(few)}."
+    raise UserError("data.label", problem, f"Choose the label column. Columns are: {_listed(frame)}.")
 
 
 def _text(frame: pd.DataFrame, taken: list[str]) -> str:
@@ -139,7 +139,7 @@ def _text(frame: pd.DataFrame, taken: list[str]) -> str:
     lengths = {column: _mean_length(frame[column]) for column in free}
     longest = max(free, key=lambda column: lengths[column], default=None)
     if longest is None or lengths[longest] == 0:
-        raise UserError("data.text", "no column holds text.", f"Columns are: {_listed(frame)}.")
+        raise UserError("data.text", "no column contains text.", f"Columns are: {_listed(frame)}.")
     return longest
 
 

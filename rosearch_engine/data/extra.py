@@ -24,7 +24,7 @@ def load_extra(config: DataConfig, source: str, limit: int) -> tuple[str, ...]:
     """
     own = rows.prepare(rows.read(config), config)
     if own.columns.pair:
-        problem = "the data set is one of sentence pairs, for which single sentences say nothing."
+        problem = "the data set has sentence pairs, so single sentences are of no use."
         raise UserError("distil.extra", problem, "Leave it empty.")
     texts = [text for part in (own.train, own.evaluation) if part is not None for text in part.texts]
     known = {_key(text) for text in texts}
@@ -43,7 +43,7 @@ def load_extra(config: DataConfig, source: str, limit: int) -> tuple[str, ...]:
                 found.setdefault(key, text)
     different = list(found.values())
     if not different:
-        raise UserError("distil.extra", "it holds no new text.", "Name another source, or leave it empty.")
+        raise UserError("distil.extra", "it contains no new text.", "Choose another source, or leave it empty.")
     order = np.random.default_rng(config.seed).permutation(len(different))[:limit]
     return tuple(different[place] for place in order)
 

@@ -37,12 +37,12 @@ def read(path: Path) -> Table:
     """
     suffix = suffix_of(path.name)
     if suffix is None:
-        raise _error(f"{path.name} is of no known kind.", f"Use one of: {', '.join(SUFFIXES)}.")
+        raise _error(f"{path.name} has an unknown file type.", f"Use one of: {', '.join(SUFFIXES)}.")
     if not path.is_file():
         raise _error(f"the file {path} does not exist.", "Check the path.")
     try:
         if path.stat().st_size == 0:
-            raise _error(f"{path.name} is empty.", "Give a file with a header line and labelled rows.")
+            raise _error(f"{path.name} is empty.", "Provide a file with a header line and labelled rows.")
         if suffix == ".parquet":
             frame, class_names = _parquet(path)
         else:
@@ -52,7 +52,7 @@ def read(path: Path) -> Table:
     except OSError as error:
         raise _error(f"{path.name} cannot be read ({error.strerror or error}).", "Check the file.") from None
     if frame.empty:
-        raise _error(f"{path.name} holds no rows.", "Give a file with a header line and labelled rows.")
+        raise _error(f"{path.name} contains no rows.", "Provide a file with a header line and labelled rows.")
     frame.columns = [str(column).strip() for column in frame.columns]
     return Table(name=path.name, train=frame.reset_index(drop=True), class_names=class_names)
 
@@ -66,9 +66,9 @@ def _text(path: Path, packed: bool) -> str:
     except UnicodeDecodeError as error:
         raise _error(f"{path.name} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _error(f"{path.name} is a damaged gzip file ({error}).", "Pack it again.") from None
+        raise _error(f"{path.name} is a damaged gzip file ({error}).", "Compress it again.") from None
     if not text.strip():
-        raise _error(f"{path.name} is empty.", "Give a file with a header line and labelled rows.")
+        raise _error(f"{path.name} is empty.", "Provide a file with a header line and labelled rows.")
     return text
 
 
@@ -99,10 +99,10 @@ def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> 
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         problem = f"{name} cannot be read as a table ({reason})."
-        raise _error(problem, "Mend the file at that place.") from None
+        raise _error(problem, "Fix the file there.") from None
     if not isinstance(frame.index, pd.RangeIndex):
         problem = f"{name} has rows with more cells than its header."
-        raise _error(problem, "Quote the cells, or mend the header.")
+        raise _error(problem, "Quote the cells, or fix the header.")
     return frame
 
 
@@ -114,9 +114,9 @@ def _jsonl(text: str, name: str) -> pd.DataFrame:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise _error(f"{name}, line {number} is not JSON ({error}).", "Mend that line.") from None
+            raise _error(f"{name}, line {number} is not JSON ({error}).", "Fix that line.") from None
         if not isinstance(row, dict):
-            raise _error(f"{name}, line {number} is not an object.", 'Write {"text": …, "label": …} a line.')
+            raise _error(f"{name}, line {number} is not an object.", 'Write one {"text": …, "label": …} per line.')
         rows.append(row)
     return pd.DataFrame(rows, dtype=object)
 

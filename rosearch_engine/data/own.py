@@ -1,4 +1,4 @@
-"""Sentences that somebody brings to be attacked: from a file or line by line, with labels or without."""
+"""User-supplied sentences to attack: from a file or typed line by line, with or without labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rosearch_engine.data.rows import plain
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
-# Most characters of a sentence where somebody waits for the answer.
+# Maximum characters of a sentence where a user waits for the answer.
 LONGEST = 1000
 BETWEEN = "|"
 
@@ -67,13 +67,13 @@ def lines(text: str, pair: bool, field: str = "sentences") -> Table:
     """
     rows = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not rows:
-        raise UserError(field, "it holds no sentence.", "Write one a line.")
+        raise UserError(field, "it contains no sentences.", "Write one per line.")
     if not pair:
         return Table(field, pd.DataFrame({"text": [line for _, line in rows]}, dtype=object))
     halves = [line.split(BETWEEN, 1) for _, line in rows]
     lone = next((number for (number, _), half in zip(rows, halves, strict=True) if len(half) == 1), None)
     if lone is not None:
-        problem = f"line {lone} has no {BETWEEN}, and this model reads two sentences."
+        problem = f"line {lone} has no {BETWEEN}, but this model needs two sentences."
         raise UserError(field, problem, f"Write: first sentence {BETWEEN} second sentence.")
     return Table(field, pd.DataFrame(halves, columns=["sentence1", "sentence2"], dtype=object))
 
@@ -141,8 +141,8 @@ def class_of(label: str, classes: Sequence[str], where: str = "") -> int:
         return list(classes).index(label)
     if label.isdigit() and int(label) < len(classes):
         return int(label)
-    problem = f"{where}'{label[:60]}' is none of the classes."
-    raise UserError("label", problem, f"Use {', '.join(classes)}, or their numbers from 0.")
+    problem = f"{where}'{label[:60]}' is not one of the classes."
+    raise UserError("label", problem, f"Use {', '.join(classes)}, or their numbers, starting at 0.")
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def read(config: DataConfig) -> Table:
         path = Path(config.name).expanduser()
         is_file, is_folder = path.is_file(), path.is_dir() and config.name.startswith(("/", ".", "~"))
     except (OSError, RuntimeError) as error:
-        raise UserError("data.name", f"it cannot be a path ({error}).", "Check the path.") from None
+        raise UserError("data.name", f"it is not a valid path ({error}).", "Check the path.") from None
     if is_folder:
         return hub.read(path.name, folder=str(path))
     if is_file or files.suffix_of(config.name):
@@ -76,7 +76,7 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
     classes = _classes(table, train, chosen)
     if len(train) < FEWEST_ROWS:
         problem = f"{len(train)} usable rows are too few."
-        raise UserError("data.name", problem, f"Give at least {FEWEST_ROWS} labelled, different sentences.")
+        raise UserError("data.name", problem, f"Provide at least {FEWEST_ROWS} different labelled sentences.")
     rows = _as_split(train, classes, chosen)
     if config.limit is not None and config.limit < len(rows):
         order = split.fair_order(np.arange(len(rows)), rows.labels, config.seed, "limit")
@@ -105,13 +105,13 @@ def _clean(table: Table, frame: pd.DataFrame, chosen: Columns, dropped: dict[str
     clean["label"] = columns.labels(table, frame, chosen.label).to_numpy()
     clean = _drop(clean, clean["label"].isna(), "without a label", dropped)
     if clean.empty:
-        raise UserError("data.label", f"no row of '{chosen.label}' holds a label.", "Name another column.")
+        raise UserError("data.label", f"no row of '{chosen.label}' has a label.", "Choose another column.")
     empty = clean["text"] == ""
     if chosen.pair:
         empty |= clean["pair"] == ""
     clean = _drop(clean, empty, "empty text", dropped)
     if clean.empty:
-        raise UserError("data.text", f"every text of '{chosen.text}' is empty.", "Name another text column.")
+        raise UserError("data.text", f"every text of '{chosen.text}' is empty.", "Choose another text column.")
     joined = clean["text"] + "\x1f" + clean["pair"]
     clean["key"] = joined.str.casefold()
     clean["words"] = [len(both.replace("\x1f", " ").split()) for both in joined]
@@ -140,14 +140,14 @@ def _classes(table: Table, train: pd.DataFrame, chosen: Columns) -> tuple[str, .
     counts = train["label"].value_counts()
     if len(counts) > columns.MAX_CLASSES:
         problem = f"'{chosen.label}' has {len(counts):,} different values, like text or a measurement."
-        raise UserError("data.label", problem, "Name a column of classes.")
+        raise UserError("data.label", problem, "Choose a column of classes.")
     if len(counts) == 1:
         problem = f"every row of '{chosen.label}' has the same class, '{counts.index[0]}'."
-        raise UserError("data.label", problem, "Give rows of two classes or more.")
+        raise UserError("data.label", problem, "Provide rows of two or more classes.")
     rare = [f"'{name}' ({count})" for name, count in counts.items() if count < FEWEST_OF_A_CLASS]
     if rare:
-        problem = f"too few rows of the class {', '.join(rare[:5])}."
-        remedy = f"Give at least {FEWEST_OF_A_CLASS} different rows a class, or none."
+        problem = f"too few rows of class {', '.join(rare[:5])}."
+        remedy = f"Provide at least {FEWEST_OF_A_CLASS} different rows per class, or none."
         raise UserError("data.label", problem, remedy)
     return columns.class_order(list(counts.index), table.class_names.get(chosen.label))
 
@@ -156,7 +156,7 @@ def _check_limit(train: Split, classes: tuple[str, ...]) -> None:
     counts = np.bincount(train.labels, minlength=len(classes))
     if counts.min() < FEWEST_OF_A_CLASS:
         problem = f"leaves {counts.min()} rows of the class '{classes[int(counts.argmin())]}'."
-        raise UserError("data.limit", problem, f"Raise it until every class keeps {FEWEST_OF_A_CLASS}.")
+        raise UserError("data.limit", problem, f"Increase it until every class has {FEWEST_OF_A_CLASS}.")
 
 
 def _as_split(clean: pd.DataFrame, classes: tuple[str, ...], chosen: Columns) -> Split:

@@ -87,8 +87,8 @@ def divide(labels: np.ndarray, words: np.ndarray, config: DataConfig, own_evalua
 
 
 def too_short(count: int, config: DataConfig) -> UserError:
-    problem = f"only {count} sentences have {config.min_words} words or more."
-    return UserError("data.min_words", problem, "Lower it, or give more or longer sentences.")
+    problem = f"only {count} sentences have {config.min_words} or more words."
+    return UserError("data.min_words", problem, "Lower it, or provide more or longer sentences.")
 
 
 def _one_of_each_class(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:

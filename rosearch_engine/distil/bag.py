@@ -20,7 +20,9 @@ from rosearch_engine.ragged import Ragged
 BATCH = 128
 LEARNING_RATE = 0.01
 L2 = 1e-3
-STEPS = 1_200
+PASSES = 20
+STEPS = (200, 1_200)
+"""Fewest and most, whatever the number of sentences."""
 
 
 class WorstCase:
@@ -98,6 +100,11 @@ class Bag:
     bias: torch.Tensor
 
 
+def steps_for(sentences: int) -> int:
+    """How many optimiser steps a bag of words takes on so many sentences."""
+    return int(np.clip(PASSES * sentences // BATCH, *STEPS))
+
+
 def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed: int, spare: float = 0.0) -> Bag:
     """A bag of words trained on its exact worst case.
 
@@ -116,11 +123,12 @@ def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed:
     every = torch.from_numpy(labels).long().to(where)
     # Of what frames a sentence nothing is learnt, and of the unknown nothing is known.
     silent = torch.tensor([corpus.special.unknown, *corpus.special.protected], dtype=torch.long, device=where)
-    order = np.concatenate([rng.permutation(len(labels)) for _ in range(-(-STEPS * BATCH // len(labels)))])
-    for step in range(STEPS):
+    steps = steps_for(len(labels))
+    order = np.concatenate([rng.permutation(len(labels)) for _ in range(-(-steps * BATCH // len(labels)))])
+    for step in range(steps):
         rows = order[step * BATCH : (step + 1) * BATCH]
-        weight = kappa * min(1.0, 2 * step / STEPS) if worst else 0.0
-        optimiser.param_groups[0]["lr"] = LEARNING_RATE * max(0.02, 1 - step / STEPS)
+        weight = kappa * min(1.0, 2 * step / steps) if worst else 0.0
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * max(0.02, 1 - step / steps)
         found, owners = tokens.take(rows)
         said = table[torch.from_numpy(found).to(where)]
         logits = torch.zeros(len(rows), classes, device=where).index_add(0, torch.from_numpy(owners).to(where), said)

@@ -32,7 +32,7 @@ class Corpus:
 
     Attributes:
         sentences: n sentences: those with a label, then those that only the teacher labelled.
-        labels: `(n,)` their classes; the teacher's answer where nobody gave one.
+        labels: `(n,)` their classes; the teacher's prediction where none was given.
         teacher: its outputs for these n.
         special: tokens that are no words.
         swaps: what an attack may make of the n; None where nobody asks.

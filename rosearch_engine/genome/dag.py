@@ -120,7 +120,7 @@ class Genome:
         )
         problem = draft._problem()
         if problem:
-            raise UserError("genome", problem, "Mend the genome; see rosearch_engine/genome/dag.py.")
+            raise UserError("genome", problem, "Fix the genome; see rosearch_engine/genome/dag.py.")
         return draft._canonical()
 
     @classmethod
@@ -196,11 +196,11 @@ class Genome:
                 edges=[(a, b) for a, b in values["edges"]],
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError("genome", f"it cannot be read ({error}).", "Write it as `report --json` does.") from None
+            raise UserError("genome", f"it cannot be read ({error}).", "Use the format of `report --json`.") from None
 
     def _problem(self) -> str:
         if self.code not in get_args(CodeName):
-            return f"code '{self.code}' is not known."
+            return f"code '{self.code}' is unknown."
         if self.is_bag:
             # All other genes are empty, so that bags of one code are equal.
             empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges))
@@ -208,18 +208,18 @@ class Genome:
         if self.width < 1 or self.rank < 1:
             return "width and rank must be positive."
         if self.pooling not in get_args(PoolingName):
-            return f"pooling '{self.pooling}' is not known."
+            return f"pooling '{self.pooling}' is unknown."
         if self.merge not in get_args(MergeName):
-            return f"merge '{self.merge}' is not known."
+            return f"merge '{self.merge}' is unknown."
         for number, node in enumerate(self.nodes, start=1):
             if node.operation not in names():
-                return f"operation '{node.operation}' of node {number} is not known."
+                return f"operation '{node.operation}' of node {number} is unknown."
             if node.uses("heads") and node.heads < 1:
                 return f"node {number} needs at least one head."
             if node.uses("feed_forward") and node.feed_forward < 1:
                 return f"node {number} needs a feed-forward width."
             if node.uses("activation") and node.activation not in get_args(ActivationName):
-                return f"activation '{node.activation}' of node {number} is not known."
+                return f"activation '{node.activation}' of node {number} is unknown."
             if node.teacher_layer < 0:
                 return f"teacher layer of node {number} must not be negative."
         for a, b in self.edges:

@@ -24,17 +24,17 @@ _WORDS: dict[str, Words] = {
     "density": Words("density of edges", "denser edges"),
     "longest_path": Words("depth (longest path)", "greater depth"),
     "shortest_path": Words("shortest path", "a longer shortest path"),
-    "breadth": Words("operations side by side", "more operations side by side"),
+    "breadth": Words("parallel operations", "more parallel operations"),
     "width": Words("hidden width", "a larger hidden width"),
     "rank": Words("embedding rank", "a higher embedding rank"),
-    "mean_heads": Words("heads of an attention (mean)", "more heads to an attention"),
+    "mean_heads": Words("heads per attention (mean)", "more heads per attention"),
     "mean_feed_forward": Words("feed-forward width (mean)", "wider feed-forward layers"),
-    "teacher_layers": Words("different teacher layers used", "more different teacher layers"),
+    "teacher_layers": Words("distinct teacher layers used", "more distinct teacher layers"),
     "mean_teacher_layer": Words("teacher layer used (mean)", "later teacher layers"),
-    "inherited": Words("share of operations the teacher has", "a larger share of operations the teacher has"),
+    "inherited": Words("share of operations the teacher has", "a larger share of operations that the teacher has"),
     "gates": Words("gated merges", "gated merges"),
     "code_synonyms": Words("code ties synonyms", "an input code that ties synonyms"),
-    "code_characters": Words("code mends spelling", "an input code that mends spelling"),
+    "code_characters": Words("code corrects spelling", "an input code that corrects spelling"),
 }
 
 

@@ -82,5 +82,5 @@ class Space:
 
 def _sizes(field: str, shares: tuple[float, ...], whole: int, multiple: int) -> tuple[int, ...]:
     if any(not 0 < share <= 1 for share in shares):
-        raise UserError(field, "holds a share outside (0, 1].", "Give shares of the teacher's size, such as 0.5.")
+        raise UserError(field, "contains a share outside (0, 1].", "Use fractions of the teacher's size, such as 0.5.")
     return tuple(sorted({max(multiple, round(share * whole / multiple) * multiple) for share in shares}))

@@ -179,8 +179,8 @@ class AttackWorker:
         for job in list(self._jobs.values()):
             error = {
                 "field": "attack",
-                "problem": "the attack process ended without a word.",
-                "remedy": "Press Attack again: it starts anew.",
+                "problem": "the attack process ended unexpectedly.",
+                "remedy": "Press Attack again to restart it.",
             }
             job.hear({"state": "failed", "error": error})
         self._jobs.clear()

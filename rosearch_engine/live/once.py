@@ -1,4 +1,4 @@
-"""Attack a finished student with sentences that somebody brings."""
+"""Attack a finished student with user-supplied sentences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sentences_of(run: str, text: str | None, pair: str | None, file: Path | None
     rows = own.table(file, about is not None and about["pair"])
     found, _ = own.take(rows, own.guess(rows), about["classes"] if about else [])
     if not found:
-        raise UserError("file", f"{file} holds no sentence.", "Write one a line.")
+        raise UserError("file", f"{file} contains no sentences.", "Write one per line.")
     return found[:n]
 
 

@@ -1,4 +1,4 @@
-"""Sentences that somebody brings, made ready for a model, and what came of attacking them."""
+"""User-supplied sentences: prepared for a model, and the results of attacking them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rosearch_engine.data.own import Sentence, class_of
 from rosearch_engine.errors import UserError
 from rosearch_engine.objectives import wilson
 
-OWN_ANSWER = "none given: the model's own answer counts as right"
+OWN_ANSWER = "none given: the model's own prediction counts as correct"
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def bring(loaded: Loaded, sentences: Sequence[Sentence], recipe: str) -> Brought
     texts = [sentence.text for sentence in sentences]
     for text in texts:
         if loaded.pair == isinstance(text, str):
-            needed = "two sentences: give --pair too" if loaded.pair else "one sentence, without --pair"
-            raise UserError("text", f"this student reads {needed}.", "See the run's data set.")
+            needed = "two sentences: add --pair" if loaded.pair else "one sentence: omit --pair"
+            raise UserError("text", f"this student needs {needed}.", "Check the run's data set.")
     first = loaded.victim.probabilities(texts)
     known = [class_of(s.label, loaded.classes) if s.label is not None else None for s in sentences]
     targets = [
@@ -123,14 +123,14 @@ def certificate_says(proof: Certificate) -> str:
     """Why a sentence is certified or not."""
     if proof.reason:
         return f"not certified: {proof.reason}"
-    far = f"the words' margin is {proof.margin:+.2f}, after the worst of all combinations of swaps {proof.worst:+.2f}"
+    far = f"the ledger's margin is {proof.margin:+.2f}, under the worst combination of swaps {proof.worst:+.2f}"
     if proof.needed:
-        far += f"; the graph may move it by {proof.needed:.2f}"
+        far += f"; the graph can change it by up to {proof.needed:.2f}"
     if proof.certified:
         return f"certified, no combination of swaps can flip it: {far}"
     worst = sorted((move for move in proof.moves if move.swap), key=lambda move: -move.loss)[:3]
     moves = ", ".join(f"{move.word} to {move.swap} {-move.loss:.2f}" for move in worst)
-    return f"not certified: {far}" + (f" (furthest: {moves})" if moves else "")
+    return f"not certified: {far}" + (f" (largest effects: {moves})" if moves else "")
 
 
 def swaps(found: Swaps | None) -> dict[str, int] | None:

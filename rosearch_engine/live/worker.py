@@ -73,7 +73,7 @@ def serve() -> None:
         except Exception as error:
             problem = {
                 "field": "attack",
-                "problem": f"it broke ({type(error).__name__}: {error}).",
+                "problem": f"it failed ({type(error).__name__}: {error}).",
                 "remedy": "Try again.",
             }
             job.say(state="failed", error=problem)
@@ -129,7 +129,7 @@ class _Request:
         told = 0 if self.is_batch else TOLD
         self._near = {t.sentence: _Nearest(t, self._brought.first[t.sentence], told) for t in self._left}
         self._began = time.perf_counter()
-        self.say(state="attacking", queries=0, note="asking the student")
+        self.say(state="attacking", queries=0, note="querying the student")
 
     def _sentences(self, loaded: Loaded) -> list[Sentence]:
         if self.is_batch:
@@ -153,7 +153,7 @@ class _Request:
 
     def _keep(self, result: Result) -> None:
         if not self.is_batch and result.outcome == "failed":
-            raise UserError("text", f"this sentence cannot be attacked ({result.reason}).", "Try another one.")
+            raise UserError("text", f"this sentence cannot be attacked ({result.reason}).", "Try another sentence.")
         assert self._brought is not None
         result = self._brought.proved(result)
         self._results.append(result)

@@ -23,6 +23,6 @@ ATTENTION = Operation(
     module="rosearch_engine.operations.attention_module:Attention",
     inherits=True,
     title="Self-attention",
-    several="attentions alone",
+    several="attention-only nodes",
     family=Family("attention", "Self-attention", "orange", "#fdf0dc", "#d9822b", "#8f4f0e"),
 )

@@ -21,6 +21,6 @@ FEED_FORWARD = Operation(
     module="rosearch_engine.operations.feed_forward_module:FeedForward",
     inherits=True,
     title="Feed-forward",
-    several="feed-forwards alone",
+    several="feed-forward-only nodes",
     family=Family("feed_forward", "Feed-forward", "violet", "#efe8fb", "#7d52c7", "#553094"),
 )

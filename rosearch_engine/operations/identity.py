@@ -13,5 +13,5 @@ IDENTITY = Operation(
     title="Identity",
     several="identities",
     family=Family("identity", "Identity", "gray", "#eceef2", "#7a8294", "#4a5160"),
-    sizes=lambda node, width: "passes its input on",
+    sizes=lambda node, width: "passes its input through",
 )

@@ -48,7 +48,7 @@ def pack(run_name: str, to: Path, students: Sequence[str] = (), name: str | None
     store = Store.read()
     run = store.run(run_name)
     if state(run) != "finished":
-        raise UserError("run", f"'{run_name}' is {state(run)}.", "Pack one that has been searched to its end.")
+        raise UserError("run", f"'{run_name}' is {state(run)}.", "Choose a finished run.")
     rows = store.students(run["id"])
     chosen: Sequence[StudentRow] = [store.student(run["id"], student) for student in students] or elect(rows)
     parts = _parts(run, chosen)
@@ -91,11 +91,11 @@ def _half(row: StudentRow) -> bytes:
     try:
         tensors = load_file(weights_path(row["weights_sha256"] or ""))
     except (OSError, SafetensorError):
-        raise UserError("student", f"the weights of {row['name']} are gone.", "Choose other students.") from None
+        raise UserError("student", f"the weights of {row['name']} are missing.", "Choose other students.") from None
     with np.errstate(over="ignore"):
         halves = {name: value.astype(np.float16) for name, value in tensors.items()}
     if not all(np.isfinite(value).all() for value in halves.values()):
-        raise UserError("student", f"the weights of {row['name']} do not fit half precision.", "Choose another one.")
+        raise UserError("student", f"the weights of {row['name']} overflow half precision.", "Choose another one.")
     return save(halves)
 
 
@@ -111,7 +111,7 @@ def _parts(run: RunRow, chosen: Sequence[StudentRow]) -> dict[str, bytes]:
         for path in sorted(tokenizer_folder(tokenizer).iterdir()):
             parts[f"tokenizers/{tokenizer}/{path.name}"] = path.read_bytes()
     except OSError as error:
-        raise UserError("run", f"{error.filename} is gone.", "Without it its students cannot read.") from None
+        raise UserError("run", f"{error.filename} is missing.", "The students cannot run without it.") from None
     for name in _made_of(run):
         if name in _LICENCES and is_ready(name):
             parts[f"licences/{name}.txt"] = (require(name) / _LICENCES[name]).read_bytes()
@@ -186,4 +186,4 @@ def _write(to: Path, parts: dict[str, bytes]) -> None:
             for name, content in parts.items():
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
     except OSError as error:
-        raise UserError("to", f"{to} cannot be written ({error.strerror}).", "Choose another place.") from None
+        raise UserError("to", f"{to} cannot be written ({error.strerror}).", "Choose another location.") from None

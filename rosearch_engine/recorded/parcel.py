@@ -22,7 +22,7 @@ from rosearch_engine.store.rows import label
 from rosearch_engine.store.whole import Whole
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError)
-_REMEDY = "Get it again: nothing of it was kept."
+_REMEDY = "Get the file again; nothing was imported."
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def read(path: Path) -> Parcel:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UserError("file", f"{path.name} is no recorded run ({place}: {first['msg']}).", _REMEDY) from None
+        raise UserError("file", f"{path.name} is not a recorded run ({place}: {first['msg']}).", _REMEDY) from None
     except _BROKEN as error:
-        raise UserError("file", f"{path.name} is damaged or no recorded run ({error}).", _REMEDY) from None
+        raise UserError("file", f"{path.name} is damaged or not a recorded run ({error}).", _REMEDY) from None
     kept = {part: data for part, data in content.items() if part.startswith(("weights/", "codes/", "tokenizers/"))}
     weights = {Path(part).stem: len(data) for part, data in kept.items() if part.startswith("weights/")}
     return Parcel(sha256, manifest, whole, kept, weights)
@@ -84,14 +84,14 @@ def _content(path: Path) -> dict[str, bytes]:
             if part.filename != MANIFEST and not PARTS.fullmatch(part.filename):
                 raise ValueError(f"'{part.filename[:80]}' does not belong there")
         if sum(part.file_size for part in parts) > MOST_BYTES or len({part.filename for part in parts}) < len(parts):
-            raise ValueError("it is too large, or holds a name twice")
+            raise ValueError("it is too large or contains a name twice")
         return {part.filename: archive.read(part) for part in parts}
 
 
 def _manifest(content: bytes) -> Manifest:
     found = json.loads(content)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError("its manifest is of another kind")
+        raise ValueError("its manifest has another format")
     if found.get("version") != VERSION:
         raise UserError(
             "version",
@@ -103,10 +103,10 @@ def _manifest(content: bytes) -> Manifest:
 
 def _compare(content: Mapping[str, bytes], manifest: Manifest) -> None:
     if set(content) - {MANIFEST} != set(manifest.files):
-        raise ValueError("what it holds is not what its manifest names")
+        raise ValueError("its contents differ from its manifest")
     for part, sha256 in manifest.files.items():
         if hashlib.sha256(content[part]).hexdigest() != sha256:
-            raise ValueError(f"the content of {part} is not what its manifest says")
+            raise ValueError(f"the content of {part} differs from the manifest")
 
 
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -145,16 +145,16 @@ def _check_students(whole: Whole, manifest: Manifest, content: Mapping[str, byte
     reads = _Reads.model_validate(run.teacher)
     for student in students:
         if Genome.from_dict(student.genome).digest != student.digest:
-            raise ValueError(f"the architecture of {label(student.number)} is another one")
+            raise ValueError(f"the architecture of {label(student.number)} does not match its digest")
         if student.weights_sha256 is None:
             continue
         code, weights = student.genome["code"], f"weights/{student.weights_sha256}.safetensors"
         # Named by their content, so the manifest's word on it must be the same.
         if manifest.files.get(weights) != student.weights_sha256:
-            raise ValueError(f"the weights of {label(student.number)} are missing, or not its own")
+            raise ValueError(f"the weights of {label(student.number)} are missing or do not match")
         if code != "plain" and f"codes/{reads.codes[code]}.json.gz" not in content:
             raise ValueError(f"the input code of {label(student.number)} is missing")
     if f"tokenizers/{reads.tokenizer}/tokenizer.json" not in content:
         raise ValueError("the students' tokenizer is missing")
     if {label(student.number) for student in students if student.weights_sha256} != set(manifest.made.students):
-        raise ValueError("its manifest names other students")
+        raise ValueError("its manifest lists other students")

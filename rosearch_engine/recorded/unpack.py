@@ -109,6 +109,6 @@ def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise UserError(
-                "file", f"it cannot be unpacked ({error.strerror}).", "Free some space, then again."
+                "file", f"it cannot be unpacked ({error.strerror}).", "Free some disk space and try again."
             ) from None
         raise

@@ -1,4 +1,4 @@
-"""Who belongs to a run's elite."""
+"""Which students belong to a run's elite."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def rescore(
         n: held-out sentences; all there are if there are fewer.
         seeds: trainings of each student. The first is the stored student; the teacher has one only.
         recipes: attacks; none: the run's own and the `USUAL` ones, as far as they are ready.
-        students: whom, instead of the front's `top` by robustness and the knee.
+        students: which ones, instead of the front's `top` by robustness and the knee.
 
     Raises:
         Stopped: if the progress says so.
@@ -76,8 +76,8 @@ def rescore(
     store = Store.write()
     run = store.run(run_name)
     if run["recorded"]:
-        remedy = "Search with its settings: a run of your own can be."
-        raise UserError("run", f"'{run_name}' is a recorded run: it cannot be attacked again as a whole.", remedy)
+        remedy = "Start a run of your own with its settings and re-score that."
+        raise UserError("run", f"'{run_name}' is a recorded run and cannot be re-scored.", remedy)
     with _alone(store, run_name) as still_alone:
         config = stored(run["config"])
         chosen = _choose(store, run, students, top)
@@ -90,7 +90,7 @@ def rescore(
     hashes = {recipe: work.protocols[recipe]["hash"] for recipe in attacks}
     assert run["dataset"] is not None
     available = run["dataset"]["sizes"]["held_out"]
-    notes = [] if n <= available else [f"{n} held-out sentences were asked for; {available} are all there are"]
+    notes = [] if n <= available else [f"{n} held-out sentences were requested; {available} are all there are"]
     said = summary(store, run["id"], recipes=list(attacks), names=names, n=len(sentences), hashes=hashes)
     return {
         "run": run_name,
@@ -209,7 +209,9 @@ class _Work:
         context = prepare(self._config, self._progress)
         assert self._run["teacher"] is not None
         if context.teacher.key != self._run["teacher"]["key"]:
-            raise UserError("teacher", "it is not what the run began with.", "Put it back, or rescore with --seeds 1.")
+            raise UserError(
+                "teacher", "it has changed since the run started.", "Restore the original, or rescore with --seeds 1."
+            )
         return context
 
     def _measure(self, training: _Training, recipe: str, victim: Victim) -> None:
@@ -242,7 +244,7 @@ class _Work:
         for result in results:
             if result.refutes:
                 self._store.log(self._run["id"], "refuted", refutation(training.name, result))
-        words = f"{what.robustness:.1%} of {what.attacked} held-out sentences stand"
+        words = f"{what.robustness:.1%} of {what.attacked} held-out sentences hold"
         self._store.log(self._run["id"], "rescored", f"{training.name}, training {training.k + 1}, {recipe}: {words}")
 
 
@@ -268,11 +270,13 @@ def _accuracy(victim: Victim, sentences: Sequence[Target]) -> float:
 
 def _refuse_numbers(n: int, seeds: int, top: int) -> None:
     if n < FEWEST:
-        raise UserError("n", f"{n} sentences say nothing.", f"Give {FEWEST} or more; 500 or more for a headline.")
+        raise UserError(
+            "n", f"{n} sentences are too few to measure anything.", f"Use {FEWEST} or more; 500 or more to quote."
+        )
     if seeds < 1:
-        raise UserError("seeds", f"there is no training with {seeds} seeds.", "Give 1 or more; 3 for a headline.")
+        raise UserError("seeds", f"{seeds} is not a valid number of seeds.", "Use 1 or more; 3 to quote.")
     if top < 1:
-        raise UserError("top", f"{top} students are none.", "Give 1 or more.")
+        raise UserError("top", f"{top} is not a valid number of students.", "Ask for at least one student.")
 
 
 @contextmanager
@@ -282,7 +286,7 @@ def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
     def refuse_search() -> None:
         now = state(store.run(run_name))
         if now in ALIVE:
-            raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait for its end, then rescore.")
+            raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait until it ends, then rescore.")
 
     refuse_search()
     path = home() / "runs" / run_name / "rescore.lock"
@@ -291,16 +295,16 @@ def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
         with FileLock(path, timeout=0):
             yield refuse_search
     except Timeout:
-        raise UserError("run", f"'{run_name}' is being re-scored already.", "Wait for that to end.") from None
+        raise UserError("run", f"'{run_name}' is already being re-scored.", "Wait until that ends.") from None
 
 
 def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_Chosen]:
-    """Rows of whom to re-score, each with the `seed` it was trained from."""
+    """Rows of the students to re-score, each with the `seed` it was trained from."""
     students = store.students(run["id"])
     if not any(map(is_measured, students)):
-        raise UserError("run", f"'{run['name']}' has no measured student.", "Search first; see `status`.")
+        raise UserError("run", f"'{run['name']}' has no measured students.", "Run a search first; see `status`.")
     if store.teacher_measurement(run["id"]) is None:
-        raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` it for a while.")
+        raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` the run for a while.")
     chosen: Sequence[StudentRow]
     if names:
         known = [store.student(run["id"], name) for name in names if name != TEACHER]
@@ -311,7 +315,7 @@ def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_
     found: list[_Chosen] = []
     for student in chosen:
         if student["status"] != "done":
-            raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured ones.")
+            raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured students.")
         found.append({**student, "seed": seeds[student["id"]]})
     return found
 
@@ -334,5 +338,5 @@ def _sentences(run: RunRow, config: RunConfig, n: int) -> list[Target]:
     data = load(config.data)
     assert run["dataset"] is not None
     if data.fingerprint != run["dataset"]["fingerprint"]:
-        raise UserError("data", "it is not what the run began with.", "Put it back.")
+        raise UserError("data", "it has changed since the run started.", "Restore the original.")
     return targets(load_held_out(config.data).head(n), data.columns)

@@ -10,14 +10,14 @@ KINDS = {BAG: "bag of words", CHAIN: "chain"}
 
 def table_rows(what: Summary, recipe: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a summary's figures under one recipe, for people."""
-    header = ["student", "after attack (95%)", "trainings", "accuracy", "raw less calibrated", "one swap"]
+    header = ["student", "after attack (95%)", "trainings", "accuracy", "raw minus calibrated", "one swap"]
     header += ["certified", "queries"]
     rows = []
     for name, student in what["students"].items():
         who = f"{name} ({KINDS[student['origin']]})" if student["role"] == "baseline" else name
         if recipe in student["recipes"]:
             rows.append([who, *_words(student["recipes"][recipe])])
-    return [*header, "search said"], rows
+    return [*header, "in the search"], rows
 
 
 def _words(figure: HeldOutFigures) -> list[str]:
@@ -37,7 +37,7 @@ def _words(figure: HeldOutFigures) -> list[str]:
 
 def comparison_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a summary's comparisons, for people."""
-    header = ["student", "baseline", "recipe", "only the student holds", "only the baseline", "p (McNemar)"]
+    header = ["student", "baseline", "recipe", "only student holds", "only baseline holds", "p (McNemar)"]
     return header, [
         [
             row["student"],
@@ -59,7 +59,7 @@ def union_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
             low, high = union["interval"]
             share = f"{union['robustness']:.1%} ({low:.0%} to {high:.0%})"
             rows.append([name, share, f"{union['held']} of {union['attacked']}", ", ".join(union["recipes"])])
-    return ["student", "survives all of them (95%)", "sentences", "recipes"], rows
+    return ["student", "holds under all of them (95%)", "sentences", "recipes"], rows
 
 
 def gap_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
@@ -69,7 +69,7 @@ def gap_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
         if gap := student["gap_to_pwws"]:
             held = [f"{left} of {gap['attacked']}" for left in (gap["pwws"], gap["border_first"])]
             rows.append([name, *held, f"{100 * gap['gap']:+.1f}"])
-    return ["student", "PWWS leaves", "border-first leaves", "gap to plain PWWS (points)"], rows
+    return ["student", "holds under PWWS", "holds under border-first", "gap to plain PWWS (points)"], rows
 
 
 def agreement(what: Summary) -> list[str]:

@@ -1,4 +1,4 @@
-"""A diagnostic: whom do one model's adversarial sentences fool? Never a result: only direct attacks are."""
+"""A diagnostic: which other models do one model's adversarial sentences fool? Only direct attacks are results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import OwnedMeasurementRow, RunRow, is_measured
 
-LABEL = "diagnostic: sentences replayed, not attacks; robustness is what `report` and `rescore` say"
+LABEL = "diagnostic: replayed sentences, not attacks; for robustness, see `report` and `rescore`"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def transfer(
     fooled = {name: found for name in names if (found := _fooled(store, run["id"], name, recipe)) is not None}
     if not fooled:
         others = sorted({row["protocol"]["recipe"] for row in _measurements(store, run["id"])})
-        remedy = f"Choose one of: {', '.join(others)}; or `rescore` with it." if others else "Search first."
-        raise UserError("recipe", f"nobody of '{run_name}' has been attacked with '{recipe}'.", remedy)
+        remedy = f"Choose one of: {', '.join(others)}; or `rescore` with it." if others else "Run a search first."
+        raise UserError("recipe", f"no model of '{run_name}' has been attacked with '{recipe}'.", remedy)
     texts = list(dict.fromkeys(text for found in fooled.values() for one in found for text in (one.before, one.after)))
     progress.stage(Stage.ASKING, len(names), "models")
     cells: dict[str, dict[str, Cell]] = {name: {} for name in fooled}
@@ -71,7 +71,7 @@ def transfer(
 def table_rows(what: Transfer) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the matrix, for people."""
     rows = [[author, *(_words(cells[asked]) for asked in what["models"])] for author, cells in what["rows"].items()]
-    return ["sentences of", *what["models"]], rows
+    return ["sentences from", *what["models"]], rows
 
 
 def _words(cell: Cell) -> str:
@@ -81,7 +81,7 @@ def _words(cell: Cell) -> str:
 def _names(store: Store, run: RunRow, wanted: Sequence[str]) -> list[str]:
     rows = store.students(run["id"])
     if not any(map(is_measured, rows)):
-        raise UserError("run", f"'{run['name']}' has no measured student.", "Search first; see `status`.")
+        raise UserError("run", f"'{run['name']}' has no measured students.", "Run a search first; see `status`.")
     if wanted:
         names = [store.student(run["id"], name)["name"] for name in wanted if name != TEACHER]
     else:

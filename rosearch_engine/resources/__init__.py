@@ -120,7 +120,7 @@ def fetch(names: Iterable[str] | None = None, report: Report | None = None) -> l
     states = []
     for resource in chosen:
         if _fault(resource) is None:
-            tell(resource.name, "already here")
+            tell(resource.name, "already installed")
             states.append(_status(resource))
             continue
         done, reasons = _bring(resource, local_only=False, report=tell)
@@ -159,7 +159,7 @@ def _reason(error: Exception) -> str:
 
 def _resource(name: str) -> Resource:
     if name not in RESOURCES:
-        raise UserError("resource", f"'{name}' is not known.", f"Choose among: {', '.join(RESOURCES)}.")
+        raise UserError("resource", f"there is no resource '{name}'.", f"Choose from: {', '.join(RESOURCES)}.")
     return RESOURCES[name]
 
 
@@ -177,11 +177,11 @@ def _status(resource: Resource) -> Status:
     problem = _fault(resource)
     if problem is None:
         origin = install.source_of(_path(resource))
-        return _state(resource, _path(resource), "here", f"from {origin}" if origin else "laid there by hand")
+        return _state(resource, _path(resource), "here", f"from {origin}" if origin else "placed there by hand")
     for place in resource.places:
         found = place.here(resource.folders)
         if found is not None:
-            return _state(resource, found, place.label, "copied at first use")
+            return _state(resource, found, place.label, "copied on first use")
     return _missing(resource, f"{problem}; {resource.by_hand}" if resource.by_hand else problem)
 
 

@@ -64,7 +64,7 @@ def staging() -> Iterator[Path]:
 def fault(folder: Path, files: Files) -> str | None:
     """Why a folder does not hold its files whole, or None where it does. Looks at sizes only."""
     if not folder.is_dir():
-        return "not there"
+        return "not found"
     for name, least in files.items():
         size = _size(folder / name)
         if size is None:

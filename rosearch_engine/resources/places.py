@@ -56,7 +56,7 @@ class NltkFolders:
     def bring(self, folders: Folders, stage: Path) -> None:
         root = self.here(folders)
         if root is None:
-            raise Absent("not in NLTK_DATA nor in NLTK's standard folders")
+            raise Absent("neither in NLTK_DATA nor in NLTK's standard folders")
         for folder, files in folders.items():
             found = _find_nltk(root, folder, files)
             assert found is not None
@@ -112,7 +112,7 @@ class HubCache:
     def bring(self, folders: Folders, stage: Path) -> None:
         snapshot = self.here(folders)
         if snapshot is None:
-            raise Absent("not there")
+            raise Absent("not found")
         (folder,) = folders
         copy_tree(snapshot, stage / folder)
 
@@ -252,7 +252,7 @@ class FileNamedBy:
     def bring(self, folders: Folders, stage: Path) -> None:
         path = self.here(folders)
         if path is None:
-            raise Absent("names no file" if os.environ.get(self.variable) else "not set")
+            raise Absent("does not name a file" if os.environ.get(self.variable) else "not set")
         self.unpack([path], stage)
 
 

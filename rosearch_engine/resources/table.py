@@ -72,13 +72,13 @@ _ALL = (
     Resource(
         name="movie-reviews",
         what="10,072 movie-review sentences, positive or negative (1.2 MB; Hutto & Gilbert 2014, MIT).",
-        enables="The embedded data set 'movie-reviews'.",
+        enables="The bundled data set 'movie-reviews'.",
         folders={"movie-reviews": {"movie-reviews.tsv": 1_000_000, "CITATION.txt": 100}},
         places=(PythonPackages(("vaderSentiment==3.3.2",), unpack.movie_reviews, source_only=True),),
     ),
     Resource(
         name="minilm",
-        what="all-MiniLM-L6-v2: 6 layers x 384, 22.7M weights (92 MB; Apache-2.0).",
+        what="all-MiniLM-L6-v2: 6 layers x 384, 22.7M parameters (92 MB; Apache-2.0).",
         enables="The bundled teacher 'minilm', and sentence similarity in attack constraints.",
         folders={"minilm": {**_CHECKPOINT, "model.safetensors": 90_000_000}},
         places=(
@@ -89,8 +89,8 @@ _ALL = (
     ),
     Resource(
         name="mpnet-base",
-        what="all-mpnet-base-v2: 12 layers x 768, 109.5M weights (440 MB; Apache-2.0).",
-        enables="The teacher 'mpnet-base', of BERT_BASE's size.",
+        what="all-mpnet-base-v2: 12 layers x 768, 109.5M parameters (440 MB; Apache-2.0).",
+        enables="The teacher 'mpnet-base', the size of BERT_BASE.",
         folders={"mpnet-base": {**_CHECKPOINT, "model.safetensors": 400_000_000}},
         places=(
             HubCache("sentence-transformers/all-mpnet-base-v2"),
@@ -104,7 +104,7 @@ _ALL = (
     Resource(
         name="stopwords",
         what="NLTK's English stop words (0.1 MB; Snowball and SMART lists, as distributed by NLTK).",
-        enables="Importing TextAttack; every attack leaves stop words alone.",
+        enables="Importing TextAttack; no attack changes stop words.",
         folders={"nltk_data/corpora/stopwords": {"english": 500}},
         places=(
             NltkFolders(),

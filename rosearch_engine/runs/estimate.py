@@ -1,7 +1,7 @@
 """What a search will take here, from what earlier ones took: their seconds by part, scaled to the settings.
 
 Training scales with the training sentences and the passes over them, an attack with the attacked sentences. What
-changes the time and cannot be scaled is named, so that nobody takes the figure for more than it is.
+changes the time and cannot be scaled is named, so that the figure is not taken for more than it is.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _in_time(planned: int, each: float, minutes: float | None) -> int:
 
 
 def _teacher(config: RunConfig, runs: Sequence[RunRow], sentences: int) -> tuple[float, tuple[str, ...]]:
-    """Seconds until the teacher is ready, and what of them nobody has measured here."""
+    """Seconds until the teacher is ready, and the stages that were never measured here."""
     ours = [run for run in runs if _is_ours(run) and run["dataset"] and run["teacher"]]
     if any(_same_data(config, run) and run["config"]["teacher"] == _as_json(config)["teacher"] for run in ours):
         return 0.0, ()

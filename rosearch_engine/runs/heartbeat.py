@@ -1,4 +1,4 @@
-"""Holding a run: who searches it, that he lives, and how it ended."""
+"""Which process runs a search, that it is alive, and how it ended."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def in_charge(store: Store, run: RunRow, progress: Progress) -> Iterator[None]:
     except BaseException as error:
         ending |= {"message": f"{type(error).__name__}: {error}", "trace": traceback.format_exc(limit=-6)}
         if is_full_disk(error):
-            full = UserError("disk", "it is full.", "Nothing measured is lost: free some space, then resume.")
+            full = UserError("disk", "it is full.", "No result is lost: free some disk space, then resume.")
             ending |= {"message": str(full), "error": full.as_dict()}
             raise full from error
         raise
@@ -77,7 +77,7 @@ def in_charge(store: Store, run: RunRow, progress: Progress) -> Iterator[None]:
 def _refuse_second(run: RunRow, me: psutil.Process) -> None:
     other = None if run["host"] != socket.gethostname() else live_process(run)
     if other is not None and other.pid != me.pid and not run["exit"]:
-        raise UserError("run", f"'{run['name']}' is already being searched.", "Watch it with `status`.")
+        raise UserError("run", f"'{run['name']}' is already running.", "Watch it with `status`.")
 
 
 def _beat(store: Store, run_id: int, progress: Progress, done: threading.Event) -> None:

@@ -111,7 +111,7 @@ def check_resumable(run: RunRow) -> None:
     if now in ALIVE:
         raise UserError("run", f"'{run['name']}' is {now}.", "Stop it first, or watch it with `status`.")
     if now in ("finished", "recorded"):
-        raise UserError("run", f"'{run['name']}' is {now}; nothing is left to do.", "Start a new run.")
+        raise UserError("run", f"'{run['name']}' is {now}; there is nothing left to do.", "Start a new run.")
 
 
 def stop(name: str, force: bool = False) -> State:

@@ -110,7 +110,7 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     readings = read(config, data, teacher, progress)
     reading = readings.by_code["plain"].corpus.swaps
     if config.distil.adversary != "off" and (reading is None or reading.is_empty):
-        notes += ("No word of these sentences has a swap: the adversary is off, and no worst case was tried.",)
+        notes += ("No word of these sentences can be swapped: the adversary is off, and no worst case is used.",)
     frame = replace(
         teacher.frame,
         vocabulary=len(readings.pieces),
@@ -157,7 +157,7 @@ def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str,
             "distil": config.distil.model_copy(update={"adversary": "off"}),
         }
     )
-    note = f"The teacher's tokenizer is {kind}, not WordPiece: no words as tokens, no ledger, and the adversary is off."
+    note = f"The teacher's tokenizer is {kind}, not WordPiece: whole-word tokens, ledger and adversary are off."
     return fitting, (note,)
 
 

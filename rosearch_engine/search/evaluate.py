@@ -16,7 +16,7 @@ from rosearch_engine.attack.protocol import Score, score, score_swaps
 from rosearch_engine.attack.run import Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.device import device, release_memory
-from rosearch_engine.distil.bag import STEPS, Bag, train_bag
+from rosearch_engine.distil.bag import Bag, steps_for, train_bag
 from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import accuracy, predict
@@ -62,7 +62,7 @@ Clock = Callable[[], float]
 
 
 def always(rung: int, score: Score) -> bool:
-    """Let every student climb to the top of the ladder."""
+    """Promote every student."""
     return True
 
 
@@ -174,18 +174,19 @@ def train(
 def _training(
     model: RoSearchForSequenceClassification, genome: Genome, seed: int, context: Context
 ) -> Distillation | _TrainedBag:
+    corpus = context.readings[genome.code].corpus
     if genome.is_bag:
-        return _TrainedBag(model)
-    return Distillation(model, context.readings[genome.code].corpus, context.config.distil, seed)
+        return _TrainedBag(model, steps_for(len(corpus.labels)))
+    return Distillation(model, corpus, context.config.distil, seed)
 
 
 class _TrainedBag:
     """Stands in the place of a distillation for a bag of words, which comes trained."""
 
     steps = 0
-    training = Training(steps=STEPS, tokens=0, seconds=0.0, curve=[])
 
-    def __init__(self, model: RoSearchForSequenceClassification) -> None:
+    def __init__(self, model: RoSearchForSequenceClassification, steps: int) -> None:
+        self.training = Training(steps=steps, tokens=0, seconds=0.0, curve=[])
         model.to(device()).eval()  # type: ignore[arg-type]
 
     def run(self, until: int, progress: Progress) -> Training:

@@ -70,7 +70,7 @@ class Journal:
             number = self._asked + 1
             proposal = self._propose(number)
             if proposal is None:
-                self._store.log(self._run_id, "exhausted", "every architecture of the space has been tried")
+                self._store.log(self._run_id, "exhausted", "every architecture in the search space has been tried")
                 return None
             row = self._add(number, proposal)
             self._asked = number
@@ -172,7 +172,7 @@ class Journal:
             return [Proposal(genome, BAG, change=_bag_in_words(genome)) for genome in map(Genome.bag, codes)]
         lexicons = ", ".join(self._config.distil.lexicons)
         if rows:
-            raise UserError("distil.lexicons", f"{lexicons}: not on this machine any more.", "See `doctor`.")
+            raise UserError("distil.lexicons", f"{lexicons} is no longer on this machine.", "Run `doctor`.")
         self._store.log(self._run_id, "no bag", f"no bag of words: its lexicon ({lexicons}) is not on this machine")
         return []
 
@@ -215,8 +215,8 @@ class Journal:
             if proposal is None or proposal.genome.digest != row["digest"]:
                 raise UserError(
                     "run",
-                    f"student {label(row['number'])} cannot be proposed again as it was.",
-                    "The run was made by another version of this program; start a new one.",
+                    f"student {label(row['number'])} cannot be reproduced.",
+                    "The run was made by another version of this program; start a new run.",
                 )
         retell_until(len(told))
 
@@ -243,13 +243,15 @@ class Journal:
             ("teacher", before["teacher"] and before["teacher"]["key"], self._context.teacher.key),
         ):
             if value not in (None, now):
-                raise UserError(field, "it is not what the run began with.", "Put it back, or start a new run.")
+                raise UserError(
+                    field, "it has changed since the run started.", "Restore the original, or start a new run."
+                )
         for student in self._store.measurements(self._run_id, SEARCH)[:1]:
             if student["protocol"]["hash"] != self._context.protocol["hash"]:
                 raise UserError(
                     "attack",
-                    "its resources, or this program, are not what the run began with.",
-                    "Its students would not compare: start a new run.",
+                    "its resources or this program have changed since the run started.",
+                    "New students would not be comparable; start a new run.",
                 )
 
     def _describe_run(self) -> None:

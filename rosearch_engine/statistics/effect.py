@@ -1,4 +1,4 @@
-"""What every question is answered with, and the correction for having asked so many."""
+"""The effect that answers a question, and the correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 LEVEL = 0.05
-CORRECTION = "Benjamini-Hochberg, over all questions"
+CORRECTION = "Benjamini-Hochberg, over all tests"
 Key = TypeVar("Key", bound=Hashable)
 
 

@@ -17,11 +17,11 @@ questions only correlations beyond 0.7 could be answered."""
 RARE = 5
 """Students that must differ from the rest: with three of twenty, a 95% interval holds the truth in 82% of cases."""
 
-NOTHING = "Nothing can be concluded: the students are too few, or no effect is told from chance."
+NOTHING = "Nothing can be concluded: too few students, or no effect is distinguishable from chance."
 LINEAGE = (
-    "Students of an evolving search are no independent sample: children resemble parents that were chosen for these "
-    "very figures, so intervals are too narrow and a feature may only ride along with its family. Take findings as "
-    "leads, and confirm them by a random search."
+    "Students of an evolutionary search are not an independent sample: children resemble parents that were selected "
+    "for these very figures, so intervals are too narrow and a feature may merely be inherited along with its family. "
+    "Treat findings as leads and confirm them with a random search."
 )
 
 
@@ -34,15 +34,15 @@ class Outcome(NamedTuple):
 
 
 OUTCOMES = {
-    "robustness": Outcome("held", "held more", "held less"),
-    "accuracy": Outcome("accuracy", "were more accurate", "were less accurate"),
+    "robustness": Outcome("robustness", "are more robust", "are less robust"),
+    "accuracy": Outcome("accuracy", "are more accurate", "are less accurate"),
     "gap": Outcome(
-        "gap", "had a larger gap between raw and calibrated", "had a smaller gap between raw and calibrated"
+        "gap", "have a larger gap between raw and calibrated", "have a smaller gap between raw and calibrated"
     ),
 }
 _OF_STUDENTS = {
-    "weights": Words("weights", "more weights"),
-    "flops": Words("arithmetic a sentence", "more arithmetic a sentence"),
+    "weights": Words("parameters", "more parameters"),
+    "flops": Words("FLOPs per sentence", "more FLOPs per sentence"),
 }
 
 
@@ -114,14 +114,14 @@ def conclude(
     findings = tuple(finding for _, finding in found)
     if not findings:
         return (), NOTHING
-    return findings, f"{len(findings)} finding{'s' if len(findings) > 1 else ''} from {questions} questions."
+    return findings, f"{len(findings)} finding{'s' if len(findings) > 1 else ''} from {questions} tests."
 
 
 def notes(n: int, descended: int, students: int) -> tuple[str, ...]:
     """What to bear in mind, a sentence each."""
     few = (
-        f"{n} of {students} students can be compared and {FEWEST} are needed: measured in full, each architecture "
-        f"once, {FOLDS} or more of a run."
+        f"{n} of {students} students can be compared, {FEWEST} are needed: fully measured, with distinct "
+        f"architectures, at least {FOLDS} per run."
     )
     return tuple(note for note, fits in ((few, n < FEWEST), (LINEAGE, descended > 0)) if fits)
 
@@ -135,8 +135,8 @@ def model_says(model: Tree) -> str:
     """Whether the tree tells more than the mean, in a sentence."""
     verdict = "better than" if is_better(model) else "no better than"
     return (
-        f"A tree of depth {DEPTH} foretells the share held {verdict} the mean: cross-validated error "
-        f"{100 * model.error:.1f} points, the mean's {100 * model.mean_error:.1f}."
+        f"A tree of depth {DEPTH} predicts robustness {verdict} the mean: cross-validated error "
+        f"{100 * model.error:.1f} points, vs {100 * model.mean_error:.1f} for the mean."
     )
 
 
@@ -152,16 +152,20 @@ def _number(value: float) -> str:
 
 def _of_associations(associations: Sequence[Association]) -> Iterator[tuple[Effect, Finding]]:
     for row in associations:
-        who, fixed = f"tudents with {words_of(row.feature).more}", " and ".join(row.controls)
+        who, fixed = (
+            f"tudents with {words_of(row.feature).more}",
+            " and ".join(words_of(name).name for name in row.controls),
+        )
         if row.spearman.found:
             says = f"S{who} {_did(row.outcome, row.spearman)}: Spearman {_figure(row.spearman)}, n = {row.n}"
             if row.partial:
-                doubt = "" if row.partial.found else ", which may be chance"
-                says += f"; at equal {fixed} {_figure(row.partial)}{doubt}"
+                doubt = "" if row.partial.found else ", not significant"
+                says += f"; controlling for {fixed} {_figure(row.partial)}{doubt}"
             yield row.spearman, Finding(f"{says}.", "spearman", row.feature, row.outcome)
         elif row.partial and row.partial.found:
-            says = f"At equal {fixed}, s{who} {_did(row.outcome, row.partial)}: partial Spearman {_figure(row.partial)}"
-            says += f", n = {row.n}; {_figure(row.spearman)} where they are not held equal, which may be chance"
+            says = f"Controlling for {fixed}, s{who} {_did(row.outcome, row.partial)}: "
+            says += f"partial Spearman {_figure(row.partial)}"
+            says += f", n = {row.n}; {_figure(row.spearman)} without controls, not significant"
             yield row.partial, Finding(f"{says}.", "partial", row.feature, row.outcome)
 
 

@@ -63,8 +63,8 @@ def _is_current(connection: Connection) -> bool:
         return False
     raise UserError(
         "database",
-        f"a later version of this program wrote it (schema {found}; this one knows {migrations.HEAD}).",
-        "Update the program, or name another database in ROSEARCH_STORE.",
+        f"it was written by a later version of this program (schema {found}; this one supports {migrations.HEAD}).",
+        "Update the program, or set ROSEARCH_STORE to another database.",
     )
 
 
@@ -137,7 +137,9 @@ def readable(address: str) -> Iterator[None]:
         raise damaged(error) from None
     except (ArgumentError, ImportError, OSError) as error:
         place = address_without_password(address)
-        raise UserError("ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Give a database's address.") from None
+        raise UserError(
+            "ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Set it to the address of a database."
+        ) from None
 
 
 def address_without_password(address: str) -> str:
@@ -150,11 +152,11 @@ def address_without_password(address: str) -> str:
 def damaged(error: DatabaseError) -> UserError:
     """The same error in words for the user."""
     if is_full_disk(error):
-        return UserError("disk", "it is full.", "Nothing measured is lost: free some space and try again.")
+        return UserError("disk", "it is full.", "No result is lost: free some disk space and try again.")
     return UserError(
         "database",
         f"it cannot be used ({error.orig}).",
-        "If it is damaged, move rosearch.db away and start again: weights and teachers are kept in their own files.",
+        "If it is damaged, move rosearch.db away and start over; weights and teachers are stored in separate files.",
     )
 
 
@@ -162,6 +164,6 @@ def outdated(error: DatabaseError) -> UserError:
     """What to say of an older database that lacks what this program reads, and could not be changed."""
     return UserError(
         "database",
-        f"an earlier version of this program wrote it, and it cannot be brought up to date ({error.orig}).",
-        "Make it writable, or copy it elsewhere and name the copy in ROSEARCH_STORE.",
+        f"it was written by an earlier version of this program and cannot be upgraded ({error.orig}).",
+        "Make it writable, or copy it elsewhere and set ROSEARCH_STORE to the copy.",
     )

@@ -189,7 +189,7 @@ class Store:
             run = session.scalar(select(Run).where(Run.name == name))
             if run is None:
                 names = session.scalars(select(Run.name).order_by(Run.created.desc()).limit(8)).all()
-                known = f"Runs here: {', '.join(names)}." if names else "There are no runs yet."
+                known = f"Existing runs: {', '.join(names)}." if names else "There are no runs yet."
                 raise UserError("run", f"there is no run '{name}'.", known)
             done = (Candidate.run_id == run.id) & (Candidate.status == "done")
             return run_row(run, session.scalar(select(func.count(Candidate.id)).where(done)) or 0)
@@ -278,7 +278,7 @@ class Store:
                 f"{'after single swaps' if pruned else 'after attack'} {last['robustness']:.1%}, "
                 f"{candidate.compression:.1f}x smaller"
             )
-            words += f"; stopped on rung {last['rung'] + 1}" if pruned else ""
+            words += f"; pruned on rung {last['rung'] + 1}" if pruned else ""
             session.add(Event(run_id=candidate.run_id, kind="student", text=words))
 
     def measure(
@@ -340,7 +340,7 @@ class Store:
         for student in self.students(run_id):
             if name in (student["name"], str(student["number"]), student["digest"]):
                 return student
-        raise UserError("student", f"the run has no student '{name}'.", "Names are like s0007; see `report`.")
+        raise UserError("student", f"the run has no student '{name}'.", "Names look like s0007; see `report`.")
 
     def teacher_measurement(self, run_id: int) -> MeasurementRow | None:
         """The teacher's own numbers under the run's attack, once they are there."""
@@ -393,11 +393,11 @@ def check_name(name: str) -> None:
         UserError: if it is empty, long, or holds anything but letters, digits, '-', '_' and '.'.
     """
     if not name or len(name) > 60 or name.startswith(".") or not all(c.isalnum() or c in "-_." for c in name):
-        raise UserError("run", f"'{name}' is no name for a run.", "Use 1 to 60 letters, digits, '-', '_' or '.'.")
+        raise UserError("run", f"'{name}' is not a valid run name.", "Use 1 to 60 letters, digits, '-', '_' or '.'.")
 
 
 def name_taken(name: str) -> UserError:
-    return UserError("run", f"the name '{name}' is taken.", "Choose another name, or `resume` the run that has it.")
+    return UserError("run", f"the name '{name}' is taken.", "Choose another name, or `resume` the run with this name.")
 
 
 def artifact_id(session: Session, sha256: str, size: int) -> int:

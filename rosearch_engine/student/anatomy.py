@@ -99,7 +99,9 @@ def dissect(teacher: PreTrainedModel) -> Anatomy:
     family = teacher.config.model_type
     if family not in _FAMILIES:
         raise UserError(
-            "teacher.name", f"a teacher of the family '{family}' is not known.", f"Use one of: {', '.join(_FAMILIES)}."
+            "teacher.name",
+            f"teachers of the family '{family}' are not supported.",
+            f"Use one of: {', '.join(_FAMILIES)}.",
         )
     layers, names, reserved = _FAMILIES[family]
     body: Any = teacher.base_model

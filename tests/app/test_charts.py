@@ -50,15 +50,15 @@ def test_each_measured_student_is_one_point_of_its_group(
     flat = non_dominated(np.array([[s[x], s[y]] for s in done]))
     in_plane = {s["name"] for s, best in zip(done, flat, strict=True) if best}
     on_front = {s["name"] for s in done if s["front"]}
-    assert names(group(figure, "front in this plane")) == in_plane
-    assert names(group(figure, "best on all three")) == on_front - in_plane
+    assert names(group(figure, "Pareto front in this plane")) == in_plane
+    assert names(group(figure, "Pareto-optimal on all three")) == on_front - in_plane
     assert names(group(figure, "dominated")) == {s["name"] for s in done} - on_front - in_plane
 
 
 def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(
     students: list[StudentRow], teacher: MeasurementRow
 ) -> None:
-    figure = charts.front_figure(students, teacher, "Robust vs accurate")
+    figure = charts.front_figure(students, teacher, "Robustness vs accuracy")
     failed = next(s["name"] for s in students if s["status"] == "failed")
     knee = next(s["name"] for s in students if s["knee"])
     points = [t for t in figure.data if t.customdata is not None]
@@ -68,7 +68,7 @@ def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(
 
 
 def test_whiskers_are_the_stored_intervals(students: list[StudentRow], teacher: MeasurementRow) -> None:
-    trace = group(charts.front_figure(students, teacher, "Robust vs accurate"), "front in this plane")
+    trace = group(charts.front_figure(students, teacher, "Robustness vs accuracy"), "Pareto front in this plane")
     by_name = {s["name"]: s for s in students}
     for (name,), y, up, down in zip(
         trace.customdata, trace.y, trace.error_y.array, trace.error_y.arrayminus, strict=True
@@ -77,22 +77,22 @@ def test_whiskers_are_the_stored_intervals(students: list[StudentRow], teacher: 
 
 
 def test_dominated_students_can_be_left_out(students: list[StudentRow], teacher: MeasurementRow) -> None:
-    figure = charts.front_figure(students, teacher, "Robust vs small", dominated=False)
+    figure = charts.front_figure(students, teacher, "Robustness vs size", dominated=False)
     assert not [t for t in figure.data if t.legendgroup == "dominated"]
 
 
 def test_a_new_ring_changes_the_figure_and_nothing_else_does(
     students: list[StudentRow], teacher: MeasurementRow
 ) -> None:
-    plain = charts.front_figure(students, teacher, "Robust vs accurate").to_json()
-    assert charts.front_figure(students, teacher, "Robust vs accurate").to_json() == plain
-    ringed = charts.front_figure(students, teacher, "Robust vs accurate", ring="s0003", revision=1)
+    plain = charts.front_figure(students, teacher, "Robustness vs accuracy").to_json()
+    assert charts.front_figure(students, teacher, "Robustness vs accuracy").to_json() == plain
+    ringed = charts.front_figure(students, teacher, "Robustness vs accuracy", ring="s0003", revision=1)
     assert any(t.marker.symbol == "circle-open" for t in ringed.data if t.mode == "markers+text")
     assert ringed.to_json() != plain
 
 
 def test_no_student_gives_an_empty_figure() -> None:
-    figure = charts.front_figure([], None, "Robust vs accurate")
+    figure = charts.front_figure([], None, "Robustness vs accuracy")
     assert not [x for t in figure.data if t.x is not None for x in t.x if x is not None]
     assert not charts.growth_figure({"none": []}, "students").data[0].x
 
@@ -135,7 +135,7 @@ def test_re_scored_students_lead_to_where_held_out_sentences_put_them(
         first["name"]: {"robustness": 0.11, "interval": (0.08, 0.15), "accuracy": 0.8, "attacked": 500},
         "s9999": {"robustness": 0.5, "interval": (0.4, 0.6), "accuracy": 0.8, "attacked": 500},
     }
-    figure = charts.front_figure(students, teacher, "Robust vs accurate", again=found)
+    figure = charts.front_figure(students, teacher, "Robustness vs accuracy", again=found)
     (trace,) = [t for t in figure.data if t.name == "held out"]
     assert names(trace) == {first["name"]}, "a student that is not there is not drawn"
     assert (list(trace.x), list(trace.y)) == ([0.8], [0.11])
@@ -143,13 +143,15 @@ def test_re_scored_students_lead_to_where_held_out_sentences_put_them(
     (way,) = [t for t in figure.data if t.mode == "lines" and t.line.color == charts.STAR]
     assert list(way.y) == [first["robustness"], 0.11, None]
     assert second["name"] not in names(trace)
-    assert not [t for t in charts.front_figure(students, teacher, "Robust vs accurate").data if t.name == "held out"]
+    assert not [
+        t for t in charts.front_figure(students, teacher, "Robustness vs accuracy").data if t.name == "held out"
+    ]
 
 
 def test_another_runs_front_is_steps_that_no_click_takes(students: list[StudentRow], teacher: MeasurementRow) -> None:
-    figure = charts.front_figure(students[:3], teacher, "Robust vs small", others={"other": students})
+    figure = charts.front_figure(students[:3], teacher, "Robustness vs size", others={"other": students})
     (trace,) = [t for t in figure.data if t.name == "other"]
-    x, y, _ = charts.PLANES["Robust vs small"]
+    x, y, _ = charts.PLANES["Robustness vs size"]
     done = [s for s in students if s["status"] == "done"]
     best = non_dominated(np.array([[s[x], s[y]] for s in done]))
     assert set(zip(trace.x, trace.y, strict=True)) == {

@@ -24,8 +24,8 @@ def test_every_name_of_a_term_has_a_meaning() -> None:
 
 
 def test_a_table_says_what_its_columns_mean() -> None:
-    found = glossary.columns(pd.DataFrame(columns=["verdict", "sure before", "no such term"]))
-    assert set(found) == {"verdict", "sure before"}
+    found = glossary.columns(pd.DataFrame(columns=["verdict", "confidence before", "no such term"]))
+    assert set(found) == {"verdict", "confidence before"}
     assert all(column["help"] for column in found.values())
 
 

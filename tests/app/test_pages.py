@@ -135,10 +135,10 @@ def test_overview_lists_every_run_with_its_true_state(run_id: int) -> None:
     make_running(live)
     table = open_page().dataframe[0].value.set_index("run")
     assert dict(table["state"]) == {"demo": "finished", "live": "running"}
-    assert table.loc["demo", "students"] == 15
+    assert table.loc["demo", "measured"] == 15
 
 
-@pytest.mark.parametrize(("button", "title"), [("next.front", "Front"), ("next.attack", "Attack")])
+@pytest.mark.parametrize(("button", "title"), [("next.front", "Pareto front"), ("next.attack", "Attack")])
 def test_a_next_step_opens_its_page_with_the_student_in_hand(run_id: int, button: str, title: str) -> None:
     app = open_page(run="demo", student="s0003")
     app.button(key=button).click().run()
@@ -182,7 +182,7 @@ def test_what_held_out_sentences_said_stands_on_the_card(run_id: int) -> None:
     app = open_page("front")
     assert not app.exception
     values = [line.value for line in app.main.markdown]
-    assert values[values.index("Held out, PWWS") + 1] == "**22.0%**"
+    assert values[values.index("Held-out, PWWS") + 1] == "**22.0%**"
     assert "n = 150, 2 trainings" in text_of(app)
 
 
@@ -279,7 +279,7 @@ def test_a_live_run_tells_its_pace_and_its_newest_students_first(home: Path) -> 
     app = open_page("search")
     assert not app.exception
     figures = {m.label: m.value for m in app.metric}
-    assert figures["Students an hour"] == "50", "72 s each"
+    assert figures["Students per hour"] == "50", "72 s each"
     assert figures["Time left"] == "44 min"
     assert "the last 6 students, 1 min 12 s each" in text_of(app)
     newest = app.main.dataframe[0].value
@@ -296,7 +296,7 @@ def test_gpu_figures_are_shown_where_the_process_reports_them() -> None:
     facts: Facts = {"device": "H100", "memory_mb": 1830.0}
     assert words.machine(facts) == "H100 · 1.8 GB of memory"
     facts |= {"gpu_memory_mb": 4000.0, "gpu_memory_of_mb": 80000.0, "gpu_percent": 63.0}
-    assert words.machine(facts) == "H100 · 1.8 GB of memory · GPU memory 4.0 of 80.0 GB taken · GPU 63% busy"
+    assert words.machine(facts) == "H100 · 1.8 GB of memory · GPU memory 4.0 of 80.0 GB used · GPU 63% busy"
 
 
 def test_a_run_that_took_a_deleted_ones_id_and_events_is_not_taken_for_it(run_id: int) -> None:
@@ -319,7 +319,7 @@ def test_a_run_that_is_deleted_while_watched_gives_way_to_another(run_id: int) -
     assert not app.exception
     assert not app.error
     assert app.session_state["run"] == "demo"
-    assert "live is gone" in app.toast[0].value.replace("\\", "")
+    assert "live no longer exists" in app.toast[0].value.replace("\\", "")
 
 
 def test_a_search_whose_process_died_says_so_and_offers_to_go_on(home: Path) -> None:
@@ -329,7 +329,7 @@ def test_a_search_whose_process_died_says_so_and_offers_to_go_on(home: Path) -> 
     app = open_page("search", run="live")
     app.session_state["panel"] = "Watch"
     app.run()
-    assert "gone without a word" in app.warning[0].value
+    assert "ended unexpectedly" in app.warning[0].value
     assert "resume" in {button.key for button in app.button}
 
 
@@ -352,7 +352,7 @@ def test_runs_side_by_side_differ_in_what_is_shown(run_id: int) -> None:
         students = store.students(store.run(name)["id"])
         (row,) = best[(best["run"] == name) & (best["best"] == "Knee")].to_dict("records")
         assert row["student"] == next(s["name"] for s in students if s["knee"])
-        (row,) = best[(best["run"] == name) & (best["best"] == "Holds most")].to_dict("records")
+        (row,) = best[(best["run"] == name) & (best["best"] == "Most robust")].to_dict("records")
         assert row["after attack"] == 100 * max(s["robustness"] for s in students if s["status"] == "done")
         assert row["low"] < row["after attack"] < row["high"]
     assert settings[["setting", "demo", "other"]].to_numpy().tolist() == [
@@ -364,7 +364,7 @@ def test_runs_side_by_side_differ_in_what_is_shown(run_id: int) -> None:
     app.segmented_control(key="against").set_value("minutes").run()
     assert not app.exception
     app.multiselect(key="compared").set_value(["demo"]).run()
-    assert "two runs or more" in text_of(app)
+    assert "two or more runs" in text_of(app)
 
 
 def test_where_nothing_was_measured_the_form_tells_the_benchmarks_time_and_machine(
@@ -372,12 +372,12 @@ def test_where_nothing_was_measured_the_form_tells_the_benchmarks_time_and_machi
 ) -> None:
     app = open_page("search")
     said = text_of(app).replace("\\", "")
-    assert "No search has measured a student on this machine yet" in said
+    assert "No search has run on this machine yet" in said
     there = (state.PAGES.parent / "benchmarks" / "demo.md").read_text()
     took = next(line for line in there.splitlines() if line.startswith("| whole run")).split("|")[2].strip()
-    assert f"Elsewhere these settings took {took}: two shared CPU cores" in said
+    assert f"On another machine, these settings took {took}: two shared CPU cores" in said
     app.number_input(key="demo.search.candidates").set_value(5).run()
-    assert "Elsewhere" not in text_of(app), "that figure is of the preset as it is"
+    assert "On another machine" not in text_of(app), "that figure is of the preset as it is"
 
 
 def test_the_form_tells_what_a_search_will_take_here(run_id: int, ready_recipes: None) -> None:
@@ -387,13 +387,13 @@ def test_the_form_tells_what_a_search_will_take_here(run_id: int, ready_recipes:
     app = open_page("search", run="demo")
     app.session_state["panel"] = "New search"
     app.run()
-    app.segmented_control(key="preset").set_value("as in demo").run()
+    app.segmented_control(key="preset").set_value("copy of demo").run()
     assert not app.exception
     figures = {m.label: m.value for m in app.metric}
-    assert figures == {"Students": "43", "Time, about": "52 min"}, "43 of 72 s"
+    assert figures == {"Students": "43", "Time (estimated)": "52 min"}, "43 of 72 s"
     assert "Estimated from 15 students of **demo**" in text_of(app)
-    app.number_input(key="as in demo.attack.sentences").set_value(200).run()
-    assert {m.label: m.value for m in app.metric}["Time, about"] == "74 min", "31 s more each"
+    app.number_input(key="copy of demo.attack.sentences").set_value(200).run()
+    assert {m.label: m.value for m in app.metric}["Time (estimated)"] == "74 min", "31 s more each"
 
 
 def test_stop_asks_first_and_then_stops(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,7 +454,7 @@ def test_a_taken_or_impossible_name_is_refused_in_words(
     monkeypatch.setattr(process, "settle", lambda recipe: recipe)
     for name in ("demo", "../etc"):
         app = open_page("search")
-        next(box for box in app.text_input if box.label == "Name of the run").set_value(name)
+        next(box for box in app.text_input if box.label == "Run name").set_value(name)
         app.button(key="start").click().run()
         assert not app.exception
         assert app.error[0].value.startswith("**run**")
@@ -555,10 +555,10 @@ def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Work
     assert "muted</ins>" in drawn
     assert "90.0%" in drawn
     assert "70.0%" in drawn
-    assert "On its raw logits: held. Of all 40 single swaps 3 flip it." in text_of(app)
+    assert "On raw logits: held. Single swaps that flip it: 3 of 40." in text_of(app)
     next(group for group in app.segmented_control if group.label == "Probabilities").set_value("Raw").run()
-    asked = next(table.value for table in app.dataframe if "asked about" in table.value)
-    assert asked.to_numpy().tolist() == [[1, "the sentence itself", 0.9], [2, "dull → muted", 0.3]]
+    asked = next(table.value for table in app.dataframe if "query" in table.value)
+    assert asked.to_numpy().tolist() == [[1, "original sentence", 0.9], [2, "dull → muted", 0.3]]
     drawn = "".join(html.proto.body for html in app.get("html"))
     assert "80.0%" in drawn
     assert "90.0%" not in drawn
@@ -617,7 +617,7 @@ def test_what_a_person_says_of_a_flip_is_kept_with_the_run(run_id: int, worker: 
     (mark,) = Store.read().marks(run_id)
     assert (mark["student"], mark["perturbed"], mark["kept"]) == ("s0003", "it is muted", False)
     assert "0 of 1 flip kept the meaning" in text_of(app)
-    next(group for group in app.segmented_control if "still mean" in group.label).set_value("Yes, it does").run()
+    next(group for group in app.segmented_control if "still mean" in group.label).set_value("Yes").run()
     assert [mark["kept"] for mark in Store.read().marks(run_id)] == [True]
 
 
@@ -661,12 +661,12 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
     app = open_page("statistics")
     assert not app.exception
     said = text_of(app)
-    assert "students of 1 run compared" in said
-    assert "Students with gated merges held more" in app.success[0].value, "the invented figures say so"
-    assert "It says nothing: with or without an operation" in said, "and have nothing to do with operations"
+    assert "students from 1 run compared" in said
+    assert "Students with gated merges are more robust" in app.success[0].value, "the invented figures say so"
+    assert "No operation has an effect on robustness" in said, "and have nothing to do with operations"
     assert len(app.get("plotly_chart")) == 4
     app.multiselect(key="columns").set_value(["after attack (%)"]).run()
-    assert "Choose two columns" in text_of(app)
+    assert "Choose two or more columns" in text_of(app)
 
 
 def test_a_study_of_few_students_concludes_nothing(run_id: int) -> None:
@@ -682,7 +682,7 @@ def test_runs_are_studied_together(home: Path) -> None:
     assert "Nothing can be concluded" in text_of(app)
     app.multiselect(key="together").set_value(["run-0", "run-1"]).run()
     assert not app.exception
-    assert "students of 3 runs compared" in text_of(app)
+    assert "students from 3 runs compared" in text_of(app)
 
 
 def test_a_student_that_was_stopped_early_is_counted_and_not_drawn(run_id: int) -> None:
@@ -700,7 +700,7 @@ def test_a_student_that_was_stopped_early_is_counted_and_not_drawn(run_id: int) 
     store.close()
     app = open_page("front")
     assert not app.exception
-    assert "1 stopped early" in text_of(app)
+    assert "1 pruned early" in text_of(app)
     names = list(app.main.dataframe[0].value["student"])
     assert "s0099" not in names
     assert student["name"] in names
@@ -733,11 +733,11 @@ def test_another_like_it_starts_from_its_settings(home: Path, ready_recipes: Non
     app.run()
     app.button(key="clone").click().run()
     assert not app.exception
-    assert app.session_state["preset"] == "as in mine"
-    assert app.number_input(key="as in mine.search.candidates").value == 9
-    assert app.number_input(key="as in mine.distil.epochs").value == 7
-    assert app.text_input(key="as in mine.data.name").value == "imdb"
-    assert next(box for box in app.text_input if box.label == "Name of the run").value == "mine-1"
+    assert app.session_state["preset"] == "copy of mine"
+    assert app.number_input(key="copy of mine.search.candidates").value == 9
+    assert app.number_input(key="copy of mine.distil.epochs").value == 7
+    assert app.text_input(key="copy of mine.data.name").value == "imdb"
+    assert next(box for box in app.text_input if box.label == "Run name").value == "mine-1"
 
 
 def test_export_says_what_is_missing_in_the_commands_own_words(run_id: int) -> None:

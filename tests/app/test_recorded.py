@@ -74,7 +74,7 @@ def test_a_student_whose_weights_were_not_shipped_says_so_and_names_those_that_w
     able = [row["name"] for row in students() if row["weights_sha256"]]
     app = open_page("attack", run="example", student=name)
     assert not app.exception
-    assert f"{name}** cannot be attacked here: its weights were not shipped" in said(app)
+    assert f"{name}** cannot be attacked here: to save space, this recorded run ships without its weights" in said(app)
     assert [key for key in keys(app) if key.startswith("take.")] == [f"take.{other}" for other in able]
     assert not app.text_area
     app.button(key=f"take.{able[-1]}").click().run()
@@ -92,7 +92,7 @@ def test_deleted_it_stays_deleted_and_the_empty_state_comes_back() -> None:
     app.run()
     assert not {"resume", "stop"} & set(keys(app)), "there is nothing to go on with"
     app.button(key="delete").click().run()
-    assert "brings back" in said(app)
+    assert "restores the run" in said(app)
     app.button(key="delete.yes").click().run()
     assert not app.exception
     assert Store.read().runs() == []
@@ -100,7 +100,7 @@ def test_deleted_it_stays_deleted_and_the_empty_state_comes_back() -> None:
 
     st.cache_resource.clear()  # as after a restart
     app = open_page()
-    assert "Nothing has been searched yet" in [heading.value for heading in app.main.subheader]
+    assert "No searches yet" in [heading.value for heading in app.main.subheader]
 
 
 def test_another_like_it_starts_from_its_settings() -> None:
@@ -109,8 +109,8 @@ def test_another_like_it_starts_from_its_settings() -> None:
     app.run()
     app.button(key="clone").click().run()
     assert not app.exception
-    assert app.session_state["preset"] == "as in example"
-    assert app.number_input(key="as in example.search.candidates").value == 12
+    assert app.session_state["preset"] == "copy of example"
+    assert app.number_input(key="copy of example.search.candidates").value == 12
 
 
 def test_ones_own_run_comes_before_it() -> None:
@@ -127,4 +127,4 @@ def test_a_damaged_file_is_a_message_and_the_app_goes_on(tmp_path: Path, monkeyp
     app = open_page()
     assert not app.exception
     assert "damaged" in app.error[0].value
-    assert "Nothing has been searched yet" in [heading.value for heading in app.main.subheader]
+    assert "No searches yet" in [heading.value for heading in app.main.subheader]

@@ -82,7 +82,7 @@ def first(browser: Browser, address: str, made_workshop: Workshop) -> str:
     screen = Screen(context.new_page(), address)
     screen.open("search")
     fill_form(screen, made_workshop.data, made_workshop.encoder)
-    screen.write("Name of the run", RUN)
+    screen.write("Run name", RUN)
     screen.press("Start the search")
     expect(screen.sidebar.get_by_label("Run", exact=True)).to_have_value(RUN)
     screen.now("finished")
@@ -97,7 +97,7 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
     screen.choose("standard")
     screen.choose("My own file")
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(data)
-    expect(page.get_by_role("button", name="Look at the data")).to_be_visible()
+    expect(page.get_by_role("button", name="Preview the data")).to_be_visible()
     screen.settled()
     screen.write("Candidates", "3")
     numbers = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 BROWSERS = ("chromium", "google-chrome")
 # Without these it asks the net for updates, and as root, or without a GPU, it does not start.
@@ -22,13 +24,9 @@ FLAGS = (
 expect.set_options(timeout=60_000)
 LONG = 300_000
 
-# Clicks, as the page is told of them by a person's mouse, and how often the app's script has come to its end.
-COUNT = """
-addEventListener('pointerdown', event => event.isTrusted && counted(), true);
-window.ended = 0;
-new MutationObserver(seen => seen.forEach(({target}) => ended += target.dataset.testScriptState === 'notRunning'))
-  .observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
-"""
+# Clicks, as the page is told of them by a person's mouse.
+COUNT = "addEventListener('pointerdown', event => event.isTrusted && counted(), true);"
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # Where the chart draws its points: student, and pixels from the window's corner.
 POINTS = """chart => {
   const box = chart.getBoundingClientRect(), {xaxis, yaxis} = chart._fullLayout;
@@ -63,17 +61,20 @@ class Screen:
 
     Attributes:
         clicks: presses of the mouse so far.
+        runs: how often the app's script has come to its end.
         faults: what a page must never do: uncaught errors, dialogs of the browser, requests to other machines.
     """
 
     page: Page
     address: str
     clicks: int = 0
+    runs: int = 0
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.expose_function("counted", self._count)
         self.page.add_init_script(COUNT)
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._listen))
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.on("request", lambda request: self._foreign(request.url))
 
@@ -85,6 +86,12 @@ class Screen:
 
     def _count(self) -> None:
         self.clicks += 1
+
+    def _listen(self, frame: str | bytes) -> None:
+        # A run may be over before the page has drawn that it began: only the messages tell of every one.
+        message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
+        ended = message.WhichOneof("type") == "script_finished"
+        self.runs += ended and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
 
     def _foreign(self, url: str) -> None:
         if not url.startswith((self.address, "data:", "blob:")):
@@ -109,9 +116,12 @@ class Screen:
     @contextlib.contextmanager
     def answered(self) -> Iterator[None]:
         """After what is done in the block, wait until the app's script has run once more."""
-        before = self.page.evaluate("ended")
+        before, patience = self.runs, time.monotonic() + 60
         yield
-        self.page.wait_for_function("before => ended > before", arg=before)
+        while self.runs == before and time.monotonic() < patience:
+            self.page.wait_for_timeout(20)
+        assert self.runs > before, "the app's script did not run again"
+        self.page.evaluate(TWO_FRAMES)
         self.settled()
 
     def choose(self, option: str) -> None:

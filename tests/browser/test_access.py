@@ -26,7 +26,7 @@ FIND = """async theirs => {
 
 def watch(screen: Screen) -> None:
     screen.choose("Watch")
-    expect(screen.page.get_by_text("Newest students")).to_be_visible()
+    expect(screen.page.get_by_text("Latest students")).to_be_visible()
 
 
 def unfold(screen: Screen) -> None:
@@ -41,7 +41,7 @@ def pick_a_node(screen: Screen) -> None:
 
 
 def lay_another_over_it(screen: Screen) -> None:
-    screen.page.get_by_label("Lay another over it", exact=True).click()
+    screen.page.get_by_label("Compare with", exact=True).click()
     screen.page.get_by_role("option").first.click()
     expect(screen.page.get_by_text("Only in").first).to_be_visible()
 

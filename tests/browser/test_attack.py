@@ -23,8 +23,8 @@ def test_an_example_is_attacked(screen: Screen, first: str) -> None:
     screen.open("attack", run=first)
     attack_the_first_example(screen)
     page = screen.page
-    expect(page.get_by_text("What the model thinks")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"^\d+ queries in [\d.]+ s\.$"))).to_be_visible()
+    expect(page.get_by_text("Class probabilities")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d+ (query|queries) in [\d.]+ s\.$"))).to_be_visible()
     with page.expect_download() as saved:
         screen.press(re.compile("JSON"))
     assert saved.value.suggested_filename.startswith("attack-s0")
@@ -36,7 +36,7 @@ def test_a_hostile_sentence_is_shown_as_text(screen: Screen, first: str) -> None
     page.get_by_label("Your sentence", exact=True).fill(HOSTILE)
     page.get_by_label("Your sentence", exact=True).press("Control+Enter")
     expect(page.get_by_test_id("stAlert").get_by_text(VERDICT)).to_be_visible(timeout=LONG)
-    shown = page.get_by_text("What the model thinks")
+    shown = page.get_by_text("Class probabilities")
     expect(shown).to_be_visible()
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("<script>window.harmed=1</script>")
@@ -57,7 +57,7 @@ def test_an_attack_process_that_dies_is_told_of_and_starts_anew(screen: Screen, 
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     (worker,) = [one for one in psutil.Process().children(recursive=True) if "attack-worker" in one.cmdline()]
     worker.kill()
-    expect(page.get_by_text("the attack process ended without a word")).to_be_visible()
+    expect(page.get_by_text("the attack process ended unexpectedly")).to_be_visible()
     attack_the_first_example(screen, number=1)
 
 
@@ -107,7 +107,7 @@ def test_a_newcomer_attacks_an_example_within_a_minute_and_six_clicks(opener: Op
 
 def attack_the_first_example(screen: Screen, number: int = 0) -> None:
     """Take the first example, or a later one, and attack the student in hand with it."""
-    examples = screen.page.get_by_role("radiogroup", name="Examples, as the search attacked them")
+    examples = screen.page.get_by_role("radiogroup", name="Examples the search attacked")
     examples.get_by_role("radio").nth(number).click()
     expect(screen.page.get_by_label("Your sentence", exact=True)).not_to_have_value("")
     screen.settled()

@@ -32,7 +32,7 @@ def test_an_architecture_is_drawn_and_its_nodes_tell_their_genes(screen: Screen,
     expect(page.get_by_text("Click a node to see its genes.")).to_be_visible()
     page.get_by_role("button", name=re.compile("^Transformer layer,")).click()
     expect(page.get_by_role("heading", level=3, name="Transformer layer")).to_be_visible()
-    expect(page.get_by_text("1, which starts and supervises it")).to_be_visible()
+    expect(page.get_by_text("1, which initialises and supervises it")).to_be_visible()
     nodes.last.press("Enter")
     expect(page.get_by_role("heading", level=3, name="Classifier head")).to_be_visible()
     expect(nodes.last).to_have_class(re.compile("picked"))
@@ -40,16 +40,16 @@ def test_an_architecture_is_drawn_and_its_nodes_tell_their_genes(screen: Screen,
 
 def test_two_students_lie_in_one_picture(screen: Screen, first: str) -> None:
     screen.open("architecture", run=first, student="s0002")
-    screen.page.get_by_label("Lay another over it", exact=True).click()
+    screen.page.get_by_label("Compare with", exact=True).click()
     screen.page.get_by_role("option", name="s0003").click()
     expect(screen.page.get_by_text("Only in s0003")).to_be_visible()
 
 
 def test_a_link_to_a_run_that_is_gone_says_so_and_shows_another(screen: Screen, first: str) -> None:
     screen.open("front", run="nobody", student="s0099")
-    expect(screen.page.get_by_text("There is no run called 'nobody' here. Showing")).to_be_visible()
+    expect(screen.page.get_by_text("There is no run called 'nobody'. Showing")).to_be_visible()
     screen.open("architecture", run=first, student="s0099")
-    expect(screen.page.get_by_text("has no measured student of that name. Showing")).to_be_visible()
+    expect(screen.page.get_by_text("has no measured student with that name. Showing")).to_be_visible()
     expect(screen.page.locator("svg .node").first).to_be_visible()
 
 

@@ -16,7 +16,7 @@ def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new
     screen.heading("RoSearch Explorer")
     expect(screen.page.get_by_text("Recorded run")).to_be_visible()
     assert len(screen.points()) > 3
-    screen.press("Start a search of your own")
+    screen.press("Start your own search")
     screen.heading("Search")
     expect(screen.page.get_by_role("button", name="Start the search")).to_be_visible()
 
@@ -25,8 +25,8 @@ def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) ->
     screen.open("search", run=first)
     screen.choose("Watch")
     expect(figures(screen)).to_have_text("5 / 5")
-    screen.press("Explore the front")
-    screen.heading("Front")
+    screen.press("Explore the Pareto front")
+    screen.heading("Pareto front")
     expect(screen.page.get_by_text(f"Run {first} · 5 students measured")).to_be_visible()
     assert {name for name, _, _ in screen.points()} == {"s0001", "s0002", "s0003", "s0004", "s0005"}
 
@@ -35,9 +35,9 @@ def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opene
     page = screen.page
     screen.open("search", run=first)
     screen.choose("New search")
-    screen.choose(f"as in {first}")
+    screen.choose(f"copy of {first}")
     screen.write("Candidates", "200")
-    screen.write("Name of the run", "second")
+    screen.write("Run name", "second")
     screen.press("Start the search")
     assert measured(screen, after=0) < 201
 
@@ -63,8 +63,8 @@ def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opene
     screen.press("Delete")
     screen.press("Delete it", page.get_by_role("dialog"))
     expect(screen.sidebar.get_by_label("Run", exact=True)).to_have_value(first)
-    other.press("See its architecture")
-    expect(other.page.get_by_text("second is gone. Showing")).to_be_visible()
+    other.press("View its architecture")
+    expect(other.page.get_by_text("second no longer exists. Showing")).to_be_visible()
     expect(other.sidebar.get_by_label("Run", exact=True)).to_have_value(first)
 
 

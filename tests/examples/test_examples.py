@@ -44,7 +44,7 @@ def test_attack_a_student(recorded: None, capsys: pytest.CaptureFixture[str], mo
     run("attack_a_student.py", monkeypatch=monkeypatch)
     out = capsys.readouterr().out
     assert out.count("pwws: ") == out.count("deepwordbug: ") == 3
-    assert re.search(r"\d+ of \d+ single swaps change the answer", out)
+    assert re.search(r"\d+ of \d+ single swaps change the prediction", out)
 
 
 def test_attack_a_student_of_your_own(
@@ -76,7 +76,7 @@ def test_add_an_operation(
     finally:
         operations.unregister("average")
     out = capsys.readouterr().out
-    assert re.search(r"'average'.*\]: [\d,]+ weights, [\d,]+ FLOPs a sentence", out)
+    assert re.search(r"'average'.*\]: [\d,]+ parameters, [\d,]+ FLOPs per sentence", out)
     first, last = map(float, re.findall(r"loss ([\d.]+)", out))
     assert last < first / 2
     # Contract tests load such checkpoints where the project is not.

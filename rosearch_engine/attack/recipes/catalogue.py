@@ -65,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="border-first",
             title="Border-first (beam over PWWS's swaps)",
-            kind="swaps words for WordNet synonyms that read unlike, most harmful first, five texts at a time",
+            kind="swaps words for WordNet synonyms with a different input code, most harmful first, beam of five",
             source="ours; candidates: Ren et al. 2019, ACL",
             needs=("stopwords", "wordnet"),
             swaps=True,
@@ -82,8 +82,8 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="deepwordbug-two",
-            title="DeepWordBug, two edits a word",
-            kind="one or two of DeepWordBug's edits a word, and edits that give another known word",
+            title="DeepWordBug, two edits per word",
+            kind="one or two of DeepWordBug's edits per word, and edits that give another known word",
             source="ours; edits and search: Gao et al. 2018, DLS",
             needs=("stopwords", "wordnet"),
             kind_of_edit="characters",
@@ -92,7 +92,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="pruthi",
             title="Pruthi's typos",
-            kind="one keyboard-like typo in one word",
+            kind="one keyboard typo in one word",
             source="Pruthi et al. 2019, ACL",
             needs=("stopwords",),
             factory="Pruthi2019",
@@ -131,7 +131,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="pwws-by-ledger",
             title="PWWS, guided by the ledger",
-            kind="PWWS whose search sees the ledger's margin alone; for students that have a ledger",
+            kind="PWWS whose search sees only the ledger's margin; for students with a ledger",
             source="ours; candidates and search: Ren et al. 2019, ACL",
             needs=("stopwords", "wordnet"),
             swaps=True,
@@ -141,7 +141,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="pwws-by-context",
             title="PWWS, guided by the context",
-            kind="PWWS whose search sees the context's margin alone; for students that have a ledger",
+            kind="PWWS whose search sees only the context's margin; for students with a ledger",
             source="ours; candidates and search: Ren et al. 2019, ACL",
             needs=("stopwords", "wordnet"),
             swaps=True,
@@ -151,7 +151,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="textfooler-map-minilm",
             title="TextFooler-shaped (neighbour map, MiniLM)",
-            kind="swaps words for up to 8 counter-fitted neighbours of like part of speech, most important first",
+            kind="swaps words for up to 8 counter-fitted neighbours, same part of speech, most important first",
             source="shape: Jin et al. 2020, AAAI; neighbours: Jia et al. 2019, EMNLP",
             needs=("stopwords", "tagger", "minilm", "counter-fitted"),
             swaps=True,
@@ -159,7 +159,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="textfooler-ppdb-minilm",
             title="TextFooler-shaped (PPDB, MiniLM)",
-            kind="swaps words for PPDB synonyms of like part of speech, most important first",
+            kind="swaps words for PPDB synonyms, same part of speech, most important first",
             source="shape: Jin et al. 2020, AAAI; synonyms: Mrkšić et al. 2016, NAACL",
             needs=("stopwords", "tagger", "minilm", "ppdb"),
             swaps=True,
@@ -167,7 +167,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="textfooler-vectors-minilm",
             title="TextFooler-shaped (counter-fitted vectors, MiniLM)",
-            kind="swaps words for up to 50 counter-fitted neighbours of like part of speech, most important first",
+            kind="swaps words for up to 50 counter-fitted neighbours, same part of speech, most important first",
             source="shape: Jin et al. 2020, AAAI; vectors: Mrkšić et al. 2016, NAACL",
             needs=("stopwords", "tagger", "minilm", "counter-fitted-vectors"),
             swaps=True,
@@ -229,7 +229,7 @@ def ready_recipe(name: str, level: Level = "standard") -> Recipe:
         also = f", or attack with {FALLBACK}" if name != FALLBACK and resources.is_ready("stopwords") else ""
         raise UserError(
             "attack.recipe",
-            f"'{name}'{at} needs {' and '.join(missing)}, not on this machine.",
+            f"'{name}'{at} needs {' and '.join(missing)}, which is not on this machine.",
             f"Run: {_command(missing)}{also}.{_by_hand(missing)}",
         )
     return recipe
@@ -277,7 +277,7 @@ def _row_of_unavailable(recipe: Unavailable) -> dict[str, Any]:
 
 
 def _refusal(recipe: Unavailable) -> UserError:
-    problem = f"'{recipe.name}' cannot run here: it lacks {' and '.join(recipe.lacks)}."
+    problem = f"'{recipe.name}' cannot run here: it needs {' and '.join(recipe.lacks)}."
     near = next((name for name in recipe.instead if not _missing(RECIPES[name].needs)), None)
     if near:
         return UserError("attack.recipe", problem, f"The nearest recipe that is ready: {near}.")

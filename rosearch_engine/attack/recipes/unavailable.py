@@ -24,12 +24,12 @@ class Unavailable:
     instead: tuple[str, ...] = ()
 
 
-_VECTORS = "counter-fitted vectors as TextAttack keeps them on its server"
+_VECTORS = "the counter-fitted vectors from TextAttack's server"
 _USE = "the Universal Sentence Encoder, through TensorFlow Hub"
 _MASKED_LM = "the masked language model bert-base-uncased, from the hub"
-_LOOK_ALIKES = "a list of look-alike characters, which TextAttack 0.3.11 comes without"
+_LOOK_ALIKES = "a list of look-alike characters, which TextAttack 0.3.11 does not include"
 _FOOLERS = ("textfooler-vectors-minilm", "textfooler-map-minilm", "textfooler-ppdb-minilm")
-_OTHER_GOAL = "a goal that is a changed class"
+_OTHER_GOAL = "a changed class as its goal"
 UNAVAILABLE: dict[str, Unavailable] = {
     recipe.name: recipe
     for recipe in (

@@ -59,7 +59,7 @@ def test_the_table_has_the_figures_of_each_ancestor(students: list[StudentRow], 
     assert list(table["back"]) == sorted(table["back"])
     for row in (row for row in students if row["name"] in table.index and row["status"] == "done"):
         assert table.loc[row["name"], "after attack"] == 100 * row["robustness"]
-        assert table.loc[row["name"], "what changed"] == row["change"]
+        assert table.loc[row["name"], "change"] == row["change"]
 
 
 def click(app: AppTest, late: MeasuredStudent, place: int) -> AppTest:

@@ -25,12 +25,12 @@ ROW: CurvesRow = {
 
 def test_the_sentence_says_when_half_is_lost() -> None:
     said = curves.sentence(ROW, "s0004")
-    assert "Half of the 10 sentences" in said
-    assert "not within 2,000 (s0004)" in said
+    assert "half of the 10 sentences" in said
+    assert "more than 2,000 (s0004)" in said
     assert "50 (plain chain s0002)" in said
-    assert "wrong on half from the start (the teacher)" in said
+    assert "0 (the teacher: half are misclassified" in said
     assert "s0004 60% (" in curves.left_standing(ROW)
-    assert curves.title(ROW) == "PWWS, the search's sentences, n = 10"
+    assert curves.title(ROW) == "PWWS, search sentences, n = 10"
 
 
 def test_the_figure_has_a_step_curve_a_model_as_far_as_anything_happens() -> None:
@@ -70,5 +70,5 @@ def test_the_screen_draws_it(run_id: int, monkeypatch: pytest.MonkeyPatch) -> No
     assert not app.exception
     assert not app.error
     assert len(app.get("plotly_chart")) == 1
-    assert "PWWS, the search's sentences, n = 6" in app.subheader[0].value
-    assert any("Half of the 6 sentences" in caption.value.replace("\\", "") for caption in app.caption)
+    assert "PWWS, search sentences, n = 6" in app.subheader[0].value
+    assert any("half of the 6 sentences" in caption.value.replace("\\", "") for caption in app.caption)

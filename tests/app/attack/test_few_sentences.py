@@ -51,14 +51,14 @@ def test_the_columns_are_found_and_can_be_picked(run_id: int, idle: None) -> Non
     assert not app.error
     boxes = {box.label: box for box in app.main.selectbox}
     assert boxes["Sentence"].value == "remark"
-    assert boxes["Label"].value == "none: the model's own answer"
+    assert boxes["Label"].value == "none: use the model's own prediction"
     assert "2 sentences to attack · 1 row left out: without text" in said(app, "caption")
     look = app.dataframe[0].value
     assert list(look.index) == [1, 2, 3]
     boxes["Label"].set_value("verdict").run()
     assert not app.error
     {box.label: box for box in app.main.selectbox}["Label"].set_value("id").run()
-    assert "row 3: '3' is none of the classes" in said(app, "error")
+    assert "row 3: '3' is not one of the classes" in said(app, "error")
     assert "negative, positive" in said(app, "error")
 
 
@@ -84,7 +84,7 @@ def test_a_bad_file_is_a_message_with_field_and_remedy(run_id: int, idle: None, 
 
 def test_more_than_fifty_are_cut_and_it_is_said(run_id: int, idle: None) -> None:
     app = upload(few(), b"\n".join(b"a fine film number %d" % n for n in range(120)), "mine.txt")
-    assert "The first 50 of 120 sentences" in said(app, "caption")
+    assert "Only the first 50 of 120 sentences" in said(app, "caption")
     assert app.button(key="batch.start").label == "Attack 50 sentences"
 
 
@@ -94,7 +94,7 @@ def test_a_task_on_pairs_asks_for_the_second_sentence(home: Any, idle: None) -> 
     store.update_run(run_id, dataset={**(store.run("pairs")["dataset"] or {}), "pair": True})
     store.close()
     app = few(run="pairs")
-    app.segmented_control(key="batch.source").set_value("Typed here").run()
+    app.segmented_control(key="batch.source").set_value("Typed").run()
     app.text_area(key="batch.typed").set_value("a man sleeps").run()
     assert "line 1 has no |" in said(app, "error")
     app.text_area(key="batch.typed").set_value("a man sleeps | he is awake").run()
@@ -145,7 +145,7 @@ def test_a_file_is_attacked_summed_up_opened_and_taken_away(real: str) -> None:
     assert not app.error
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["After attack"] == f"{student['robustness']:.1%}"
-    assert metrics["Queries a sentence"] == f"{student['mean_queries']:.0f}"
+    assert metrics["Mean queries per sentence"] == f"{student['mean_queries']:.0f}"
     assert all(metric.help for metric in app.metric)
     assert f"{student['held']} of {student['attacked']}" in said(app, "caption")
     table = app.dataframe[-1].value
@@ -163,7 +163,7 @@ def test_a_file_is_attacked_summed_up_opened_and_taken_away(real: str) -> None:
 
 def test_stop_keeps_what_is_done_and_missing_labels_are_said(real: str) -> None:
     app = few(run=real, student="s0001")
-    app.segmented_control(key="batch.source").set_value("Typed here").run()
+    app.segmented_control(key="batch.source").set_value("Typed").run()
     long = "a charming and often funny film that never grows dull , part"
     app.text_area(key="batch.typed").set_value("\n".join(f"{long} {n}" for n in range(50))).run()
     app.button(key="batch.start").click().run()
@@ -175,6 +175,6 @@ def test_stop_keeps_what_is_done_and_missing_labels_are_said(real: str) -> None:
     assert not app.exception
     done = len(job.rows)
     assert 0 < done < 50
-    assert f"{done} of 50 sentences were done" in said(app, "warning")
-    assert "the model's own answer counts as right" in said(app, "info")
+    assert f"{done} of 50 sentences were attacked" in said(app, "warning")
+    assert "the model's own prediction counts as correct" in said(app, "info")
     assert {metric.label: metric.value for metric in app.metric}["Clean"] == "–"

@@ -73,7 +73,7 @@ def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.Mon
 
 
 def test_several_at_once_count_their_own_processors_seconds(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.candidates=2"])
+    monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.candidates=2", "search.bag=false"])
     monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
     what = module.bench_search(2, 1, 0, [], ["distil.epochs=1"], Progress(), jobs=2)
     assert what["clock"] == "processor"

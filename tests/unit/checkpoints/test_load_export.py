@@ -117,7 +117,7 @@ def test_an_export_overwrites_nothing(calm: str, student: str, tmp_path: Path) -
         export(Store.read(), calm, student, tmp_path / "mine" / "thesis.txt")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     assert export(Store.read(), calm, student, tmp_path / "empty").is_dir()
-    with pytest.raises(UserError, match="a checkpoint already"):
+    with pytest.raises(UserError, match="already a checkpoint"):
         export(Store.read(), calm, "teacher", tmp_path / "teacher")
 
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_loaded_is_said_in_plain_words(
     copied = tmp_path / "home"
     shutil.copytree(workshop.home / "weights", copied / "weights")
     monkeypatch.setenv("ROSEARCH_HOME", str(copied))
-    with pytest.raises(UserError, match="tokenizer is gone"):
+    with pytest.raises(UserError, match="tokenizer is missing"):
         load(store, calm, student)
     shutil.copytree(workshop.home / "tokenizers", copied / "tokenizers")
     path = weights_path(store.student(store.run(calm)["id"], student)["weights_sha256"] or "")
@@ -145,7 +145,7 @@ def test_what_cannot_be_loaded_is_said_in_plain_words(
         with pytest.raises(UserError, match="damaged"):
             load(store, calm, student)
     path.unlink()
-    with pytest.raises(UserError, match="gone"):
+    with pytest.raises(UserError, match="missing"):
         load(store, calm, student)
 
 
@@ -159,7 +159,7 @@ def test_a_queued_student_cannot_be_loaded(home: Path) -> None:
     with pytest.raises(UserError, match="no teacher yet"):
         load(store, "mine", "s0001")
     store.update_run(run_id, teacher={"folder": str(home / "gone")})
-    with pytest.raises(UserError, match="gone"):
+    with pytest.raises(UserError, match="missing"):
         load(store, "mine", "s0001")
     (home / "gone").mkdir()
     (home / "gone" / "config.json").write_text("{}")

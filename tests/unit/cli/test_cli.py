@@ -183,7 +183,7 @@ MISTAKES = {
     "setting out of range": (["search", "--set", "attack.sentences=1"], "attack.sentences"),
     "no such preset": (["search", "--preset", "quick"], "demo"),
     "no config file": (["search", "--config", "none.json"], "none.json"),
-    "name no folder can have": (["search", "--run", "a/b"], "no name for a run"),
+    "name no folder can have": (["search", "--run", "a/b"], "not a valid run name"),
     "no such data": (["search", "--set", "data.name=./none.csv"], "data.name"),
     "no such run": (["report", "none"], "no run 'none'"),
     "nothing to stop": (["stop", "none"], "no run 'none'"),
@@ -213,11 +213,11 @@ ATTACK_MISTAKES = {
     "no such student": (["calm/s9999", "--text", "x"], "s9999"),
     "no such recipe": (["calm/s0001", "--text", "x", "--recipe", "textfoolery"], "pwws"),
     "empty text": (["calm/s0001", "--text", "  "], "empty"),
-    "a pair for a single": (["calm/s0001", "--text", "x", "--pair", "y"], "without --pair"),
+    "a pair for a single": (["calm/s0001", "--text", "x", "--pair", "y"], "omit --pair"),
     "no such file": (["calm/s0001", "--file", "none.csv"], "none.csv"),
     "no such text file": (["calm/s0001", "--file", "none.txt"], "none.txt"),
     "empty file": (["calm/s0001", "--file", "empty.txt"], "no sentence"),
-    "labels unknown": (["calm/s0001", "--file", "strange.csv"], "none of the classes"),
+    "labels unknown": (["calm/s0001", "--file", "strange.csv"], "not one of the classes"),
 }
 
 

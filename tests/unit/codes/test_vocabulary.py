@@ -61,7 +61,7 @@ def test_a_kept_tokenizer_comes_back(tmp_path: Path, home: Path) -> None:
     (home / "tokenizers" / digest / "tokenizer.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         read_tokenizer(digest)
-    with pytest.raises(UserError, match="gone"):
+    with pytest.raises(UserError, match="missing"):
         read_tokenizer("0123456789abcdef")
 
 

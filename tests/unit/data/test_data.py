@@ -353,7 +353,7 @@ def test_an_unknown_data_set_without_a_network(monkeypatch):
     monkeypatch.setattr(hub, "silence", _Silent("no network here"))
     error = problem("no_such_set")
     assert error.field == "data.name"
-    assert "'no_such_set' is no file" in error.problem
+    assert "'no_such_set' is neither a file" in error.problem
     assert "no network here" in error.problem
 
 
@@ -366,10 +366,10 @@ def test_a_missing_embedded_data_set_names_the_command(tmp_path, monkeypatch):
     ("name", "content", "expected"),
     [
         ("none.csv", None, "does not exist"),
-        ("mine.xlsx", b"x", "of no known kind"),
+        ("mine.xlsx", b"x", "an unknown file type"),
         ("mine.csv", b"", "is empty"),
         ("mine.csv", b" \n \n", "is empty"),
-        ("mine.tsv", b"text\tlabel\n", "holds no rows"),
+        ("mine.tsv", b"text\tlabel\n", "contains no rows"),
         ("mine.jsonl", b'{"text": "a"}\n{"text"', "line 2 is not JSON"),
         ("mine.jsonl", b"[1, 2]\n", "line 1 is not an object"),
         ("mine.parquet", b"PAR1 not really", "cannot be read as Parquet"),
@@ -398,22 +398,22 @@ def test_a_named_column_that_is_not_there_lists_the_columns(field, tmp_path):
 def test_no_label_column(tmp_path):
     table = [{"text": row["text"], "n": i} for i, row in enumerate(rows(60))]
     error = problem(write(tmp_path / "mine.csv", table))
-    assert (error.field, error.problem) == ("data.label", "no column looks like a class.")
+    assert (error.field, error.problem) == ("data.label", "no column looks like a class column.")
 
 
 def test_two_possible_label_columns_are_not_guessed(tmp_path):
     table = [{"one": i % 2, "two": i % 3, "text": row["text"]} for i, row in enumerate(rows(60))]
-    assert "several columns could be the class: one, two" in problem(write(tmp_path / "mine.csv", table)).problem
+    assert "several columns could be the class column: one, two" in problem(write(tmp_path / "mine.csv", table)).problem
 
 
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
         (["same"] * 60, "same class, 'same'"),
-        (["a", "b"] * 29 + ["rare", "rare"], "the class 'rare' (2)"),
+        (["a", "b"] * 29 + ["rare", "rare"], "class 'rare' (2)"),
         ([str(i) for i in range(300)], "300 different values"),
-        ([f"{i / 7:.3f}" for i in range(60)], "holds fractions"),
-        ([""] * 60, "no row of 'label' holds a label"),
+        ([f"{i / 7:.3f}" for i in range(60)], "contains fractions"),
+        ([""] * 60, "no row of 'label' has a label"),
     ],
 )
 def test_labels_that_are_no_classes(labels, expected, tmp_path):
@@ -435,7 +435,7 @@ def test_too_few_rows(tmp_path):
 
 def test_too_few_long_sentences(tmp_path):
     error = problem(write(tmp_path / "mine.csv", rows(60)), min_words=30)
-    assert (error.field, error.problem) == ("data.min_words", "only 0 sentences have 30 words or more.")
+    assert (error.field, error.problem) == ("data.min_words", "only 0 sentences have 30 or more words.")
 
 
 def test_a_limit_that_leaves_too_little_of_a_class(tmp_path):

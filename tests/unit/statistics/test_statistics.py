@@ -308,10 +308,11 @@ def test_planted_causes_are_found_and_said() -> None:
         says = [finding["says"] for finding in what["findings"] if finding["what"] == "code_synonyms"]
         low, high = ties["spearman"]["interval"]
         assert says[0].startswith(
-            "Students with an input code that ties synonyms held more: Spearman "
-            f"{ties['spearman']['size']:.2f} (95% {low:.2f} to {high:.2f}), n = 80; at equal accuracy and weights"
+            "Students with an input code that ties synonyms are more robust: Spearman "
+            f"{ties['spearman']['size']:.2f} (95% {low:.2f} to {high:.2f}), n = 80; "
+            "controlling for accuracy and parameters"
         )
-        assert what["conclusion"] == f"{len(what['findings'])} findings from {what['questions']} questions."
+        assert what["conclusion"] == f"{len(what['findings'])} findings from {what['questions']} tests."
 
 
 def test_a_feature_that_acts_through_accuracy_alone_has_nothing_left_at_equal_accuracy() -> None:
@@ -343,7 +344,7 @@ def test_a_side_effect_is_seen_by_operation() -> None:
     assert attention["absent"]["least"] == held[~has].min()
     assert attention["delta"]["found"]
     assert attention["delta"]["size"] > 0.9
-    sentence = "Students with attentions alone held more than those without: Cliff's delta "
+    sentence = "Students with attention-only nodes are more robust than those without: Cliff's delta "
     assert any(finding["says"].startswith(sentence) for finding in what["findings"])
 
 
@@ -474,7 +475,7 @@ def test_features_by_hand() -> None:
         "n_identity": 1,
     }
     assert set(words()) == set(features(genome))
-    assert words_of("weights").more == "more weights"
+    assert words_of("weights").more == "more parameters"
     assert words_of("unheard_of").more == "more unheard_of"
 
 
@@ -549,10 +550,10 @@ def test_report_tells_the_statistics_when_asked(stored: tuple[str, str]) -> None
     assert (both["of"], both["n"], both["runs"]) == ([first, second], 48, 2)
     assert effect_of(both, "rank")["spearman"]["found"]
     said = rosearch("report", first, "--with", second).out
-    assert "Architecture of 48 students of first, second" in said
+    assert "Architecture of 48 students from first, second" in said
     assert all(finding["says"] in said for finding in both["findings"])
     assert both["model_says"] in said
-    assert "Students with a higher embedding rank held more: Spearman 0." in said
+    assert "Students with a higher embedding rank are more robust: Spearman 0." in said
     assert f"q at most {LEVEL}" in said
     missing = rosearch("report", first, "--with", "third")
     assert missing.code == 2

@@ -158,7 +158,7 @@ def test_a_later_versions_store_is_refused_and_left_as_it_is(home: Path, opened:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.execute("ALTER TABLE run ADD COLUMN mood TEXT")
     before = rows(file)
-    with pytest.raises(UserError, match="a later version of this program wrote it") as caught:
+    with pytest.raises(UserError, match="written by a later version of this program") as caught:
         opened()
     assert caught.value.field == "database"
     assert "9999" in caught.value.problem
@@ -281,7 +281,7 @@ def test_an_old_store_that_cannot_be_changed_is_read_if_it_lacks_nothing(
 
 
 def test_one_that_lacks_something_is_refused_with_a_remedy(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with busy(first, monkeypatch), pytest.raises(UserError, match=r"cannot be brought up to date \(database is locked"):
+    with busy(first, monkeypatch), pytest.raises(UserError, match=r"cannot be upgraded \(database is locked"):
         Store.read()
     assert len(Store.read().runs()) == 1, "later it can"
 

@@ -162,7 +162,7 @@ def test_a_taken_name_is_refused_and_nothing_lost(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a b", "x" * 61, "a\n", "a\\b"])
 def test_a_name_that_is_no_folder_is_refused(home: Path, name: str) -> None:
-    with pytest.raises(UserError, match="no name for a run"):
+    with pytest.raises(UserError, match="not a valid run name"):
         Store.write().create_run(name, RunConfig())
     check_name("größe-2.b_C")
 

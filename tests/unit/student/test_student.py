@@ -246,7 +246,7 @@ def test_an_unknown_family_is_refused() -> None:
     stranger = AutoModelForSequenceClassification.from_config(
         ElectraConfig(**TINY, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
     )
-    with pytest.raises(UserError, match="'electra' is not known"):
+    with pytest.raises(UserError, match="'electra' are not supported"):
         dissect(stranger)
 
 
