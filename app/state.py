@@ -210,7 +210,7 @@ def ring() -> tuple[str | None, int]:
     A click inside the chart leaves the ring alone: the chart shows it by itself, and drawing it anew loses the zoom.
     """
     picked = st.session_state.get("student")
-    held = st.session_state.get("ring", (None, 0))
+    held: tuple[str | None, int] = st.session_state.get("ring", (None, 0))
     if picked != st.session_state.get("ring_seen"):
         st.session_state["ring_seen"] = picked
         if picked != st.session_state.get(f"clicked.{CHART}"):

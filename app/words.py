@@ -88,7 +88,9 @@ def machine(progress: Facts) -> str:
 def planned(config: Settings) -> int:
     """Students a run is to measure: its candidates and its baselines, a bag of words and chains of each input code."""
     search, codes = config["search"], len(config["space"].get("codes", ["plain"]))
-    return search["candidates"] + (search["chains"] + search.get("bag", False)) * codes
+    baselines: int = search["chains"] + search.get("bag", False)
+    candidates: int = search["candidates"]
+    return candidates + baselines * codes
 
 
 def summary(student: StudentRow) -> str:

@@ -22,7 +22,7 @@ def device() -> torch.device:
 def has_fast_bfloat16(where: torch.device) -> bool:
     """Whether bfloat16 products are faster than float32 ones there."""
     if where.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 

@@ -80,7 +80,8 @@ def vector(student: Worth) -> np.ndarray:
 
     One that does not count is worth nothing.
     """
-    return vectors([student])[0]
+    worth: np.ndarray = vectors([student])[0]
+    return worth
 
 
 def vectors(students: Sequence[Worth]) -> np.ndarray:
@@ -89,7 +90,7 @@ def vectors(students: Sequence[Worth]) -> np.ndarray:
         (student["robustness"], student["accuracy"], saved(student["compression"])) if counts(student) else FAILED
         for student in students
     ]
-    return np.array(worth, dtype=float).reshape(-1, len(NAMES))
+    return np.asarray(np.array(worth, dtype=float).reshape(-1, len(NAMES)))
 
 
 def fitness(objectives: np.ndarray, config: ObjectivesConfig) -> float:

@@ -29,11 +29,12 @@ class Stage(StrEnum):
     MEASURING = "measuring"
 
 
-class Told(TypedDict, total=False):
-    """What a job may tell of itself."""
+class Facts(TypedDict, total=False):
+    """What a job told last. A run keeps it."""
 
     stage: str
     detail: str
+    done: int
     total: int
     unit: str
     loss: float | None
@@ -48,12 +49,6 @@ class Told(TypedDict, total=False):
     gpu_memory_mb: float
     gpu_memory_of_mb: float
     gpu_percent: float
-
-
-class Facts(Told, total=False):
-    """All that it told last, and how many units of its stage are `done`. A run keeps them."""
-
-    done: int
 
 
 _START: Facts = {
@@ -92,13 +87,13 @@ class Progress:
             self._facts |= {"stage": name, "detail": detail, "done": 0, "total": total, "unit": unit, "loss": None}
         self.check()
 
-    def advance(self, done: int, **facts: Unpack[Told]) -> None:
+    def advance(self, done: int, /, **facts: Unpack[Facts]) -> None:
         """Say that `done` units of the stage are behind us."""
         with self._lock:
             self._facts |= {**facts, "done": done}
         self.check()
 
-    def tell(self, **facts: Unpack[Told]) -> None:
+    def tell(self, **facts: Unpack[Facts]) -> None:
         """Set facts that outlast a stage."""
         with self._lock:
             self._facts |= facts

@@ -236,6 +236,8 @@ class _Work:
         row: NewMeasurement = {
             **what.row(),
             "purpose": HELD_OUT,
+            "rung": 0,
+            "floor": None,
             "seed": self._seed(training),
             "protocol": self.protocols[recipe],
         }

@@ -122,7 +122,7 @@ def test_ones_own_run_comes_before_it() -> None:
 
 
 def test_a_damaged_file_is_a_message_and_the_app_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bad.zip").write_bytes(unpack.Path(unpack.__file__).with_name("demo.zip").read_bytes()[:100_000])
+    (tmp_path / "bad.zip").write_bytes(Path(unpack.__file__).with_name("demo.zip").read_bytes()[:100_000])
     monkeypatch.setenv("ROSEARCH_RECORDED", str(tmp_path / "bad.zip"))
     app = open_page()
     assert not app.exception

@@ -35,10 +35,9 @@ def attack(worker: AttackWorker, run: str, text: str, **options: Any) -> Job:
 
 def test_a_worker_that_dies_fails_its_jobs_and_starts_again(worker: AttackWorker, calm: str) -> None:
     """Killed while it warms, so that only one process has to load TextAttack to the end."""
-    assert worker.state == "idle"
+    assert str(worker.state) == "idle"
     job = attack(worker, calm, "a fine film")
-    assert worker.state == "starting"
-    assert job.state == "waiting"
+    assert (str(worker.state), str(job.state)) == ("starting", "waiting")
     process = worker._process
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -47,7 +46,7 @@ def test_a_worker_that_dies_fails_its_jobs_and_starts_again(worker: AttackWorker
     assert job.error is not None
     assert job.error["remedy"]
     process.wait()
-    assert worker.state == "dead"
+    assert str(worker.state) == "dead"
 
     again = ended(attack(worker, calm, "a fine film"))
     assert again.state == "done", again.error

@@ -235,7 +235,7 @@ class Interrupted(Progress):
         super().__init__()
         self._recipe, self._left = recipe, after
 
-    def advance(self, done: int, **facts: Any) -> None:
+    def advance(self, done: int, /, **facts: Any) -> None:
         if self.facts()["detail"] == self._recipe:
             self._left -= 1
             if self._left == 0:
@@ -371,7 +371,7 @@ def test_a_run_that_is_being_searched_is_refused(copied: str) -> None:
 
 def test_a_search_that_comes_alive_ends_the_rescoring(copied: str) -> None:
     class Reviving(Progress):
-        def advance(self, done: int, **facts: Any) -> None:
+        def advance(self, done: int, /, **facts: Any) -> None:
             revive(copied)
             super().advance(done, **facts)
 
