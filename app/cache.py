@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rosearch_engine.front import Front
 from rosearch_engine.objectives import vector
-
-Row = dict[str, Any]
+from rosearch_engine.store.rows import StudentRow, is_measured
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,13 @@ class Ledger:
         read: the students, given those that are known.
     """
 
-    def __init__(self, read: Callable[[Sequence[Row]], list[Row]]) -> None:
+    def __init__(self, read: Callable[[Sequence[StudentRow]], list[StudentRow]]) -> None:
         self._read, self._lock, self._marker = read, threading.Lock(), -1
-        self._rows: list[Row] = []
+        self._rows: list[StudentRow] = []
         self._steps: list[Step] = []
         self._front, self._told, self._seconds = Front(), -1, 0.0
 
-    def rows(self, marker: int) -> list[Row]:
+    def rows(self, marker: int) -> list[StudentRow]:
         """Every student by number, as of a marker that changes with each."""
         with self._lock:
             self._catch_up(marker)
@@ -57,12 +55,12 @@ class Ledger:
         if marker == self._marker:
             return
         self._rows = self._read(self._rows)
-        new = [row for row in self._rows if row["told"] is not None and row["told"] > self._told]
+        new = [(row["told"], row) for row in self._rows if row["told"] is not None and row["told"] > self._told]
         steps = list(self._steps)  # the old list may be in use
-        for row in sorted(new, key=lambda row: row["told"]):
-            self._told = row["told"]
+        for told, row in sorted(new, key=lambda pair: pair[0]):
+            self._told = told
             self._seconds += sum((row["seconds"] or {}).values())
-            if row["status"] == "done":
+            if is_measured(row):
                 grew = self._front.add(row["number"], vector(row))
                 # The first ones may all be below the floor: then nothing is on the front yet.
                 volume = self._front.hypervolume() if grew or not steps else steps[-1].hypervolume

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -12,11 +12,19 @@ from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.objectives import counts
 from rosearch_engine.runs import process
 from rosearch_engine.store.models import BAG, CHAIN
+from rosearch_engine.store.rows import (
+    Count,
+    MeasuredStudent,
+    MeasurementRow,
+    RunRow,
+    Settings,
+    StudentRow,
+    measured,
+    share,
+)
 
-Row = Mapping[str, Any]
 
-
-def badge(now: str, run: Row) -> None:
+def badge(now: process.State, run: RunRow) -> None:
     colour, icon, help_text = words.STATES[now]
     if now == "recorded" and run["provenance"]:
         help_text = f"{help_text} {state.plain(words.recorded(run['provenance']))}"
@@ -37,7 +45,7 @@ def empty(title: str, text: str) -> None:
             state.go("search")
 
 
-def student_card(student: Row, teacher: Row | None) -> None:
+def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> None:
     """A student's numbers, beside the teacher's, and the ways on."""
     known = glossary.GLOSSARY
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -76,7 +84,7 @@ def student_card(student: Row, teacher: Row | None) -> None:
             _fact(name, value, help_text)
 
 
-def _held_out(student: Row) -> None:
+def _held_out(student: MeasuredStudent) -> None:
     """What sentences that no search saw said of it, if it was attacked again."""
     run = state.run()
     again = state.rescored(run).get(student["name"]) if run else None
@@ -103,11 +111,18 @@ def _fact(name: str, value: str, help_text: str) -> None:
         st.markdown(f"**{value}**", width="content")
 
 
-def _share(student: Row, held: str) -> str:
-    return "not measured" if student[held] is None else formats.percent(student[held] / student["attacked"], 0)
+def _share(student: MeasuredStudent, count: Count) -> str:
+    held = share(student, count)
+    return "not measured" if held is None else formats.percent(held, 0)
 
 
-def _metric(label: str, student: Row, teacher: Row | None, key: str, help_text: str) -> None:
+def _metric(
+    label: str,
+    student: MeasuredStudent,
+    teacher: MeasurementRow | None,
+    key: Literal["accuracy", "robustness"],
+    help_text: str,
+) -> None:
     st.metric(
         label,
         formats.percent(student[key]),
@@ -130,7 +145,7 @@ def ways_on(skip: str = "") -> None:
             state.go(page)
 
 
-def recipe(config: Mapping[str, Any]) -> str:
+def recipe(config: Settings) -> str:
     """A run's attack, by its title."""
     return title(config["attack"]["recipe"])
 
@@ -139,9 +154,9 @@ def title(recipe: str) -> str:
     return RECIPES[recipe].title if recipe in RECIPES else recipe
 
 
-def about(run: Row, rows: Sequence[Row]) -> str:
+def about(run: RunRow, rows: Sequence[StudentRow]) -> str:
     """A run in one line."""
-    done = [row for row in rows if row["status"] == "done"]
+    done = measured(rows)
     failed, pruned = (sum(row["status"] == how for row in rows) for how in ("failed", "pruned"))
     config = run["config"]
     parts = [

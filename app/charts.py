@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,9 +14,11 @@ from app.cache import Step
 from app.formats import interval, percent, times
 from rosearch_engine.front import non_dominated
 from rosearch_engine.objectives import counts
+from rosearch_engine.rescore.rows import HeldOutFigures
 from rosearch_engine.store.models import BASELINES
+from rosearch_engine.store.rows import MeasuredStudent, MeasurementRow, StudentRow, measured
 
-Student = Mapping[str, Any]
+Objective = Literal["accuracy", "robustness", "compression"]
 
 # Up to this many students every one gets its whiskers; beyond, only the front.
 FEW = 12
@@ -40,7 +42,7 @@ CONFIG = {
 class Axis:
     """One objective as it is drawn."""
 
-    key: str
+    key: Objective
     title: str
     share: bool
 
@@ -49,14 +51,14 @@ class Axis:
         return {"title": f"{self.title}  → better", "zeroline": False, **tail}
 
 
-AXES = {
+AXES: dict[Objective, Axis] = {
     "accuracy": Axis("accuracy", "Clean accuracy (%)", share=True),
     "robustness": Axis("robustness", "After-attack accuracy (%)", share=True),
     "compression": Axis("compression", "Compression vs teacher", share=False),
 }
 
 # The plane's name, as the reader and the address see it: (x, y, colour).
-PLANES = {
+PLANES: dict[str, tuple[Objective, Objective, Objective]] = {
     "Robustness vs accuracy": ("accuracy", "robustness", "compression"),
     "Robustness vs size": ("compression", "robustness", "accuracy"),
     "Accuracy vs size": ("compression", "accuracy", "robustness"),
@@ -64,13 +66,13 @@ PLANES = {
 
 
 def front_figure(
-    students: Sequence[Student],
-    teacher: Student | None,
+    students: Sequence[StudentRow],
+    teacher: MeasurementRow | None,
     plane: str,
     *,
     dominated: bool = True,
-    again: Mapping[str, Mapping[str, Any]] | None = None,
-    others: Mapping[str, Sequence[Student]] | None = None,
+    again: Mapping[str, HeldOutFigures] | None = None,
+    others: Mapping[str, Sequence[StudentRow]] | None = None,
     ring: str | None = None,
     revision: int = 0,
     height: int = 560,
@@ -90,7 +92,7 @@ def front_figure(
         compact: without legend and colour bar, for an overview.
     """
     x, y, colour = (AXES[key] for key in PLANES[plane])
-    rows = [s for s in students if s["status"] == "done"]
+    rows = measured(students)
     in_plane = _in_plane(rows, x.key, y.key)
     few = len(rows) <= FEW
     groups = {
@@ -203,13 +205,13 @@ def growth_figure(runs: Mapping[str, Sequence[Step]], against: str, height: int 
     return figure
 
 
-def _in_plane(rows: Sequence[Student], x: str, y: str) -> np.ndarray:
+def _in_plane(rows: Sequence[MeasuredStudent], x: Objective, y: Objective) -> np.ndarray:
     values = [(s[x], s[y]) if counts(s) else (0.0, 0.0) for s in rows]
     return non_dominated(np.array(values, dtype=float).reshape(len(rows), 2))
 
 
 def _points(
-    students: Sequence[Student],
+    students: Sequence[MeasuredStudent],
     name: str,
     x: Axis,
     y: Axis,
@@ -247,7 +249,7 @@ def _points(
     )
 
 
-def _column(students: Sequence[Student], key: str) -> np.ndarray:
+def _column(students: Sequence[MeasuredStudent], key: Objective) -> np.ndarray:
     return np.array([s[key] for s in students], dtype=float)
 
 
@@ -256,7 +258,7 @@ def _once(values: list[Any]) -> Any:
     return values[0] if values and values.count(values[0]) == len(values) else values
 
 
-def _symbol(student: Student) -> str:
+def _symbol(student: MeasuredStudent) -> str:
     if student["knee"]:
         return "star"
     if not counts(student):
@@ -264,10 +266,10 @@ def _symbol(student: Student) -> str:
     return "square" if student["origin"] in BASELINES else "circle"
 
 
-def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str, Any]:
+def _whiskers(students: Sequence[MeasuredStudent], axis: Axis, wanted: bool) -> dict[str, Any]:
     if not wanted or not axis.share:
         return {"visible": False}
-    bounds = [s[f"{axis.key}_interval"] for s in students]
+    bounds = [s["accuracy_interval"] if axis.key == "accuracy" else s["robustness_interval"] for s in students]
     return {
         "type": "data",
         "symmetric": False,
@@ -279,7 +281,7 @@ def _whiskers(students: Sequence[Student], axis: Axis, wanted: bool) -> dict[str
     }
 
 
-def _hover(student: Student) -> str:
+def _hover(student: MeasuredStudent) -> str:
     return (
         f"<b>{student['name']}</b> {'knee, ' if student['knee'] else ''}{student['origin']}"
         f"{'' if counts(student) else ', below accuracy floor'}<br>"
@@ -289,7 +291,7 @@ def _hover(student: Student) -> str:
     )
 
 
-def _steps(front: Sequence[Student], x: str, y: str) -> go.Scatter:
+def _steps(front: Sequence[MeasuredStudent], x: Objective, y: Objective) -> go.Scatter:
     corners = sorted((s[x], s[y]) for s in front)
     return go.Scatter(
         x=[a for a, _ in corners],
@@ -301,9 +303,9 @@ def _steps(front: Sequence[Student], x: str, y: str) -> go.Scatter:
     )
 
 
-def _front_of(students: Sequence[Student], run: str, x: str, y: str, ink: str) -> go.Scatter:
+def _front_of(students: Sequence[StudentRow], run: str, x: Objective, y: Objective, ink: str) -> go.Scatter:
     """Another run's front in this plane. Its points carry no name: a click takes only students of the run in hand."""
-    rows = [s for s in students if s["status"] == "done"]
+    rows = measured(students)
     corners = sorted((s[x], s[y], s["name"]) for s, best in zip(rows, _in_plane(rows, x, y), strict=True) if best)
     return go.Scatter(
         x=[a for a, _, _ in corners],
@@ -317,9 +319,9 @@ def _front_of(students: Sequence[Student], run: str, x: str, y: str, ink: str) -
     )
 
 
-def _again(rows: Sequence[Student], found: Mapping[str, Mapping[str, Any]], x: Axis, y: Axis) -> list[go.Scatter]:
+def _again(rows: Sequence[MeasuredStudent], found: Mapping[str, HeldOutFigures], x: Axis, y: Axis) -> list[go.Scatter]:
     """Where re-scoring on held-out sentences led each student: a line from its search-time point to an open square."""
-    pairs = [(s, {**s, **found[s["name"]]}) for s in rows if s["name"] in found]
+    pairs = [(s, _held_out(s, found[s["name"]])) for s in rows if s["name"] in found]
     if not pairs:
         return []
     ink = {"color": STAR, "width": 1.5}
@@ -345,7 +347,17 @@ def _again(rows: Sequence[Student], found: Mapping[str, Mapping[str, Any]], x: A
     ]
 
 
-def _again_hover(after: Mapping[str, Any]) -> str:
+def _held_out(student: MeasuredStudent, found: HeldOutFigures) -> MeasuredStudent:
+    return {
+        **student,
+        "robustness": found["robustness"],
+        "robustness_interval": found["interval"],
+        "accuracy": found["accuracy"],
+        "attacked": found["attacked"],
+    }
+
+
+def _again_hover(after: MeasuredStudent) -> str:
     held = f"{percent(after['robustness'])} ({interval(after['robustness_interval'])})"
     return (
         f"<b>{after['name']}</b> on held-out sentences<br>clean {percent(after['accuracy'])}<br>"
@@ -360,8 +372,8 @@ def _legend_only(name: str, number: int, size: int, look: dict[str, Any]) -> go.
     return go.Scatter(x=[None], y=[None], mode="markers", name=label, legendgroup=name, marker=marker)
 
 
-def _teacher(teacher: Student, x: Axis, y: Axis) -> go.Scatter:
-    at = {**teacher, "compression": 1.0}
+def _teacher(teacher: MeasurementRow, x: Axis, y: Axis) -> go.Scatter:
+    at = {"accuracy": teacher["accuracy"], "robustness": teacher["robustness"], "compression": 1.0}
     bounds = interval(teacher["robustness_interval"])
     return go.Scatter(
         x=[at[x.key]],
@@ -377,7 +389,7 @@ def _teacher(teacher: Student, x: Axis, y: Axis) -> go.Scatter:
     )
 
 
-def _ring(figure: go.Figure, rows: Sequence[Student], name: str | None, x: str, y: str) -> None:
+def _ring(figure: go.Figure, rows: Sequence[MeasuredStudent], name: str | None, x: Objective, y: Objective) -> None:
     picked = [s for s in rows if s["name"] == name]
     if not picked:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,9 @@ from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
 from rosearch_engine.objectives import counts
 from rosearch_engine.statistics import is_bag, words_of
+from rosearch_engine.store.rows import MeasuredStudent, StudentRow
 
-Row = Mapping[str, Any]
+Said = Mapping[str, Any]  # a `Statistics` as plain values, or a part of it
 
 OUTCOMES = {"After attack": "robustness", "Clean accuracy": "accuracy", "Raw minus calibrated": "gap"}
 FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "compression": "compression"}
@@ -26,23 +27,26 @@ MOST_PAIRS = 6
 MOST_POINTS = 1000  # students drawn one by one in the boxes; of more, only those far out
 
 
-def measured_table(students: Sequence[Row]) -> pd.DataFrame:
+def measured_table(students: Sequence[StudentRow]) -> pd.DataFrame:
     """A row a measured student: its figures and the features of its architecture that are not all alike."""
     rows = [student for student in students if _is_compared(student)]
     table = pd.DataFrame([_figures(row) | _features(row) for row in rows], index=[row["name"] for row in rows])
     return table.loc[:, [name for name in table if table[name].nunique() > 1]]
 
 
-def _is_compared(student: Row) -> bool:
+def _is_compared(student: StudentRow) -> TypeGuard[MeasuredStudent]:
     return student["status"] == "done" and counts(student) and not is_bag(student)
 
 
-def _figures(row: Row) -> dict[str, float]:
-    shares = {FIGURES[key]: 100 * row[key] for key in ("robustness", "accuracy")}
-    return shares | {FIGURES["compression"]: row["compression"]}
+def _figures(row: MeasuredStudent) -> dict[str, float]:
+    return {
+        FIGURES["robustness"]: 100 * row["robustness"],
+        FIGURES["accuracy"]: 100 * row["accuracy"],
+        FIGURES["compression"]: row["compression"],
+    }
 
 
-def _features(row: Row) -> dict[str, float]:
+def _features(row: MeasuredStudent) -> dict[str, float]:
     known = _known_features()
     if row["digest"] not in known:
         found = features(Genome.from_dict(row["genome"]))
@@ -56,7 +60,7 @@ def _known_features() -> dict[str, dict[str, float]]:
     return {}
 
 
-def effects_figure(what: Row, outcome: str) -> go.Figure:
+def effects_figure(what: Said, outcome: str) -> go.Figure:
     """Spearman's correlation of every feature with an outcome, with its interval; those told from chance in colour."""
     rows = sorted(_associations(what, outcome), key=lambda row: row["spearman"]["size"])
     figure = go.Figure()
@@ -96,7 +100,7 @@ def effects_figure(what: Row, outcome: str) -> go.Figure:
     return figure
 
 
-def effects_sentence(what: Row, outcome: str) -> str:
+def effects_sentence(what: Said, outcome: str) -> str:
     """What `effects_figure` says."""
     rows = _associations(what, outcome)
     said = [f["says"] for f in what["findings"] if (f["kind"], f["outcome"]) == ("spearman", outcome)]
@@ -107,11 +111,11 @@ def effects_sentence(what: Row, outcome: str) -> str:
     return said[0] if len(said) == 1 else f"{said[0]} {len(said) - 1} more are shown in colour."
 
 
-def _associations(what: Row, outcome: str) -> list[Row]:
+def _associations(what: Said, outcome: str) -> list[Said]:
     return [row for row in what["associations"] if row["outcome"] == outcome]
 
 
-def _effect_hover(row: Row) -> str:
+def _effect_hover(row: Said) -> str:
     lines = [f"<b>{words_of(row['feature']).name}</b>", f"Spearman {_effect(row['spearman'])}"]
     if row["partial"]:
         controls = " and ".join(words_of(name).name for name in row["controls"])
@@ -119,12 +123,12 @@ def _effect_hover(row: Row) -> str:
     return "<br>".join([*lines, f"n = {row['n']}"])
 
 
-def _effect(effect: Row) -> str:
+def _effect(effect: Said) -> str:
     low, high = effect["interval"]
     return f"{effect['size']:+.2f} ({low:+.2f} to {high:+.2f}), q = {effect['q']:.2g}"
 
 
-def operations_figure(students: Sequence[Row]) -> go.Figure:
+def operations_figure(students: Sequence[StudentRow]) -> go.Figure:
     """After-attack accuracy of the students with each operation beside those without it; of few, each is a point."""
     rows = [student for student in students if _is_compared(student)]
     held = [{node["operation"] for node in row["genome"]["nodes"]} for row in rows]
@@ -160,7 +164,7 @@ def operations_figure(students: Sequence[Row]) -> go.Figure:
     return figure
 
 
-def operations_sentence(what: Row) -> str:
+def operations_sentence(what: Said) -> str:
     """What `operations_figure` says."""
     said = [finding["says"] for finding in what["findings"] if finding["kind"] == "delta"]
     if said:

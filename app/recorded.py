@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -11,8 +10,7 @@ from app import cards, formats, state, words
 from rosearch_engine.errors import UserError
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store.database import database
-
-Row = Mapping[str, Any]
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 
 @st.cache_resource(show_spinner=False)
@@ -28,7 +26,7 @@ def bring() -> None:
         state.show_error(error)
 
 
-def card(run: Row, rows: Sequence[Row]) -> None:
+def card(run: RunRow, rows: Sequence[StudentRow]) -> None:
     """Who made a recorded run, when and of what, and which of its students are more than figures."""
     made = run["provenance"]
     if not made:
@@ -46,12 +44,12 @@ def card(run: Row, rows: Sequence[Row]) -> None:
             )
 
 
-def with_weights(rows: Sequence[Row]) -> list[Row]:
+def with_weights(rows: Sequence[StudentRow]) -> list[MeasuredStudent]:
     """Measured students whose weights are here: in a recorded run, some."""
-    return [row for row in rows if row["status"] == "done" and row["weights_sha256"]]
+    return [row for row in measured(rows) if row["weights_sha256"]]
 
 
-def stop_without_weights(run: Row, student: Row, what: str) -> None:
+def stop_without_weights(run: RunRow, student: MeasuredStudent, what: str) -> None:
     """End the page where the student in hand is figures only, and offer those that are more.
 
     Args:
@@ -65,7 +63,7 @@ def stop_without_weights(run: Row, student: Row, what: str) -> None:
         icon=":material/inventory_2:",
     )
     with st.container(horizontal=True):
-        for row in with_weights(state.students(dict(run))):
+        for row in with_weights(state.students(run)):
             label = f"{row['name']}: {formats.percent(row['robustness'], 0)} after attack"
             if st.button(label, key=f"take.{row['name']}"):
                 state.choose(student=row["name"])

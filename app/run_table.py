@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, glossary, state, words
-from app.cards import Row, recipe
+from app.cards import recipe
 from rosearch_engine.runs import process
+from rosearch_engine.store.rows import RunRow
 
 
-def pick(runs: Sequence[Row]) -> None:
+def pick(runs: Sequence[RunRow]) -> None:
     """The table of runs; a click on a row takes that run in hand."""
     st.session_state["run_names"] = [row["name"] for row in runs]
     st.dataframe(
@@ -45,12 +46,12 @@ def columns() -> dict[str, Any]:
     }
 
 
-def build(runs: Sequence[Row]) -> pd.DataFrame:
+def build(runs: Sequence[RunRow]) -> pd.DataFrame:
     """All runs with their true state."""
     return pd.DataFrame(
         {
             "run": [row["name"] for row in runs],
-            "state": [process.state(dict(row)) for row in runs],
+            "state": [process.state(row) for row in runs],
             "measured": [row["students"] for row in runs],
             "planned": [words.planned(row["config"]) for row in runs],
             "data": [(row["dataset"] or row["config"]["data"])["name"] for row in runs],

@@ -9,6 +9,7 @@ import streamlit as st
 from app import state, words
 from app.cards import badge
 from rosearch_engine.runs import process
+from rosearch_engine.store.rows import measured
 
 
 def show() -> None:
@@ -27,7 +28,7 @@ def show() -> None:
         return
     with st.container():
         st.fragment(_live_badge, run_every=5 if process.state(run) in process.ALIVE else None)(run["name"])
-    rows = state.measured(state.students(run))
+    rows = measured(state.students(run))
     if not rows:
         st.caption("No students measured yet.")
         return
@@ -72,7 +73,7 @@ def _live_badge(name: str) -> None:
     now = process.state(run)
     badge(now, run)
     # The page was drawn for what held then: draw it anew once the search has ended or has its first student.
-    seen = (name, now in process.ALIVE, bool(state.measured(state.students(run))))
+    seen = (name, now in process.ALIVE, bool(measured(state.students(run))))
     before, st.session_state["badge"] = st.session_state.get("badge", seen), seen
     if before[0] == name and before != seen:
         st.rerun()

@@ -5,10 +5,10 @@ The run and the student live in the address (`?run=demo&student=s0007`), so a li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
@@ -18,12 +18,11 @@ from rosearch_engine import report
 from rosearch_engine.errors import UserError
 from rosearch_engine.rescore import figures
 from rosearch_engine.rescore.curves import success_curves
+from rosearch_engine.rescore.rows import CurvesRow, HeldOutFigures, HeldOutRow
 from rosearch_engine.runs import process
 from rosearch_engine.store.database import address_without_password, database
 from rosearch_engine.store.repo import Store
-
-Row = dict[str, Any]
-AnyRow = TypeVar("AnyRow", bound=Mapping[str, Any])
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 # Widgets whose selection names a student or a run.
@@ -66,28 +65,28 @@ def plain(text: object) -> str:
     return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in str(text))
 
 
-def runs() -> list[Row]:
+def runs() -> list[RunRow]:
     """All runs, the newest first."""
     return store().runs()
 
 
-def find(name: str | None) -> Row | None:
+def find(name: str | None) -> RunRow | None:
     """The run of that name; None if it is not there, or no longer."""
     return next((row for row in runs() if row["name"] == name), None)
 
 
-def run() -> Row | None:
+def run() -> RunRow | None:
     """The run in hand."""
     return find(st.session_state.get("run"))
 
 
-def marker(run: Mapping[str, Any]) -> int:
+def marker(run: RunRow) -> int:
     """Changes with every student that a run measures or loses; costs one row."""
     last = store().events(run["id"], last=1)
     return last[-1]["id"] if last else 0
 
 
-def _as_of(run: Mapping[str, Any]) -> tuple[float, int]:
+def _as_of(run: RunRow) -> tuple[float, int]:
     """What a cached answer about a run must have in its key: a deleted run's id and events may come again."""
     return run["created"], marker(run)
 
@@ -97,74 +96,60 @@ def _ledger(address: str, run_id: int, created: float) -> Ledger:
     return Ledger(lambda known: store().students(run_id, known))
 
 
-def students(run: Row) -> list[Row]:
+def students(run: RunRow) -> list[StudentRow]:
     """Every student of a run, by number. The rows are shared by all sessions: leave them as they are."""
     return _ledger(database(), run["id"], run["created"]).rows(marker(run))
 
 
-def steps(run: Row) -> list[Step]:
+def steps(run: RunRow) -> list[Step]:
     """Every measured student in the order in which the search learnt of them, with the hypervolume by then."""
     return _ledger(database(), run["id"], run["created"]).steps(marker(run))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _rescored(address: str, run_id: int, as_of: tuple[float, int]) -> dict[str, Row]:
+def _rescored(address: str, run_id: int, as_of: tuple[float, int]) -> dict[str, HeldOutRow]:
     return figures.held_out_figures(store(), run_id)
 
 
-def rescored(run: Row) -> dict[str, Row]:
+def rescored(run: RunRow) -> dict[str, HeldOutRow]:
     """Held-out figures by student name: of those that `rescore` has attacked again."""
     return _rescored(database(), run["id"], _as_of(run))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _curves(address: str, run_id: int, as_of: tuple[float, int], name: str) -> list[Row]:
+def _curves(address: str, run_id: int, as_of: tuple[float, int], name: str) -> list[CurvesRow]:
     return success_curves(store(), run_id, name)
 
 
-def curves(run: Mapping[str, Any], name: str) -> list[Row]:
+def curves(run: RunRow, name: str) -> list[CurvesRow]:
     """How soon each attack got through to a student, its baselines and the teacher."""
     return _curves(database(), run["id"], _as_of(run), name)
 
 
-def held_out(run: Row) -> dict[str, Row]:
-    """Held-out figures under the run's own attack by student name, named as the search-time ones."""
+def held_out(run: RunRow) -> dict[str, HeldOutFigures]:
+    """Held-out figures under the run's own attack by student name."""
     recipe = run["config"]["attack"]["recipe"]
-    found = {}
-    for name, row in rescored(run).items():
-        if recipe in row["recipes"]:
-            figure = row["recipes"][recipe]
-            found[name] = {
-                "robustness": figure["robustness"],
-                "robustness_interval": figure["interval"],
-                "accuracy": figure["accuracy"],
-                "attacked": figure["attacked"],
-            }
-    return found
+    return {name: row["recipes"][recipe] for name, row in rescored(run).items() if recipe in row["recipes"]}
 
 
 @st.cache_data(max_entries=8, show_spinner="Computing statistics …")
-def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> Row:
+def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> dict[str, Any]:
     return report.architecture_statistics(store(), names)
 
 
-def statistics(names: Sequence[str]) -> Row:
+def statistics(names: Sequence[str]) -> dict[str, Any]:
     """What architecture has to do with robustness, over all students of these runs."""
     return _statistics(database(), tuple(names), tuple(_as_of(store().run(name)) for name in names))
 
 
-def student() -> Row | None:
+def student() -> MeasuredStudent | None:
     """The student in hand."""
     here = run()
     name = st.session_state.get("student")
-    return next((row for row in students(here) if row["name"] == name), None) if here else None
+    return next((row for row in measured(students(here)) if row["name"] == name), None) if here else None
 
 
-def measured(rows: Iterable[AnyRow]) -> list[AnyRow]:
-    return [row for row in rows if row["status"] == "done"]
-
-
-def snapshot(run: Row) -> tuple[list[Row], int]:
+def snapshot(run: RunRow) -> tuple[list[StudentRow], int]:
     """The students a chart shows, frozen while the run goes on, and how many have come since.
 
     A chart that is drawn anew loses its zoom and its selection, so new students wait for `thaw`.
@@ -225,7 +210,7 @@ def ring() -> tuple[str | None, int]:
     A click inside the chart leaves the ring alone: the chart shows it by itself, and drawing it anew loses the zoom.
     """
     picked = st.session_state.get("student")
-    held = st.session_state.get("ring", (None, 0))
+    held: tuple[str | None, int] = st.session_state.get("ring", (None, 0))
     if picked != st.session_state.get("ring_seen"):
         st.session_state["ring_seen"] = picked
         if picked != st.session_state.get(f"clicked.{CHART}"):

@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import glossary, state
-from app.cards import Row
+from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
 
 
-def build(rows: Sequence[Row], ordered: bool = True) -> pd.DataFrame:
+def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame:
     """Measured students as a table, if `ordered` the front first, then those that hold most."""
     if ordered:
         rows = sorted(rows, key=lambda row: (not row["front"], -row["robustness"], -row["accuracy"]))
@@ -42,8 +42,9 @@ def build(rows: Sequence[Row], ordered: bool = True) -> pd.DataFrame:
     )
 
 
-def _points(row: Row, held: str) -> float | None:
-    return None if row[held] is None else 100 * row[held] / row["attacked"]
+def _points(row: MeasuredStudent, count: Count) -> float | None:
+    held = row[count]
+    return None if held is None else 100 * held / row["attacked"]
 
 
 def columns() -> dict[str, Any]:
@@ -74,9 +75,9 @@ def columns() -> dict[str, Any]:
     }
 
 
-def filtered(rows: Sequence[Row]) -> list[Row]:
+def filtered(rows: Sequence[StudentRow]) -> list[StudentRow]:
     """The students that pass the filter that the reader sets; those that were not measured stay out of its way."""
-    done = [row for row in rows if row["status"] == "done"]
+    done = measured(rows)
     codes = sorted({row["genome"].get("code", "plain") for row in done})
     with st.popover("Filter", icon=":material/filter_alt:"):
         known = glossary.GLOSSARY
@@ -87,7 +88,7 @@ def filtered(rows: Sequence[Row]) -> list[Row]:
         small = st.slider("Minimum compression (×)", 1, 50, 1, key="filter.compression", help=known["compression"])
         read = st.pills("Input code", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
 
-    def passes(row: Row) -> bool:
+    def passes(row: MeasuredStudent) -> bool:
         return (
             100 * row["accuracy"] >= accurate
             and 100 * row["robustness"] >= robust

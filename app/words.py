@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from app.formats import duration, percent, times
-from rosearch_engine.progress import Stage
+from rosearch_engine.progress import Facts, Stage
+from rosearch_engine.store.rows import ProvenanceRow, Settings, StudentRow
 
 STATES: dict[str, tuple[str, str, str]] = {
     "recorded": ("gray", ":material/inventory_2:", "Recorded: searched on another machine; it can't be resumed."),
@@ -51,7 +50,7 @@ ORIGINS = {
 }
 
 
-def recorded(made: Mapping[str, Any]) -> str:
+def recorded(made: ProvenanceRow) -> str:
     """Who made a recorded run, when, how and where, from its provenance."""
     day = time.strftime("%d %B %Y", time.gmtime(made["began"])).lstrip("0")
     settings = f"the {made['preset']} preset" if made["preset"] else "custom settings"
@@ -59,7 +58,7 @@ def recorded(made: Mapping[str, Any]) -> str:
     return f"Searched with this program on {day} in {duration(made['seconds'])}, with {settings}, on {place}."
 
 
-def step(progress: Mapping[str, Any]) -> str:
+def step(progress: Facts) -> str:
     """What a search process does now, in one line."""
     stage = progress.get("stage") or ""
     # Another version of this program may have stages of its own.
@@ -75,7 +74,7 @@ def step(progress: Mapping[str, Any]) -> str:
     return text.strip()
 
 
-def machine(progress: Mapping[str, Any]) -> str:
+def machine(progress: Facts) -> str:
     """What a search process computes on and takes of it, in one line."""
     parts = [str(progress.get("device") or ""), f"{progress.get('memory_mb', 0) / 1000:.1f} GB of memory"]
     if "gpu_memory_mb" in progress:
@@ -86,13 +85,15 @@ def machine(progress: Mapping[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def planned(config: Mapping[str, Any]) -> int:
+def planned(config: Settings) -> int:
     """Students a run is to measure: its candidates and its baselines, a bag of words and chains of each input code."""
     search, codes = config["search"], len(config["space"].get("codes", ["plain"]))
-    return search["candidates"] + (search["chains"] + search.get("bag", False)) * codes
+    baselines: int = search["chains"] + search.get("bag", False)
+    candidates: int = search["candidates"]
+    return candidates + baselines * codes
 
 
-def summary(student: Mapping[str, Any]) -> str:
+def summary(student: StudentRow) -> str:
     """A student in one line."""
     if student["status"] != "done":
         why = {"failed": "could not be trained", "pruned": "pruned early: others did better on the same budget"}

@@ -35,7 +35,7 @@ PAGES: dict[str, tuple[str, dict[str, str], str]] = {
     "Export": ("export", {"student": "s0007"}, "[data-testid=stMain] button[kind=primary]"),
     "Attack": ("attack", {"student": "s0007"}, "textarea"),
 }
-WATCH = ("search", {}, "[data-testid=stDataFrame] canvas")
+WATCH: tuple[str, dict[str, str], str] = ("search", {}, "[data-testid=stDataFrame] canvas")
 # Notes when the page's own heading is there, and since when what is waited for is there and nothing is at work.
 STOPWATCH = """
 window.runs = 0;

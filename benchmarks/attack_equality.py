@@ -88,7 +88,8 @@ def compare(
     ours: Sequence[Result], theirs: Sequence[Result], tokenizer: object
 ) -> tuple[list[tuple[Result, Result]], list[tuple[Result, Result]]]:
     """Sentences that differ, and among the rest those whose final texts differ in what the model cannot see."""
-    differ, alike = [], []
+    differ: list[tuple[Result, Result]] = []
+    alike: list[tuple[Result, Result]] = []
     for a, b in zip(ours, theirs, strict=True):
         if facts_of(a) == facts_of(b):
             continue

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Never
 
 import psutil
 
@@ -21,6 +22,7 @@ from rosearch_engine import resources
 from rosearch_engine.config import build
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import Figures, measured
 
 
 def main() -> None:
@@ -50,7 +52,9 @@ def main() -> None:
         time.sleep(0.5)
     total = time.perf_counter() - began
     run = store.run("demo")
-    students = [student for student in store.students(run["id"]) if student["status"] == "done"]
+    students = measured(store.students(run["id"]))
+    assert run["progress"] is not None
+    assert run["teacher"] is not None
 
     print(f"machine: {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; {run['progress']['device']}")
     print(f"state: {process.state(run)}; students measured: {len(students)}")
@@ -71,7 +75,7 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def _row(name: str, origin: str, numbers: dict, smaller: float, place: str) -> str:
+def _row(name: str, origin: str, numbers: Figures[Never], smaller: float, place: str) -> str:
     low, high = numbers["robustness_interval"]
     after = f"{numbers['robustness']:.0%} ({low:.0%} to {high:.0%}, {numbers['attacked']})"
     queries = f"{numbers['mean_queries']:.0f}"

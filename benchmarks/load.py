@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Literal, get_args
 
 import numpy as np
 import psutil
@@ -17,9 +17,11 @@ from rosearch_engine.genome import Frame, Space, cost
 from rosearch_engine.genome.operators import mutate, sample
 from rosearch_engine.recorded.unpack import bring_shipped
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import MeasuredStudent, NewMeasurement, measured
 
 LOAD = "load"
-SHARES = ("held", "calibrated_held", "raw_held", "one_swap_held")
+Share = Literal["held", "calibrated_held", "raw_held", "one_swap_held"]
+SHARES: tuple[Share, ...] = get_args(Share)
 
 
 class Load:
@@ -37,8 +39,9 @@ class Load:
         assert name is not None, "the store has had a recorded run before"
         self._store = Store.write()
         model = self._store.run(name)
-        rows = [row for row in self._store.students(model["id"]) if row["status"] == "done"]
+        rows = measured(self._store.students(model["id"]))
         self.model, self._models, self._rng = name, rows, np.random.default_rng(0)
+        assert model["frame"] is not None
         self._frame = Frame(**model["frame"])
         config = RunConfig.model_validate(model["config"])
         self._space = Space.of(config.space, self._frame)
@@ -69,14 +72,28 @@ class Load:
             seconds=model["seconds"], measurements=[self._figures(model)], examples=[],
         )  # fmt: skip
 
-    def _figures(self, model: dict[str, Any]) -> dict[str, Any]:
-        same = ("floor", "accuracy_n", "attacked", "protocol", "mean_queries", "success_rate", "temperature")
-        figures: dict[str, Any] = {name: model[name] for name in same} | {"seed": 0}
+    def _figures(self, model: MeasuredStudent) -> NewMeasurement:
         right = self._rng.binomial(model["accuracy_n"], model["accuracy"])
         attacked = model["attacked"]
-        held = {name: int(self._rng.binomial(attacked, model[name] / attacked)) for name in SHARES}
-        held["held"] = min(held.values())
-        return figures | held | {"accuracy": right / model["accuracy_n"], "robustness": held["held"] / attacked}
+        drawn = [int(self._rng.binomial(attacked, (model[name] or 0) / attacked)) for name in SHARES]
+        held, (_, calibrated, raw, one_swap) = min(drawn), drawn
+        return {
+            "seed": 0,
+            "protocol": model["protocol"],
+            "floor": model["floor"],
+            "accuracy": right / model["accuracy_n"],
+            "accuracy_n": model["accuracy_n"],
+            "robustness": held / attacked,
+            "held": held,
+            "attacked": attacked,
+            "calibrated_held": calibrated,
+            "raw_held": raw,
+            "one_swap_held": one_swap,
+            "certified": None,
+            "success_rate": model["success_rate"],
+            "mean_queries": model["mean_queries"],
+            "temperature": model["temperature"],
+        }
 
     @contextmanager
     def searching(self, pace: float = 2.0) -> Iterator[None]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
@@ -23,11 +24,12 @@ from rosearch_engine.objectives import saved
 from rosearch_engine.resources import home
 from rosearch_engine.search.strategies import Proposal, make_strategy
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import MeasuredStudent, measured
 
 RUN = "random-1"
-BASE = {"strategy": "pareto", "population": 6, "crossover": 0.5, "mutations": 1, "chains": 2}
+BASE: dict[str, Any] = {"strategy": "pareto", "population": 6, "crossover": 0.5, "mutations": 1, "chains": 2}
 # One thing changed at a time.
-TRIED = [
+TRIED: list[dict[str, Any]] = [
     {},
     *({"population": size} for size in (4, 8, 12, 20)),
     *({"crossover": share} for share in (0.0, 1.0)),
@@ -47,7 +49,7 @@ class Model:
     noise: np.ndarray
 
     @classmethod
-    def fit(cls, students: list[dict], space: Space) -> Model:
+    def fit(cls, students: list[MeasuredStudent], space: Space) -> Model:
         columns = np.stack([_columns(Genome.from_dict(student["genome"])) for student in students])
         figures = np.array([[s["robustness"], s["accuracy"], np.log(sum(s["seconds"].values()))] for s in students])
         trees, noise = [], []
@@ -98,7 +100,8 @@ def main() -> None:
     given = options.parse_args()
     store = Store.read(f"sqlite:///{home() / 'bench' / 'random.db'}")
     run = store.run(RUN)
-    students = [s for s in store.students(run["id"]) if s["status"] == "done"]
+    students = measured(store.students(run["id"]))
+    assert run["frame"] is not None
     model = Model.fit(students, Space.of(build().space, Frame(**run["frame"])))
     seconds, seeds = 60 * given.minutes, range(given.seeds)
     randoms = [search(model, SearchConfig(strategy="random", chains=0, seed=seed), seconds) for seed in seeds]

@@ -86,6 +86,7 @@ def main(folder: str | None = None) -> None:
     store = Store.read()
     # What all students of a run share: the sizes of its teacher and its task. Here, those of the bundled run.
     run, tokenizer = store.run("example"), load(store, "example", "s0004").tokenizer
+    assert run["frame"] and run["dataset"] and run["teacher"], "a run that has begun knows them"  # noqa: PT018
     frame, classes = Frame(**run["frame"]), tuple(run["dataset"]["classes"])
 
     space = Space.of(SpaceConfig(operations=("average", "feed_forward"), max_nodes=4), frame)

@@ -15,6 +15,7 @@ from rosearch_engine.config import build
 from rosearch_engine.runs import process
 from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import measured
 
 
 def main(settings: list[str]) -> None:
@@ -24,7 +25,7 @@ def main(settings: list[str]) -> None:
     search(name)
 
     store = Store.read()
-    for student in store.students(store.run(name)["id"]):
+    for student in measured(store.students(store.run(name)["id"])):
         if student["front"]:
             low, high = student["robustness_interval"]
             print(

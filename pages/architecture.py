@@ -8,6 +8,7 @@ from app import cards, state, words
 from app.architecture import component, drawing, lineage, overlay, panels
 from rosearch_engine.genome import Genome
 from rosearch_engine.statistics import is_bag
+from rosearch_engine.store.rows import measured
 
 st.title("Architecture", anchor=False)
 run, student = state.run(), state.student()
@@ -19,7 +20,7 @@ genome = Genome.from_dict(student["genome"])
 frame = panels.frame_of(run)
 others = {
     row["name"]: row
-    for row in state.measured(state.students(run))
+    for row in measured(state.students(run))
     if row["name"] != student["name"] and not is_bag(row) and not genome.is_bag
 }
 st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")

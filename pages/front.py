@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, charts, formats, state, student_table
+from rosearch_engine.store.rows import measured
 
 st.title("Pareto front", anchor=False)
 run = state.run()
-if run is None or not state.measured(state.students(run)):
+if run is None or not measured(state.students(run)):
     cards.empty("No students yet", "The Pareto front appears as soon as a search has measured its first student.")
     st.stop()
 
@@ -37,7 +38,7 @@ with left:
         beside = (
             st.multiselect("Overlay runs", names, key="beside", placeholder="other runs", width=260) if names else []
         )
-    if not state.measured(shown):
+    if not measured(shown):
         st.info("No student passes the filter. Lower a minimum.", icon=":material/filter_alt:")
     teacher = state.store().teacher_measurement(run["id"])
     ring, revision = state.ring()
@@ -62,6 +63,6 @@ with right:
         cards.student_card(student, teacher)
         cards.ways_on()
 
-table = student_table.build(state.measured(shown))
+table = student_table.build(measured(shown))
 student_table.pick_from(table)
 student_table.downloads(table, figure, f"{run['name']}-front")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import cards, charts, recorded, run_table, state
 from rosearch_engine.runs import process
+from rosearch_engine.store.rows import measured
 
 st.title("RoSearch Explorer", anchor=False)
 st.markdown(
@@ -38,7 +39,7 @@ if run["recorded"]:
 left, right = st.columns([5, 3], gap="large")
 with left:
     st.caption(cards.about(run, rows))
-    if state.measured(rows):
+    if measured(rows):
         teacher = state.store().teacher_measurement(run["id"])
         shown, _ = state.snapshot(run)
         figure = charts.front_figure(shown, teacher, "Robustness vs accuracy", height=340, compact=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, findings, formats, glossary, state, student_table
+from rosearch_engine.store.rows import measured
 
 st.title("Statistics", anchor=False)
 run = state.run()
-if run is None or not state.measured(state.students(run)):
+if run is None or not measured(state.students(run)):
     cards.empty("Nothing to compare yet", "Statistics need measured students, at least twenty to be meaningful.")
     st.stop()
 
@@ -65,5 +66,5 @@ st.caption(findings.pairs_sentence(table, names))
 st.plotly_chart(findings.pairs_figure(table, names), key=state.PAIRS, on_select="rerun", selection_mode="points")
 st.caption(findings.parallel_sentence(table, names) + " Drag along an axis to filter the lines.")
 st.plotly_chart(findings.parallel_figure(table, names), key="parallel")
-student_table.pick_from(student_table.build(state.measured(students)))
+student_table.pick_from(student_table.build(measured(students)))
 cards.ways_on("statistics")

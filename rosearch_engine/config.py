@@ -47,7 +47,8 @@ class OneOf:
         if value not in known:
             *most, last = map(repr, known)
             raise PydanticCustomError("one_of", "Input should be {names}", {"names": f"{', '.join(most)} or {last}"})
-        return value
+        name: str = value
+        return name
 
 
 OperationName = Annotated[str, OneOf(operations.names)]

@@ -8,6 +8,7 @@ import platform
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import TypedDict
 
 import psutil
 import torch
@@ -21,7 +22,7 @@ def device() -> torch.device:
 def has_fast_bfloat16(where: torch.device) -> bool:
     """Whether bfloat16 products are faster than float32 ones there."""
     if where.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
@@ -75,14 +76,22 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def gpu_use() -> dict[str, float]:
+class GpuUse(TypedDict, total=False):
+    """What a GPU is taken by."""
+
+    gpu_memory_mb: float
+    gpu_memory_of_mb: float
+    gpu_percent: float
+
+
+def gpu_use() -> GpuUse:
     """Of the GPU that this process computes on: memory taken and there in MB, and busy percent where NVML can be asked.
 
     Empty without a GPU, or before its first use.
     """
     if not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return {}
-    found: dict[str, float] = {}
+    found: GpuUse = {}
     # Only for show: whatever goes wrong here, or that NVML's package is not installed, must not cost a heartbeat.
     with suppress(Exception):
         free, whole = torch.cuda.mem_get_info()

@@ -99,7 +99,7 @@ def crowding(front: np.ndarray) -> np.ndarray:
     """How much room each row of a front `(rows, objectives)` has: infinite at the ends (Deb et al. 2002)."""
     from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
 
-    return calc_crowding_distance(front)
+    return np.asarray(calc_crowding_distance(front))
 
 
 def knee(objectives: np.ndarray) -> int | None:

@@ -8,9 +8,9 @@ teacher's weights that the student saves.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,6 +19,20 @@ from rosearch_engine.config import ObjectivesConfig
 NAMES = ("robustness", "accuracy", "saved")
 # A failed student is worse than any measured one.
 FAILED = np.zeros(len(NAMES))
+
+
+class Standing(TypedDict):
+    """What tells whether a student counts; runs of an early version have no floor."""
+
+    accuracy: float
+    floor: float | None
+
+
+class Worth(Standing):
+    """What a measured student is worth is worked out from. A row of `Store.students` has it all."""
+
+    robustness: float
+    compression: float
 
 
 def saved(compression: float) -> float:
@@ -56,26 +70,27 @@ def holds(outcome: str, flips: int | None) -> bool:
     return withstands(outcome) and not flips
 
 
-def counts(student: Mapping[str, Any]) -> bool:
+def counts(student: Standing) -> bool:
     """Whether a measured student is above its run's floor; older runs have none."""
-    return bool(student["accuracy"] > (student.get("floor") or 0.0))
+    return student["accuracy"] > (student.get("floor") or 0.0)
 
 
-def vector(student: Mapping[str, Any]) -> np.ndarray:
-    """Objectives `(3,)` of a measured student, as `Store.students` or an `Evaluation` names its numbers.
+def vector(student: Worth) -> np.ndarray:
+    """Objectives `(3,)` of a measured student, as `Store.students` names its numbers.
 
     One that does not count is worth nothing.
     """
-    return vectors([student])[0]
+    worth: np.ndarray = vectors([student])[0]
+    return worth
 
 
-def vectors(students: Sequence[Mapping[str, Any]]) -> np.ndarray:
+def vectors(students: Sequence[Worth]) -> np.ndarray:
     """Objectives `(students, 3)` of some measured students."""
     worth = [
         (student["robustness"], student["accuracy"], saved(student["compression"])) if counts(student) else FAILED
         for student in students
     ]
-    return np.array(worth, dtype=float).reshape(-1, len(NAMES))
+    return np.asarray(np.array(worth, dtype=float).reshape(-1, len(NAMES)))
 
 
 def fitness(objectives: np.ndarray, config: ObjectivesConfig) -> float:

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict, Unpack
 
 
 class Stage(StrEnum):
@@ -29,7 +29,37 @@ class Stage(StrEnum):
     MEASURING = "measuring"
 
 
-_START = {"stage": Stage.STARTING, "detail": "", "done": 0, "total": 0, "unit": "", "loss": None, "student": None}
+class Facts(TypedDict, total=False):
+    """What a job told last. A run keeps it."""
+
+    stage: str
+    detail: str
+    done: int
+    total: int
+    unit: str
+    loss: float | None
+    student: str | None
+    students: int
+    candidates: int
+    hypervolume: float
+    shared: dict[str, int]
+    device: str
+    spent: dict[str, float]
+    memory_mb: float
+    gpu_memory_mb: float
+    gpu_memory_of_mb: float
+    gpu_percent: float
+
+
+_START: Facts = {
+    "stage": Stage.STARTING,
+    "detail": "",
+    "done": 0,
+    "total": 0,
+    "unit": "",
+    "loss": None,
+    "student": None,
+}
 
 
 class Stopped(Exception):
@@ -40,13 +70,13 @@ class Progress:
     """Facts about the job in hand, read from other threads; `advance` raises `Stopped` once a stop is asked for."""
 
     def __init__(self) -> None:
-        self._facts: dict[str, Any] = dict(_START)
+        self._facts: Facts = {**_START}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._spent: dict[str, float] = {}
         self._since = time.perf_counter()
 
-    def stage(self, name: Stage, total: int = 0, unit: str = "", *, detail: str = "", **facts: Any) -> None:
+    def stage(self, name: Stage, total: int = 0, unit: str = "", *, detail: str = "") -> None:
         """Begin a stage of `total` units.
 
         Args:
@@ -54,22 +84,21 @@ class Progress:
         """
         with self._lock:
             self._count_time()
-            self._facts |= {"stage": name, "detail": detail, "done": 0, "total": total, "unit": unit}
-            self._facts |= {"loss": None, **facts}
+            self._facts |= {"stage": name, "detail": detail, "done": 0, "total": total, "unit": unit, "loss": None}
         self.check()
 
-    def advance(self, done: int, **facts: Any) -> None:
+    def advance(self, done: int, /, **facts: Unpack[Facts]) -> None:
         """Say that `done` units of the stage are behind us."""
         with self._lock:
-            self._facts |= {"done": done, **facts}
+            self._facts |= {**facts, "done": done}
         self.check()
 
-    def tell(self, **facts: Any) -> None:
+    def tell(self, **facts: Unpack[Facts]) -> None:
         """Set facts that outlast a stage."""
         with self._lock:
             self._facts |= facts
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """All that was told last, and under `spent` the seconds that each stage has taken so far."""
         with self._lock:
             self._count_time()
@@ -83,7 +112,7 @@ class Progress:
         return self._stop.is_set()
 
     def _count_time(self) -> None:
-        now, stage = time.perf_counter(), self._facts["stage"].value
+        now, stage = time.perf_counter(), str(self._facts["stage"])
         self._spent[stage] = self._spent.get(stage, 0.0) + now - self._since
         self._since = now
 

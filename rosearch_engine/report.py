@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, cast
 
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
 from rosearch_engine.objectives import counts
 from rosearch_engine.statistics import OUTCOMES, statistics, words_of
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import (
+    COUNTS,
+    FIGURES,
+    Absent,
+    Architecture,
+    Count,
+    DatasetRow,
+    Figures,
+    MeasurementRow,
+    Place,
+    ProtocolRow,
+    RunRow,
+    Scored,
+    Settings,
+    StudentRow,
+    TeacherRow,
+    measured,
+    share,
+)
 
+# In the order in which they are printed.
 _STUDENT = (
     "name",
     "digest",
@@ -26,21 +46,7 @@ _STUDENT = (
     "encoder_compression",
     "flops",
     "latency_ms",
-    "accuracy",
-    "accuracy_n",
-    "accuracy_interval",
-    "floor",
-    "robustness",
-    "robustness_interval",
-    "held",
-    "attacked",
-    "calibrated_held",
-    "raw_held",
-    "one_swap_held",
-    "certified",
-    "success_rate",
-    "mean_queries",
-    "temperature",
+    *FIGURES,
     "front",
     "knee",
     "seconds",
@@ -48,27 +54,69 @@ _STUDENT = (
 )
 
 
-def summary(store: Store, run: dict[str, Any], state: str) -> dict[str, Any]:
+class _Reported(Architecture[Absent], Figures[Absent], Place, Generic[Absent]):
+    """What is told of a student: its row without what only the store needs."""
+
+    features: dict[str, float]
+
+
+class ReportedMeasured(_Reported[Never]):
+    """A student that was trained and attacked in full."""
+
+    status: Literal["done"]
+
+
+class ReportedUnmeasured(_Reported[None]):
+    """One that was not, or not yet."""
+
+    status: Literal["queued", "failed", "pruned"]
+
+
+Reported = ReportedMeasured | ReportedUnmeasured
+
+
+class Summary(TypedDict):
+    """A run in numbers."""
+
+    run: str
+    state: str
+    config: Settings
+    dataset: DatasetRow | None
+    teacher: Mapping[str, object] | None
+    protocol: ProtocolRow | None
+    headline: list[str]
+    students: list[Reported]
+    statistics: NotRequired[dict[str, Any]]
+
+
+def summary(store: Store, run: RunRow, state: str) -> Summary:
     """A run, its teacher under the same attack, and every student; plain values only."""
     students = store.students(run["id"])
-    measured = [student for student in students if student["status"] == "done"]
+    done = measured(students)
     teacher = store.teacher_measurement(run["id"])
     return {
         "run": run["name"],
         "state": state,
         "config": run["config"],
         "dataset": run["dataset"],
-        "teacher": run["teacher"] and run["teacher"] | (teacher or {}),
-        "protocol": measured[0]["protocol"] if measured else None,
+        "teacher": None if run["teacher"] is None else _with_figures(run["teacher"], teacher),
+        "protocol": done[0]["protocol"] if done else None,
         "headline": _headline(run, state, students, teacher),
-        "students": [
-            {name: student[name] for name in _STUDENT} | {"features": features(Genome.from_dict(student["genome"]))}
-            for student in students
-        ],
+        "students": [_reported(student) for student in students],
     }
 
 
-def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _with_figures(teacher: TeacherRow, figures: MeasurementRow | None) -> Mapping[str, object]:
+    return teacher if figures is None else {**teacher, **figures}
+
+
+def _reported(student: StudentRow) -> Reported:
+    values: Mapping[str, object] = student
+    told = {name: values[name] for name in _STUDENT} | {"features": features(Genome.from_dict(student["genome"]))}
+    return cast(Reported, told)
+
+
+def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the students' table, the front first, then by after-attack accuracy."""
     done = [student for student in what["students"] if student["status"] == "done"]
     n = f", n={done[0]['attacked']}" if done else ""
@@ -84,12 +132,12 @@ def architecture_statistics(store: Store, runs: Iterable[str]) -> dict[str, Any]
     Raises:
         UserError: if there is no run of one of these names.
     """
-    students: list[dict[str, Any]] = []
+    students: list[dict[str, object]] = []
     names = list(dict.fromkeys(runs))
     for name in names:
         run = store.run(name)
-        inherit = {"inherit": run["config"]["distil"]["inherit"]}
-        students += [student | inherit for student in store.students(run["id"])]
+        inherit = run["config"]["distil"]["inherit"]
+        students += [{**student, "inherit": inherit} for student in store.students(run["id"])]
     return {"of": names} | statistics(students)
 
 
@@ -157,7 +205,7 @@ def _box(box: dict[str, Any] | None) -> list[str]:
     return [f"{box['median']:.0%} ({box['lower']:.0%} to {box['upper']:.0%})", str(box["n"])]
 
 
-def _row(student: dict[str, Any]) -> list[str]:
+def _row(student: Reported) -> list[str]:
     weights = f"{student['weights'] / 1e6:.2f}M"
     if student["status"] != "done":
         return [student["name"], student["origin"], student["status"], *[""] * 8, weights, ""]
@@ -168,7 +216,7 @@ def _row(student: dict[str, Any]) -> list[str]:
         "knee" if student["knee"] else "yes" if student["front"] else "" if counts(student) else "below floor",
         f"{student['accuracy']:.1%}",
         f"{student['robustness']:.0%} ({low:.0f}-{high:.0f})",
-        *[_share(student, held) for held in ("calibrated_held", "raw_held", "one_swap_held", "certified")],
+        *[_percent(student, count) for count in COUNTS],
         "" if student["success_rate"] is None else f"{student['success_rate']:.0%}",
         f"{student['mean_queries']:.0f}",
         weights,
@@ -176,23 +224,22 @@ def _row(student: dict[str, Any]) -> list[str]:
     ]
 
 
-def _share(student: dict[str, Any], held: str) -> str:
-    return "" if student[held] is None else f"{student[held] / student['attacked']:.0%}"
+def _percent(student: Scored[Never], count: Count) -> str:
+    held = share(student, count)
+    return "" if held is None else f"{held:.0%}"
 
 
-def _headline(
-    run: dict[str, Any], state: str, students: list[dict[str, Any]], teacher: dict[str, Any] | None
-) -> list[str]:
-    measured = [student for student in students if student["status"] == "done"]
+def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: MeasurementRow | None) -> list[str]:
+    done = measured(students)
     failed = sum(student["status"] == "failed" for student in students)
-    lines = [f"{run['name']}: {state}, {len(measured)} students measured, {failed} failed"]
-    if teacher:
+    lines = [f"{run['name']}: {state}, {len(done)} students measured, {failed} failed"]
+    if teacher and run["teacher"]:
         lines.append(
             f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, held "
             f"{teacher['robustness']:.1%} (n={teacher['attacked']}), {run['teacher']['weights']:,} parameters"
         )
-    if measured:
-        recipe, best = measured[0]["protocol"]["recipe"], max(student["robustness"] for student in measured)
+    if done:
+        recipe, best = done[0]["protocol"]["recipe"], max(student["robustness"] for student in done)
         lines.append(
             f"best share held {best:.1%} under {recipe}: search-time figures, optimistic because the best is picked"
         )

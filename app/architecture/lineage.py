@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import networkx as nx
 import pandas as pd
@@ -13,8 +12,7 @@ import streamlit as st
 from app import formats, state, student_table, words
 from app.architecture import component, drawing
 from app.architecture.drawing import Box
-
-Row = Mapping[str, Any]
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 MOST_DRAWN = 24  # more would not fit a screen; the table has them all
 LONGEST = 31  # characters of a change that fit a box
@@ -31,7 +29,7 @@ class Family:
         back: of each of them, how many generations before the student.
     """
 
-    members: Sequence[Row]
+    members: Sequence[StudentRow]
     back: Sequence[int]
 
     @property
@@ -55,7 +53,7 @@ class Family:
         return graph
 
 
-def family(student: Row, everyone: Sequence[Row]) -> Family:
+def family(student: StudentRow, everyone: Sequence[StudentRow]) -> Family:
     """All ancestors of a student, by the shortest way back to each."""
     by_number = {row["number"]: row for row in everyone}
     back, ring = {student["number"]: 0}, [student["number"]]
@@ -111,7 +109,7 @@ def table(whole: Family) -> pd.DataFrame:
     )
 
 
-def show(run: Row, student: Row, everyone: Sequence[Row]) -> None:
+def show(run: RunRow, student: MeasuredStudent, everyone: Sequence[StudentRow]) -> None:
     """The family of a student; a click on an ancestor takes it in hand, or lays it over the student."""
     whole = family(student, everyone)
     st.subheader("Lineage", anchor=False)
@@ -145,23 +143,23 @@ def show(run: Row, student: Row, everyone: Sequence[Row]) -> None:
         selection_mode="single-row",
     )["selection"]["rows"]
     picked = figures["student"][rows[0]] if rows else None if node is None else drawn.members[node]["name"]
-    if picked in {row["name"] for row in state.measured(whole.members)} - {student["name"]}:
+    if picked in {row["name"] for row in measured(whole.members)} - {student["name"]}:
         _follow(str(picked), run, student, click or CLICKS[0])
 
 
-def _follow(picked: str, run: Row, student: Row, click: str) -> None:
+def _follow(picked: str, run: RunRow, student: MeasuredStudent, click: str) -> None:
     """Do what a click asks for."""
     st.session_state[TURN] += 1
     state.choose(**({"student": picked} if click == CLICKS[0] else {other_key(run, student): picked}))
     st.rerun()
 
 
-def other_key(run: Row, student: Row) -> str:
+def other_key(run: RunRow, student: MeasuredStudent) -> str:
     """Key of the picker of the student that is laid over the one in hand."""
     return f"other.{run['name']}.{student['name']}"
 
 
-def _figures(row: Row) -> str:
+def _figures(row: StudentRow) -> str:
     if row["status"] != "done":
         return words.summary(row)
     return f"{formats.percent(row['robustness'], 0)} after attack · {formats.percent(row['accuracy'], 0)} clean"

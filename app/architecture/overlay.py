@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
 import networkx as nx
 import pandas as pd
@@ -15,6 +14,7 @@ from app import formats
 from app.architecture import component, drawing
 from app.architecture.drawing import Box
 from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.store.rows import MeasuredStudent
 
 # How a node fares from the first student to the second: the colours' family, and a sign for those who see no colours.
 FATES = {
@@ -130,7 +130,7 @@ def show(first: Genome, second: Genome, frame: Frame | None, key: str) -> str:
     return drawn
 
 
-def table(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFrame:
+def table(first: MeasuredStudent, second: MeasuredStudent) -> pd.DataFrame:
     """The figures and the global genes of two students beside each other."""
     rows = [
         ("Clean accuracy", *(formats.percent(student["accuracy"]) for student in (first, second))),
@@ -145,7 +145,7 @@ def table(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFrame:
         ("Parameters", *(formats.count(student["weights"]) for student in (first, second))),
     ]
     rows += [
-        (title, *(str(student["genome"].get(gene, "plain")) for student in (first, second)))
+        (title, *(str(dict(student["genome"]).get(gene, "plain")) for student in (first, second)))
         for gene, title in GENES.items()
     ]
     found = pd.DataFrame(rows, columns=["", first["name"], second["name"]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from app import state, words
 from app.architecture.drawing import boxes, families
 from app.formats import count
 from rosearch_engine.genome import Frame, Genome
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow
 
 MERGES = {"mean": "mean", "gates": "learned gates"}
 CODES = {
@@ -23,7 +23,7 @@ CODES = {
 POOLINGS = {"cls": "first token", "mean": "mean over tokens", "max": "max over tokens"}
 
 
-def frame_of(run: Mapping[str, Any]) -> Frame | None:
+def frame_of(run: RunRow) -> Frame | None:
     """The frame a run's students share, once its teacher is known."""
     return Frame(**run["frame"]) if run["frame"] else None
 
@@ -56,7 +56,7 @@ def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
     _facts(facts)
 
 
-def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
+def student_panel(student: MeasuredStudent, genome: Genome) -> None:
     """The genes that hold for the whole student."""
     st.markdown("**The whole student**")
     if genome.is_bag:
@@ -75,7 +75,7 @@ def student_panel(student: Mapping[str, Any], genome: Genome) -> None:
     )
 
 
-def lineage(student: Mapping[str, Any], everyone: Sequence[Mapping[str, Any]]) -> None:
+def lineage(student: MeasuredStudent, everyone: Sequence[StudentRow]) -> None:
     """Where a student came from, with a way to its parents and children."""
     by_number = {other["number"]: other for other in everyone}
     parents = [by_number[number] for number in dict.fromkeys(student["parents"]) if number in by_number]

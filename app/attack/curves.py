@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import plotly.graph_objects as go
 import streamlit as st
 
 from app import cards, formats, glossary, state
 from app.charts import ACCENT, GREY, STAR
 from rosearch_engine.objectives import wilson
+from rosearch_engine.rescore.rows import CurvesRow
 from rosearch_engine.store.models import BAG, CHAIN, TEACHER
-
-Row = Mapping[str, Any]
+from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 KINDS = {BAG: "bag of words", CHAIN: "plain chain"}
 LOOKS = {
@@ -24,7 +21,7 @@ LOOKS = {
 }
 
 
-def panel(run: Row, student: Row) -> None:
+def panel(run: RunRow, student: MeasuredStudent) -> None:
     """The curve of the student in hand beside those of a bag of words, the nearest plain chain and the teacher."""
     found = state.curves(run, student["name"])
     if not found:
@@ -45,13 +42,13 @@ def panel(run: Row, student: Row) -> None:
     )
 
 
-def title(row: Row) -> str:
+def title(row: CurvesRow) -> str:
     """Which attack on which sentences, with their number."""
     kind = "held-out sentences" if row["held_out"] else "search sentences"
     return f"{cards.title(row['recipe'])}, {kind}, n = {row['n']}"
 
 
-def figure(row: Row, student: str) -> go.Figure:
+def figure(row: CurvesRow, student: str) -> go.Figure:
     """A step curve a model, as far as any of them still changes."""
     drawn = go.Figure()
     for name, line in row["lines"].items():
@@ -77,7 +74,7 @@ def figure(row: Row, student: str) -> go.Figure:
     return drawn
 
 
-def _end(row: Row) -> float:
+def _end(row: CurvesRow) -> float:
     """Where the last sentence of all falls, and a little more: from there to the budget nothing happens."""
     curves = [line["curve"] for line in row["lines"].values()]
     # The last corner only carries the curve on to the budget.
@@ -85,7 +82,7 @@ def _end(row: Row) -> float:
     return min(curves[0][-1][0], 1.1 * max(falls, 20))
 
 
-def sentence(row: Row, student: str) -> str:
+def sentence(row: CurvesRow, student: str) -> str:
     """What `figure` says, for the half of the sentences."""
     parts = []
     for name, line in row["lines"].items():
@@ -98,7 +95,7 @@ def sentence(row: Row, student: str) -> str:
     return f"Queries per sentence until half of the {row['n']} sentences are lost: {', '.join(parts)}."
 
 
-def left_standing(row: Row) -> str:
+def left_standing(row: CurvesRow) -> str:
     """What each model holds at the end, with its interval."""
     parts = []
     for name, line in row["lines"].items():

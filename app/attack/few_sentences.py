@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rosearch_engine.data.own import LONGEST, Picked, Sentence
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import BATCH_SECONDS, Job
+from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 MOST = 50
 SOURCES = ("File", "Typed")
@@ -26,12 +27,13 @@ NO_LABELS = "none: use the model's own prediction"
 OWN_ANSWER = "No labels given: the model's own prediction counts as correct, so its accuracy is unknown."
 
 
-def panel(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
+def panel(run: RunRow, student: MeasuredStudent) -> None:
     """Choose sentences, attack them, see what came of it."""
-    about = run["dataset"] or {"classes": [], "pair": False}
+    about = run["dataset"]
+    is_pair, classes = about is not None and about["pair"], about["classes"] if about else []
     with st.container(border=True):
         try:
-            rows = _source(bool(about["pair"]))
+            rows = _source(is_pair)
             if rows is None:
                 st.info(
                     f"Up to {MOST} sentences: a CSV, TSV, JSONL or Parquet file with a sentence column and optionally "
@@ -39,7 +41,7 @@ def panel(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
                     icon=":material/upload:",
                 )
             else:
-                _start_box(run, student, rows, _chosen(rows, about))
+                _start_box(run, student, rows, _chosen(rows, is_pair, classes))
         except UserError as error:
             state.show_error(error)
     outcome(run)
@@ -64,11 +66,11 @@ def _read(name: str, content: bytes, pair: bool) -> Table:
         return own.table(path, pair)
 
 
-def _chosen(rows: Table, about: Mapping[str, Any]) -> list[Sentence]:
+def _chosen(rows: Table, is_pair: bool, classes: Sequence[str]) -> list[Sentence]:
     """The sentences to attack, and a word on those that are left out."""
     typed = st.session_state["batch.source"] != SOURCES[0]
-    picked = own.guess(rows) if typed else _picked(rows, bool(about["pair"]))
-    found, left_out = own.take(rows, picked, about["classes"], LONGEST)
+    picked = own.guess(rows) if typed else _picked(rows, is_pair)
+    found, left_out = own.take(rows, picked, classes, LONGEST)
     if not found:
         raise UserError("file", f"no row of '{picked.text}' can be attacked.", "Pick another column or fix the rows.")
     said = [f"{formats.plural(len(found), 'sentence')} to attack" if len(found) <= MOST else _cut(len(found))]
@@ -103,7 +105,7 @@ def _cut(number: int) -> str:
     )
 
 
-def _start_box(run: Mapping[str, Any], student: Mapping[str, Any], rows: Table, sentences: list[Sentence]) -> None:
+def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: list[Sentence]) -> None:
     a, b, c = st.columns([3, 3, 2])
     models = one_sentence.models_of(run, student)
     model = a.selectbox("Model", models, key=f"batch.model.{run['name']}.{student['name']}")
@@ -132,12 +134,12 @@ def stop() -> None:
         held["job"].stop()
 
 
-def outcome(run: Mapping[str, Any]) -> None:
+def outcome(run: RunRow) -> None:
     """This run's batch in hand: its progress while it works, its results when it is done."""
     held = st.session_state.get("batch")
     if held is None or held["facts"]["run"] != run["name"]:
         return
-    classes = (run["dataset"] or {}).get("classes", [])
+    classes = run["dataset"]["classes"] if run["dataset"] else []
     job: Job = held["job"]
     if job.state in one_sentence.WORKING:
         st.fragment(_progress, run_every=0.5)()

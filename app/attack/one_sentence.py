@@ -16,6 +16,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import SECONDS, TOLD, AttackWorker, Job
 from rosearch_engine.objectives import holds, withstands
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 MOST_MODELS = 5
 WORKING = ("waiting", "attacking")
@@ -66,6 +67,7 @@ def warm_worker() -> AttackWorker:
 def examples(measurement_id: int) -> list[tuple[str, str | None]]:
     """Short sentences that the run itself attacked, each with its second sentence where there is one."""
     texts = [row["before"]["text"] for row in state.store().examples(measurement_id) if row["outcome"] != "failed"]
+    pairs: list[tuple[str, str | None]]
     pairs = [(text, None) if isinstance(text, str) else (text[0], text[1]) for text in texts]
     fitting = [pair for pair in pairs if all(len(part or "") <= LONGEST for part in pair)]
     return sorted(fitting, key=lambda pair: (len(pair[0]) < 30, len(pair[0])))[:SHOWN_EXAMPLES]
@@ -93,9 +95,9 @@ def shortened(text: str, most: int = 44) -> str:
     return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
 
 
-def form(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
+def form(run: RunRow, student: MeasuredStudent) -> None:
     """The sentence, who is attacked with it and how; a press hands it to the worker."""
-    is_pair = bool((run["dataset"] or {}).get("pair"))
+    is_pair = run["dataset"] is not None and run["dataset"]["pair"]
     with st.form("attack_form", border=True):
         text = st.text_area(
             "Your sentence",
@@ -136,12 +138,12 @@ def form(run: Mapping[str, Any], student: Mapping[str, Any]) -> None:
         start(run["name"], models, recipe["name"], first, second or None, int(budget), int(seconds))
 
 
-def models_of(run: Mapping[str, Any], student: Mapping[str, Any]) -> list[str]:
+def models_of(run: RunRow, student: MeasuredStudent) -> list[str]:
     """Who can be attacked: the student in hand, the teacher, every other student whose weights are here.
 
     A recorded run has the weights of some, and no teacher.
     """
-    names = [row["name"] for row in recorded.with_weights(state.students(dict(run)))]
+    names = [row["name"] for row in recorded.with_weights(state.students(run))]
     teacher = [] if run["recorded"] else ["teacher"]
     return [student["name"], *teacher, *(name for name in names if name != student["name"])]
 
@@ -162,7 +164,7 @@ def _at_work(held: Mapping[str, Any] | None) -> dict[str, Job]:
     return {model: job for model, job in held["jobs"].items() if job.state in WORKING} if held else {}
 
 
-def outcome(run: Mapping[str, Any]) -> None:
+def outcome(run: RunRow) -> None:
     """This run's attack in hand: its progress while it works, its result when it is done."""
     held = st.session_state.get("attack")
     if held is None or held["run"] != run["name"]:
@@ -176,7 +178,7 @@ def outcome(run: Mapping[str, Any]) -> None:
         st.fragment(_progress, run_every=0.5)()
         return
     jobs: Mapping[str, Job] = held["jobs"]
-    classes = (run["dataset"] or {}).get("classes", [])
+    classes = run["dataset"]["classes"] if run["dataset"] else []
     if len(jobs) > 1:
         table = _side_by_side(jobs, classes)
         st.dataframe(table, hide_index=True, key="side_by_side", column_config=glossary.columns(table))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -11,11 +11,11 @@ import streamlit as st
 from app import charts, glossary, state, student_table
 from app.search import forms
 from rosearch_engine.config import RunConfig
-
-Row = Mapping[str, Any]
+from rosearch_engine.store.rows import RunRow, StudentRow, measured
 
 AGAINST = {"students": "Students", "minutes": "Minutes"}
-BEST = {
+Best = Literal["knee", "robustness", "accuracy", "compression"]
+BEST: dict[str, Best] = {
     "Knee": "knee",
     "Most robust": "robustness",
     "Most accurate": "accuracy",
@@ -38,7 +38,7 @@ def panel() -> None:
         st.info("Choose two or more runs.", icon=":material/checklist:")
         return
     runs = [known[name] for name in names]
-    grown = {name: state.steps(dict(known[name])) for name in names}
+    grown = {name: state.steps(known[name]) for name in names}
     against = st.segmented_control(
         "Horizontal axis",
         list(AGAINST),
@@ -56,7 +56,7 @@ def panel() -> None:
     st.plotly_chart(charts.growth_figure(grown, against or "students", height=320), key="growth")
     st.markdown("**Best students**")
     st.dataframe(
-        best_table({name: state.students(dict(known[name])) for name in names}),
+        best_table({name: state.students(known[name]) for name in names}),
         column_config=student_table.columns(),
         hide_index=True,
         key="best_of_runs",
@@ -69,7 +69,7 @@ def panel() -> None:
         st.caption("None: the runs differ only by name and by chance.")
 
 
-def settings_table(runs: Sequence[Row]) -> pd.DataFrame:
+def settings_table(runs: Sequence[RunRow]) -> pd.DataFrame:
     """The settings that are not the same in all runs, a column a run. What an old run did not know had its default."""
     defaults = RunConfig().model_dump(mode="json")
     rows = []
@@ -81,13 +81,13 @@ def settings_table(runs: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "setting", *(run["name"] for run in runs)])
 
 
-def best_table(runs: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
+def best_table(runs: Mapping[str, Sequence[StudentRow]]) -> pd.DataFrame:
     """For each kind of best the student of each run that is it, with its interval."""
     chosen = [
         (title, run, max(front, key=lambda row: (row[key], row["robustness"])))
         for title, key in BEST.items()
         for run, students in runs.items()
-        if (front := [row for row in students if row["front"]])
+        if (front := [row for row in measured(students) if row["front"]])
     ]
     table = student_table.build([row for _, _, row in chosen], ordered=False)
     table = table[["student", "clean accuracy", "after attack", "low", "high", "attacked", "compression", "origin"]]
@@ -96,7 +96,7 @@ def best_table(runs: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     return table
 
 
-def _other_conditions(runs: Sequence[Row]) -> list[str]:
+def _other_conditions(runs: Sequence[RunRow]) -> list[str]:
     """Settings that differ and without which figures do not compare: data, teacher and attack."""
     found = settings_table(runs)
     found = found[found["stage"].isin(["data", "teacher", "attack"])]

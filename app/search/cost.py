@@ -43,7 +43,7 @@ def foretold(settings: RunConfig, planned: int, sizes: Mapping[str, int] | None 
     """The estimate from earlier runs on this machine; None if there is none."""
     runs = state.runs()
     run = estimate.basis(settings, runs)
-    return None if run is None else estimate.estimate(settings, planned, run, state.students(dict(run)), runs, sizes)
+    return None if run is None else estimate.estimate(settings, planned, run, state.students(run), runs, sizes)
 
 
 def elsewhere(settings: RunConfig) -> tuple[str, str] | None:

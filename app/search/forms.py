@@ -17,7 +17,9 @@ from rosearch_engine.config import OneOf
 from rosearch_engine.errors import UserError
 
 
-def draw(stage: str, config: type[BaseModel], values: Mapping[str, Any], key: str, skip: tuple[str, ...] = ()) -> dict:
+def draw(
+    stage: str, config: type[BaseModel], values: Mapping[str, Any], key: str, skip: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Draw a stage's fields, two beside each other, and return what the user has set.
 
     Args:

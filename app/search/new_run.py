@@ -154,7 +154,8 @@ def _recipe(wanted: str | None, preset: str) -> str:
         help=config.AttackConfig.model_fields["recipe"].description,
     )
     st.caption(f"{state.plain(chosen['title'])}: {state.plain(chosen['kind'])}.")
-    return chosen["name"]
+    name: str = chosen["name"]
+    return name
 
 
 def _preview(answers: dict[str, Any]) -> None:
@@ -187,9 +188,10 @@ def looked_at(settings: RunConfig) -> dict[str, int] | None:
     if st.session_state.get("looked_at") != _look_key(names) or data != config.DataConfig(**names):
         return None
     try:
-        return _looked_at(**names)["sizes"]
+        sizes: dict[str, int] = _looked_at(**names)["sizes"]
     except UserError:
         return None
+    return sizes
 
 
 def _look_key(answers: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from app import cards, charts, formats, glossary, state, student_table, words
 from app.cache import Step
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import estimate, process
+from rosearch_engine.store.rows import RunRow, StudentRow, measured
 
 REFRESH = {"off": None, "2 s": 2, "5 s": 5, "30 s": 30}
 NEWEST = 20  # students in the live table
@@ -54,7 +54,7 @@ def _live(name: str) -> None:
             st.code("\n".join(lines), language=None, wrap_lines=True, height=260 if len(lines) > 10 else "content")
 
 
-def _status(run: dict[str, Any], now: str) -> None:
+def _status(run: RunRow, now: process.State) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.badge(now, run)
         step = run["progress"] if now in process.ALIVE else None
@@ -64,8 +64,8 @@ def _status(run: dict[str, Any], now: str) -> None:
             st.caption(state.plain(words.recorded(run["provenance"])))
         elif run["heartbeat"]:
             st.caption(f"last heartbeat {formats.ago(run['heartbeat'])}")
-    if now == "crashed":
-        st.error(f"The search ended with an error: {state.plain(run['exit'].get('message') or 'see the log below')}")
+    if now == "crashed" and run["exit"]:
+        st.error(f"The search ended with an error: {state.plain(run['exit']['message'] or 'see the log below')}")
     elif now == "lost":
         st.warning("The search process ended unexpectedly. Resume it: no result is lost.")
     elif now == "stalled":
@@ -78,9 +78,9 @@ def _status(run: dict[str, Any], now: str) -> None:
         st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(words.step(step)))
 
 
-def _numbers(run: dict[str, Any], now: str, rows: Sequence[dict[str, Any]], steps: Sequence[Step]) -> None:
+def _numbers(run: RunRow, now: process.State, rows: Sequence[StudentRow], steps: Sequence[Step]) -> None:
     planned, known = words.planned(run["config"]), glossary.GLOSSARY
-    best = max((row["robustness"] for row in state.measured(rows)), default=None)
+    best = max((row["robustness"] for row in measured(rows)), default=None)
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
         st.metric("Students measured", f"{len(steps):,} / {planned:,}", border=True, help=known["student"])
@@ -113,8 +113,8 @@ def _since_gain(steps: Sequence[Step]) -> str:
     return f"No gain for {formats.plural(idle, 'student')}, {newest}." if idle else f"Still growing, {newest}."
 
 
-def _newest(students: Sequence[dict[str, Any]]) -> None:
-    rows = heapq.nlargest(NEWEST, state.measured(students), key=lambda row: row["told"])
+def _newest(students: Sequence[StudentRow]) -> None:
+    rows = heapq.nlargest(NEWEST, measured(students), key=lambda row: row["told"])
     table = student_table.build(rows, ordered=False)[list(NEWEST_COLUMNS)]
     table.insert(1, "measured", [formats.ago(row["finished"]) for row in rows])
     table["took"] = [formats.duration(sum((row["seconds"] or {}).values())) for row in rows]
@@ -127,7 +127,7 @@ def _newest(students: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def _buttons(run: dict[str, Any], now: str) -> None:
+def _buttons(run: RunRow, now: process.State) -> None:
     with st.container(horizontal=True):
         stoppable = now in process.ALIVE and now != "stopping"
         if stoppable and st.button("Stop", icon=":material/stop_circle:", key="stop"):

@@ -18,8 +18,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rosearch_engine.attack.imports import textattack
 from rosearch_engine.attack.recipes.build import build
 from rosearch_engine.attack.recipes.catalogue import Recipe
-from rosearch_engine.attack.result import Outcome, Result, Said, Target
+from rosearch_engine.attack.result import Result, Said, Target
 from rosearch_engine.config import Level
+from rosearch_engine.store.rows import Outcome
 
 _OUTCOMES: dict[str, Outcome] = {
     "SuccessfulAttackResult": "fooled",

@@ -48,7 +48,8 @@ def textattack() -> ModuleType:
 
         # Lazy loading is not safe when several attacks are under way.
         wordnet.ensure_loaded()
-    return module
+    found: ModuleType = module
+    return found
 
 
 @contextmanager

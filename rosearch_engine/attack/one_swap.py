@@ -67,7 +67,7 @@ def single_swaps(attack: Any, original: Any, current: Any = None) -> Iterator[An
 def margin(logits: np.ndarray, label: int) -> np.ndarray:
     """How far the class is ahead of the best other one, `(texts,)`, in units of the logits."""
     others = np.delete(logits, label, axis=1)
-    return logits[:, label] - others.max(axis=1)
+    return np.asarray(logits[:, label] - others.max(axis=1))
 
 
 def _attacked_text(example: Any) -> Any:

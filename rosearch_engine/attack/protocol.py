@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Never, cast
 
 from rosearch_engine import resources
 from rosearch_engine.attack.recipes.build import describe
 from rosearch_engine.attack.recipes.catalogue import REVISION, ready_recipe
 from rosearch_engine.attack.result import Result, Said, Swaps
 from rosearch_engine.config import AttackConfig, fingerprint
+from rosearch_engine.store.rows import Conditions, Example, Materials, ProtocolRow, SaidRow, Scored
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Score:
     mean_queries: float
     temperature: float
     certified: int | None = None
+
+    def row(self) -> Scored[Never]:
+        """As the store keeps it."""
+        return cast("Scored[Never]", asdict(self))
 
 
 def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperature: float) -> Score:
@@ -98,10 +103,10 @@ def score_swaps(accuracy: float, accuracy_n: int, swaps: Sequence[Swaps | None],
     )
 
 
-def protocol(config: AttackConfig, data: str) -> dict[str, Any]:
+def protocol(config: AttackConfig, data: str) -> ProtocolRow:
     """Recipe, settings and versions of a measurement, and one hash over them all."""
     recipe = ready_recipe(config.recipe, config.level)
-    facts = {
+    facts: Conditions = {
         "recipe": recipe.name,
         "level": config.level,
         "query_budget": config.query_budget,
@@ -110,12 +115,12 @@ def protocol(config: AttackConfig, data: str) -> dict[str, Any]:
         "faces": ["calibrated", "raw"],
         "precision": config.precision,
         "data": data,
+        **materials(config),
     }
-    facts |= materials(config)
-    return facts | {"hash": fingerprint(facts)}
+    return {**facts, "hash": fingerprint(facts)}
 
 
-def materials(config: AttackConfig) -> dict[str, Any]:
+def materials(config: AttackConfig) -> Materials:
     """What the recipe's candidates depend on: itself, its constraints, TextAttack's version, its resources' content."""
     recipe = ready_recipe(config.recipe, config.level)
     return {
@@ -132,7 +137,7 @@ def swap_store_key(config: AttackConfig) -> str:
     return f"{recipe.name}-{config.level}-{fingerprint(materials(config))}"
 
 
-def example(result: Result) -> dict[str, Any]:
+def example(result: Result) -> Example:
     """A result as the store keeps it."""
     swaps, raw, proof = result.swaps, result.raw, result.certificate
     return {
@@ -152,6 +157,6 @@ def example(result: Result) -> dict[str, Any]:
     }
 
 
-def _stored(said: Said) -> dict[str, Any]:
+def _stored(said: Said) -> SaidRow:
     text = said.text if isinstance(said.text, str) else list(said.text)
     return {"text": text, "class": said.label, "probabilities": said.probabilities}

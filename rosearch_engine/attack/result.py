@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.objectives import holds, withstands
-
-Outcome = Literal["fooled", "held", "already wrong", "budget used", "failed"]
+from rosearch_engine.store.rows import Outcome
 
 # How the victim shows itself: calibrated probabilities in float64, or its own logits in float32, of which TextAttack
 # takes the softmax as it does of any model's.

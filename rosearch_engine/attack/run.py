@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 from rosearch_engine.attack.imports import rare_collections, remembered_words
 from rosearch_engine.attack.recipes.build import assemble, make_ready
 from rosearch_engine.attack.recipes.catalogue import Guide, ready_recipe
-from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
+from rosearch_engine.attack.result import Face, Result, Said, Swaps, Target
 from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.task import Question, Task
 from rosearch_engine.attack.trial import Trial, Watch, fit
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
+from rosearch_engine.store.rows import Outcome
 
 __all__ = ["Attacker", "Face", "Outcome", "Result", "Said", "Swaps", "Target", "Watch"]
 

@@ -53,11 +53,12 @@ class Task:
     @staticmethod
     def current() -> Task:
         """The task whose work is running."""
-        return getcurrent().task
+        task: Task = getcurrent().task
+        return task
 
     @property
     def ended(self) -> bool:
-        return self._greenlet.dead
+        return bool(self._greenlet.dead)
 
     def go_on(self, answer: np.ndarray | None) -> None:
         """Let the work run to its next question."""
@@ -85,7 +86,8 @@ def ask(texts: Sequence[Text]) -> np.ndarray:
     """What the model says of the texts, `(texts, classes)`, as the running task shows it."""
     current = getcurrent()
     current.task.question = list(texts)
-    return current.parent.switch()
+    answer: np.ndarray = current.parent.switch()
+    return answer
 
 
 class Question:

@@ -13,10 +13,11 @@ import numpy as np
 from rosearch_engine.attack.diff import flat
 from rosearch_engine.attack.one_swap import all_swaps
 from rosearch_engine.attack.pieces import Pieces, Text
-from rosearch_engine.attack.result import Face, Outcome, Result, Said, Swaps, Target
+from rosearch_engine.attack.result import Face, Result, Said, Swaps, Target
 from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.task import Task
 from rosearch_engine.attack.victim import softmax
+from rosearch_engine.store.rows import Outcome
 
 # No model of this space reads as many words; the rest cannot change what it says.
 LONGEST = 2_000

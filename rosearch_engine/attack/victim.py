@@ -78,7 +78,7 @@ class Victim:
 
 
 def _output(said: Any, name: str) -> torch.Tensor:
-    found = getattr(said, name, None)
+    found: torch.Tensor | None = getattr(said, name, None)
     if found is None:
         problem = f"this model has no {name} to guide an attack."
         raise UserError("attack.recipe", problem, "Choose pwws, or a student with a ledger.")
@@ -88,4 +88,4 @@ def _output(said: Any, name: str) -> torch.Tensor:
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities `(texts, classes)` of logits."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from rosearch_engine.search.strategies import make_strategy
 from rosearch_engine.statistics.paired import rank_correlation
 from rosearch_engine.store.models import CHAIN, SEARCH
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import NewMeasurement, ProtocolRow, StudentRow, is_measured, measured
 
 RANDOM = "random"
 # No searches of their own: the chains that another arm began on, then random search's students.
@@ -65,8 +66,34 @@ COMMON = [
     "search.candidates=10000",
 ]
 
-Row = dict[str, Any]
 PARTS = ("distil", "attack", "screen", "certify", "validate", "build")
+
+
+class Curve(TypedDict):
+    """How an arm's hypervolume grew with one seed: by the seconds of all its students, at each measured in full.
+
+    `parts` are the seconds by part of the work, `wall` those of its process.
+    """
+
+    seconds: list[float]
+    hypervolume: list[float]
+    students: int
+    full: int
+    failed: int
+    parts: dict[str, float]
+    wall: NotRequired[float]
+
+
+class Arm(TypedDict):
+    """An arm over its seeds: means, the median hypervolume, and its shares of random search's time by seed."""
+
+    students: float
+    full: float
+    hypervolume: float
+    by_seed: list[float]
+    share_of_time: list[float | None]
+    median_share: float | None
+    share_after_chains: list[float | None]
 
 
 def bench_search(
@@ -97,14 +124,14 @@ def bench_search(
         (name, build("standard", settings=[*COMMON, *ARMS[name], *settings, *_of(seed, minutes)]))
         for seed, name in itertools.product(range(seeds), names)
     ]
-    found: dict[str, list[list[Row]]] = {name: [] for name in names}
-    curves: dict[str, list[Row]] = {name: [] for name in names}
+    found: dict[str, list[list[StudentRow]]] = {name: [] for name in names}
+    curves: dict[str, list[Curve]] = {name: [] for name in names}
     with _own_store() as store:
         _search_all([config for _, config in asked], jobs, progress)
         for name, config in asked:
             run = store.run(_name(config))
             found[name].append(store.students(run["id"]))
-            curves[name].append(_curve(found[name][-1]) | {"wall": run["active_seconds"]})
+            curves[name].append({**_curve(found[name][-1]), "wall": run["active_seconds"]})
     founded = _founded(found)
     finals = [run["hypervolume"][-1] for run in curves[RANDOM]]
     return {
@@ -232,17 +259,22 @@ def loop_seconds(candidates: int) -> dict[str, float]:
     }
 
 
-def _row(figures: np.ndarray) -> dict[str, Any]:
+def _row(figures: np.ndarray) -> NewMeasurement:
     return {
         "purpose": SEARCH,
         "rung": 0,
         "seed": 0,
-        "protocol": {},
+        "protocol": cast(ProtocolRow, {}),  # nobody reads it
         "accuracy": float(figures[1]),
         "accuracy_n": 1000,
         "robustness": float(figures[0]),
         "held": 0,
         "attacked": 100,
+        "calibrated_held": None,
+        "raw_held": None,
+        "one_swap_held": None,
+        "certified": None,
+        "success_rate": None,
         "mean_queries": 0.0,
         "temperature": 1.0,
     }
@@ -299,7 +331,7 @@ def _searched(config: RunConfig, progress: Progress | None = None, clock: Clock 
     store.close()
 
 
-def _founded(found: dict[str, list[list[Row]]]) -> dict[str, list[Row]]:
+def _founded(found: dict[str, list[list[StudentRow]]]) -> dict[str, list[Curve]]:
     """What random search would have found in the same seconds, had it begun on the chains of the first arm that did.
 
     Random students do not depend on what came before them, so its own are put behind those chains.
@@ -308,43 +340,51 @@ def _founded(found: dict[str, list[list[Row]]]) -> dict[str, list[Row]]:
     curves = []
     for chains, run in zip(founders, found[RANDOM], strict=False):
         rows = [row for row in run if row["origin"] != CHAIN]
-        whole, spent = sum(sum(row["seconds"].values()) for row in _in_order(run)), 0.0
-        seen: list[Row] = []
+        whole, spent = sum(map(_seconds, _in_order(run))), 0.0
+        seen: list[StudentRow] = []
         for row in [*_in_order(chains), *_in_order(rows)]:
-            spent += sum(row["seconds"].values())
+            spent += _seconds(row)
             if spent > whole:
                 break
-            seen.append(row | {"told": len(seen)})
-        curves.append(_curve(seen))
+            seen.append(row)
+        curves.append(_curve_of(seen))
     return {FOUNDED: curves} if curves and all(curve["full"] for curve in curves) else {}
 
 
-def _first_with_chains(found: dict[str, list[list[Row]]]) -> list[list[Row]]:
+def _first_with_chains(found: dict[str, list[list[StudentRow]]]) -> list[list[StudentRow]]:
     return next((runs for runs in found.values() if all(any(r["origin"] == CHAIN for r in run) for run in runs)), [])
 
 
-def _in_order(students: Sequence[Row]) -> list[Row]:
+def _in_order(students: Sequence[StudentRow]) -> list[StudentRow]:
     """Those that took time, as the search learnt of them."""
     return sorted((student for student in students if student["seconds"]), key=lambda student: student["told"] or 0)
 
 
-def _curve(students: Sequence[Row]) -> Row:
+def _seconds(student: StudentRow) -> float:
+    return sum((student["seconds"] or {}).values())
+
+
+def _curve(students: Sequence[StudentRow]) -> Curve:
     """Hypervolume of the students measured in full, against the seconds of all."""
-    rows = _in_order(students)
-    seconds = np.cumsum([sum(student["seconds"].values()) for student in rows])
-    done = [i for i, student in enumerate(rows) if student["status"] == "done"]
-    volumes = hypervolume_curve([vector(rows[i]) for i in done])
+    failed = sum(student["status"] == "failed" for student in students)
+    return {**_curve_of(_in_order(students)), "failed": failed}
+
+
+def _curve_of(rows: Sequence[StudentRow]) -> Curve:
+    """The same of students in their order, that all took time."""
+    seconds = np.cumsum([_seconds(student) for student in rows])
+    done = [i for i, student in enumerate(rows) if is_measured(student)]
     return {
         "seconds": [float(seconds[i]) for i in done],
-        "hypervolume": volumes,
+        "hypervolume": hypervolume_curve([vector(student) for student in measured(rows)]),
         "students": len(rows),
         "full": len(done),
-        "failed": sum(student["status"] == "failed" for student in students),
-        "parts": {part: sum(student["seconds"].get(part, 0.0) for student in rows) for part in PARTS},
+        "failed": sum(student["status"] == "failed" for student in rows),
+        "parts": {part: sum((student["seconds"] or {}).get(part, 0.0) for student in rows) for part in PARTS},
     }
 
 
-def _summary(runs: list[Row], randoms: list[Row], founded: dict[str, list[Row]]) -> Row:
+def _summary(runs: list[Curve], randoms: list[Curve], founded: dict[str, list[Curve]]) -> Arm:
     shares = [_share_of_time(run, other) for run, other in zip(runs, randoms, strict=True)]
     beside = [_share_of_time(run, other) for run, other in zip(runs, founded.get(FOUNDED, []), strict=False)]
     # A seed that never got there counts as the longest.
@@ -361,14 +401,14 @@ def _summary(runs: list[Row], randoms: list[Row], founded: dict[str, list[Row]])
     }
 
 
-def _share_of_time(run: dict[str, Any], random: dict[str, Any]) -> float | None:
+def _share_of_time(run: Curve, random: Curve) -> float | None:
     """Seconds to random search's final hypervolume of the same seed, as a share of random search's own."""
     goal, whole = random["hypervolume"][-1], random["seconds"][-1]
     there = [second for second, value in zip(run["seconds"], run["hypervolume"], strict=True) if value >= goal]
     return there[0] / whole if there else None
 
 
-def _bill(curves: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _bill(curves: dict[str, list[Curve]]) -> dict[str, Any]:
     """Where the time of all arms went, students an hour, and the share that is neither training nor attack."""
     runs = [run for arm in curves.values() for run in arm]
     parts = {part: sum(run["parts"][part] for run in runs) for part in PARTS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import Any
+from typing import Never
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.dynamic_module_utils import get_relative_import_files
@@ -15,8 +15,8 @@ from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
 from rosearch_engine.operations import operation
-from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import Count, MeasuredStudent, Scored, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 AUTO = "AutoModelForSequenceClassification"
@@ -32,22 +32,22 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError("to", f"{folder} is not empty.", "Choose a new folder.")
     loaded = load(store, run, student)
-    if loaded.name == TEACHER:
+    if loaded.facts is None:
         raise UserError("student", "the teacher is already a checkpoint.", "Export a student.")
     try:
         with new_folder(folder) as draft:
-            _write(loaded, run, draft)
+            _write(loaded, loaded.facts, run, draft)
     except OSError as error:
         raise UserError("to", f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from None
     return folder
 
 
-def _write(loaded: Loaded, run: str, folder: Path) -> None:
+def _write(loaded: Loaded, facts: MeasuredStudent, run: str, folder: Path) -> None:
     # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
     loaded.model.config.calibration_temperature = loaded.temperature
     loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
     write_checkpoint(loaded.model, loaded.code.wrap(loaded.tokenizer), folder)
-    card = _card(loaded.facts, run, loaded.classes, loaded.model.config.ledger_bound)
+    card = _card(facts, run, loaded.classes, loaded.model.config.ledger_bound)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -92,7 +92,7 @@ def _write_file(source: Path, folder: Path) -> str:
     return text
 
 
-def _card(facts: dict[str, Any], run: str, classes: tuple[str, ...], bound: float | None) -> str:
+def _card(facts: MeasuredStudent, run: str, classes: tuple[str, ...], bound: float | None) -> str:
     low, high = facts["robustness_interval"]
     success = (
         "no sentence was classified correctly" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
@@ -164,5 +164,6 @@ tokenized on its own and that nothing is truncated; the figure above excludes se
 """
 
 
-def _share(facts: dict[str, Any], held: str) -> str:
-    return "not measured" if facts[held] is None else f"{facts[held] / facts['attacked']:.1%}"
+def _share(facts: Scored[Never], count: Count) -> str:
+    held = share(facts, count)
+    return "not measured" if held is None else f"{held:.1%}"

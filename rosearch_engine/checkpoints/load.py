@@ -25,6 +25,7 @@ from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.paths import weights_path
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, TeacherRow
 from rosearch_engine.student.build import random_student
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
@@ -34,7 +35,7 @@ class Loaded:
     """A model ready to be asked.
 
     Attributes:
-        facts: the student's row, as `Store.student` gives it; the teacher's measurement for the teacher.
+        facts: the student's row, as `Store.student` gives it; None for the teacher.
         classes: names of the classes.
         pair: whether it takes pairs of sentences.
         columns: names of the data's text columns; the second is empty for single sentences.
@@ -50,7 +51,7 @@ class Loaded:
     pair: bool
     columns: tuple[str, str]
     code: Code
-    facts: dict[str, Any]
+    facts: MeasuredStudent | None
 
     @cached_property
     def pieces(self) -> Pieces:
@@ -83,33 +84,35 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
     if (student_name == TEACHER or not own) and not (folder / "config.json").exists():
         raise UserError("teacher", f"its folder {folder.name} is missing.", "`resume` the run to recreate it.")
     if student_name == TEACHER:
-        facts = store.teacher_measurement(run["id"]) or {}
-        if not facts:
+        facts, found = None, store.teacher_measurement(run["id"])
+        if found is None:
             raise UserError("student", "the teacher has not been measured yet.", "It will be, after the first student.")
         model: PreTrainedModel = _read(folder, AutoModelForSequenceClassification)
-        tokenizer = _read(folder, AutoTokenizer)
+        tokenizer, temperature, code = _read(folder, AutoTokenizer), found["temperature"], PLAIN
     else:
-        facts = store.student(run["id"], student_name)
-        _refuse_without_weights(store, run, facts)
+        facts = _with_weights(store, run, student_name)
+        temperature, code = facts["temperature"], _code(run["teacher"], facts)
         model = _student(run, facts)
         tokenizer = read_tokenizer(own) if own else _read(folder, AutoTokenizer)
+    assert run["dataset"] is not None
+    text, pair = run["dataset"].get("columns", ("sentence1", "sentence2"))
     return Loaded(
-        student_name if student_name == TEACHER else facts["name"],
+        TEACHER if facts is None else facts["name"],
         model.to(device()).eval(),  # type: ignore[arg-type]
         tokenizer,
         run["teacher"]["max_length"],
-        facts["temperature"],
+        temperature,
         tuple(run["dataset"]["classes"]),
         run["dataset"]["pair"],
-        tuple(run["dataset"].get("columns", ("sentence1", "sentence2"))),
-        _code(run, facts),
+        (text, pair),
+        code,
         facts,
     )
 
 
-def _code(run: dict[str, Any], facts: dict[str, Any]) -> Code:
-    name = facts.get("genome", {}).get("code", "plain")
-    return PLAIN if name == "plain" else read_code(run["teacher"]["codes"][name])
+def _code(teacher: TeacherRow, student: MeasuredStudent) -> Code:
+    name = student["genome"].get("code", "plain")
+    return PLAIN if name == "plain" else read_code(teacher["codes"][name])
 
 
 def _read(folder: Path, kind: Any) -> Any:
@@ -124,7 +127,8 @@ def _read(folder: Path, kind: Any) -> Any:
         ) from None
 
 
-def _refuse_without_weights(store: Store, run: dict[str, Any], facts: dict[str, Any]) -> None:
+def _with_weights(store: Store, run: RunRow, name: str) -> MeasuredStudent:
+    facts = store.student(run["id"], name)
     if facts["status"] != "done":
         why = f" ({facts['error']})" if facts["error"] else ""
         raise UserError("student", f"{facts['name']} is {facts['status']}{why}.", "Choose a measured student.")
@@ -135,9 +139,15 @@ def _refuse_without_weights(store: Store, run: dict[str, Any], facts: dict[str, 
             f"this recorded run does not include the weights of {facts['name']}.",
             f"It includes those of {others}.",
         )
+    return facts
 
 
-def _student(run: dict[str, Any], facts: dict[str, Any]) -> RoSearchForSequenceClassification:
+def _student(run: RunRow, facts: MeasuredStudent) -> RoSearchForSequenceClassification:
+    # A run whose students are measured has begun.
+    assert run["teacher"] is not None
+    assert run["dataset"] is not None
+    assert run["frame"] is not None
+    assert facts["weights_sha256"] is not None
     path = weights_path(facts["weights_sha256"])
     genome = Genome.from_dict(facts["genome"])
     model = random_student(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])

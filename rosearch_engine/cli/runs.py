@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 
 import typer
 
@@ -13,7 +13,10 @@ from rosearch_engine.cli.console import bars, say, table
 from rosearch_engine.cli.options import AsJson, RunName, listed, quieten
 from rosearch_engine.config import build
 from rosearch_engine.errors import UserError
-from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.progress import Facts, Progress, Stopped
+
+if TYPE_CHECKING:  # the store takes its time to import
+    from rosearch_engine.store.rows import Ending, RunRow
 
 app = typer.Typer()
 
@@ -189,7 +192,7 @@ def _print_state(name: str, as_json: bool) -> None:
     from rosearch_engine.store.repo import Store
 
     row = Store.read().run(name)
-    facts = _state(row, process.state(row)) | {"log": process.log_tail(name, 5)}
+    facts: _State = {**_state(row, process.state(row)), "log": process.log_tail(name, 5)}
     if as_json:
         print(json.dumps(facts, indent=2))
         return
@@ -201,8 +204,21 @@ def _print_state(name: str, as_json: bool) -> None:
         say(facts["exit"]["message"])
 
 
-def _state(row: dict[str, Any], state: str) -> dict[str, Any]:
-    progress = row["progress"]
+class _State(TypedDict):
+    """A run's state, as it is printed. `log` are the last lines of its process."""
+
+    run: str
+    state: str
+    students: int
+    strategy: str
+    data: str
+    pid: int | None
+    progress: Facts | None
+    exit: Ending | None
+    log: NotRequired[list[str]]
+
+
+def _state(row: RunRow, state: str) -> _State:
     return {
         "run": row["name"],
         "state": state,
@@ -210,6 +226,6 @@ def _state(row: dict[str, Any], state: str) -> dict[str, Any]:
         "strategy": row["config"]["search"]["strategy"],
         "data": row["config"]["data"]["name"],
         "pid": row["pid"],
-        "progress": progress,
+        "progress": row["progress"],
         "exit": row["exit"],
     }

@@ -111,7 +111,8 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
     if not folder.is_dir():
         raise UserError("tokenizer", f"the folder {folder} of the students' tokenizer is missing.", remedy)
     try:
-        return AutoTokenizer.from_pretrained(folder)
+        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+        return found
     except Exception as error:  # the library's own errors derive from nothing narrower
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         problem = f"the students' tokenizer in {folder} is damaged ({reason})."

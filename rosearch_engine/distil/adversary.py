@@ -107,7 +107,8 @@ class Adversary:
         states = parts.expand(parts.look_up(ids)) + parts.positions.weight[place]
         if parts.types is not None:
             states = states + parts.types.weight[0]
-        return parts.norm(states).float()
+        normed: torch.Tensor = parts.norm(states)
+        return normed.float()
 
     def _made_unknown(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         ids = batch["input_ids"].cpu().numpy()

@@ -55,9 +55,9 @@ class Corpus:
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """The teacher's logits `(batch, classes)` for sentences."""
-        return self.teacher.logits[rows]
+        return np.asarray(self.teacher.logits[rows])
 
     def states(self, rows: np.ndarray, layers: Sequence[int]) -> np.ndarray:
         """The teacher's mean states `(batch, layers, width)`, float32, for sentences."""
         assert self.teacher.hidden is not None
-        return self.teacher.hidden[np.ix_(rows, np.asarray(layers))].astype(np.float32)
+        return np.asarray(self.teacher.hidden[np.ix_(rows, np.asarray(layers))], dtype=np.float32)

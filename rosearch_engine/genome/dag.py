@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, NotRequired, TypedDict, get_args
 
 import networkx as nx
 
@@ -22,6 +22,18 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.operations import Gene, names, operation
 
 Edge = tuple[int, int]
+
+
+class GenomeRow(TypedDict):
+    """A genome as plain values, as it is stored and printed. A run of an earlier version may have no code."""
+
+    width: int
+    rank: int
+    pooling: str
+    merge: str
+    code: NotRequired[str]
+    nodes: list[dict[str, Any]]
+    edges: list[list[int]]
 
 
 @dataclass(frozen=True, order=True)
@@ -155,7 +167,7 @@ class Genome:
         graph.add_edges_from(self.edges)
         return graph
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> GenomeRow:
         return {
             "width": self.width,
             "rank": self.rank,

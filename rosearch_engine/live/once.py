@@ -31,9 +31,9 @@ def sentences_of(run: str, text: str | None, pair: str | None, file: Path | None
             raise UserError("text", "it is empty.", "Write a sentence.")
         return [Sentence(text if pair is None else (text, pair))]
     assert file is not None
-    about = Store.read().run(run)["dataset"] or {"pair": False, "classes": []}
-    rows = own.table(file, about["pair"])
-    found, _ = own.take(rows, own.guess(rows), about["classes"])
+    about = Store.read().run(run)["dataset"]
+    rows = own.table(file, about is not None and about["pair"])
+    found, _ = own.take(rows, own.guess(rows), about["classes"] if about else [])
     if not found:
         raise UserError("file", f"{file} contains no sentences.", "Write one per line.")
     return found[:n]

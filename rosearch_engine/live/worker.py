@@ -149,7 +149,7 @@ class _Request:
             raise _Stop
 
     def _is_late(self) -> bool:
-        return time.perf_counter() - self._began > self._request["seconds"]
+        return bool(time.perf_counter() - self._began > self._request["seconds"])
 
     def _keep(self, result: Result) -> None:
         if not self.is_batch and result.outcome == "failed":

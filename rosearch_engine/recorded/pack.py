@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,8 @@ from rosearch_engine.recorded.layout import FORMAT, MANIFEST, PARTS, ROWS, VERSI
 from rosearch_engine.resources import RESOURCES, is_ready, require
 from rosearch_engine.runs.process import state
 from rosearch_engine.store.repo import Store, check_name
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 from rosearch_engine.store.whole import take_out
-
-Row = dict[str, Any]
 
 _LICENCES = {"movie-reviews": "CITATION.txt", "minilm": "README.md", "mpnet-base": "README.md", "wordnet": "LICENSE"}
 
@@ -51,7 +50,7 @@ def pack(run_name: str, to: Path, students: Sequence[str] = (), name: str | None
     if state(run) != "finished":
         raise UserError("run", f"'{run_name}' is {state(run)}.", "Choose a finished run.")
     rows = store.students(run["id"])
-    chosen = [store.student(run["id"], student) for student in students] or elect(rows)
+    chosen: Sequence[StudentRow] = [store.student(run["id"], student) for student in students] or elect(rows)
     parts = _parts(run, chosen)
     weights = {row["number"]: _half(row) for row in chosen}
     whole = take_out(store, run["id"])
@@ -74,20 +73,20 @@ def pack(run_name: str, to: Path, students: Sequence[str] = (), name: str | None
     return manifest
 
 
-def elect(rows: Sequence[Row]) -> list[Row]:
+def elect(rows: Sequence[StudentRow]) -> list[MeasuredStudent]:
     """The students of a front that show what it holds: knee, most robust, most accurate, smallest."""
-    front = [row for row in rows if row["front"]]
-    by = [
+    front = [row for row in measured(rows) if row["front"]]
+    by: list[Callable[[MeasuredStudent], tuple[float, ...]]] = [
         lambda row: (row["knee"], row["robustness"], row["accuracy"]),
         lambda row: (row["robustness"], row["accuracy"]),
         lambda row: (row["accuracy"], row["robustness"]),
         lambda row: (row["compression"], row["robustness"], row["accuracy"]),
     ]
-    best = {max(front, key=key)["number"]: None for key in by} if front else {}
-    return [row for row in rows if row["number"] in best]
+    best = {max(front, key=key)["number"] for key in by} if front else set()
+    return [row for row in front if row["number"] in best]
 
 
-def _half(row: Row) -> bytes:
+def _half(row: StudentRow) -> bytes:
     """A student's weights in half precision, as safetensors."""
     try:
         tensors = load_file(weights_path(row["weights_sha256"] or ""))
@@ -100,10 +99,11 @@ def _half(row: Row) -> bytes:
     return save(halves)
 
 
-def _parts(run: Row, chosen: Sequence[Row]) -> dict[str, bytes]:
+def _parts(run: RunRow, chosen: Sequence[StudentRow]) -> dict[str, bytes]:
     """The tokenizer and the codes that the students read by, and the licences of what they were made of."""
     teacher = run["teacher"]
-    tokenizer, parts = teacher["tokenizer"], {}
+    assert teacher is not None
+    tokenizer, parts = teacher["tokenizer"], dict[str, bytes]()
     codes = {teacher["codes"][row["genome"]["code"]] for row in chosen if row["genome"]["code"] != "plain"}
     try:
         for digest in sorted(codes):
@@ -118,12 +118,13 @@ def _parts(run: Row, chosen: Sequence[Row]) -> dict[str, bytes]:
     return parts
 
 
-def _made_of(run: Row) -> list[str]:
+def _made_of(run: RunRow) -> list[str]:
+    assert run["teacher"] is not None
     ties = {"synonyms", "both"} & set(run["teacher"]["codes"])
     return [run["config"]["data"]["name"], run["config"]["teacher"]["name"], *(["wordnet"] if ties else [])]
 
 
-def _forget_the_machine(run: Row, name: str) -> None:
+def _forget_the_machine(run: dict[str, Any], name: str) -> None:
     """Leave out folders, which say nothing elsewhere and tell of a person."""
     run["name"] = name
     run["teacher"] = run["teacher"] | {"folder": ""}
@@ -133,13 +134,13 @@ def _forget_the_machine(run: Row, name: str) -> None:
     run["dataset"], run["teacher"] = _named(run["dataset"]), _named(run["teacher"])
 
 
-def _named(facts: Row) -> Row:
+def _named(facts: dict[str, Any]) -> dict[str, Any]:
     """The same facts with a file's name instead of its path."""
     name = facts["name"]
     return facts | {"name": Path(name).name if Path(name).is_absolute() else name}
 
 
-def _provenance(run: Row, chosen: Sequence[Row]) -> Provenance:
+def _provenance(run: RunRow, chosen: Sequence[StudentRow]) -> Provenance:
     here = run["host"] == socket.gethostname()
     return Provenance(
         program=run["version"],
@@ -157,7 +158,7 @@ def _provenance(run: Row, chosen: Sequence[Row]) -> Provenance:
     )
 
 
-def _preset(run: Row) -> str | None:
+def _preset(run: RunRow) -> str | None:
     """The preset whose settings the run has."""
     for name in PRESETS:
         settings = build(name)

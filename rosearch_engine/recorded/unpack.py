@@ -58,7 +58,7 @@ def unpack(path: Path) -> str:
     with FileLock(home() / "unpack.lock"):
         store = Store.write()
         try:
-            files = {run["name"]: (run["provenance"] or {}).get("file") for run in store.runs()}
+            files = {run["name"]: run["provenance"] and run["provenance"].get("file") for run in store.runs()}
             with _laid(parcel.files), store.transaction() as session:
                 if path == shipped():
                     session.merge(Shipped(sha256=parcel.sha256))

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rosearch_engine.store.models import BASELINES
+from rosearch_engine.store.rows import MeasuredStudent, StudentRow, measured
 
 
-def elite(students: Sequence[dict[str, Any]], top: int) -> list[dict[str, Any]]:
+def elite(students: Sequence[StudentRow], top: int) -> list[MeasuredStudent]:
     """The measured students that are worth a second look: the front's `top` by robustness, its knee, every baseline.
 
     Args:
         students: as `Store.students` gives them.
     """
-    measured = [student for student in students if student["status"] == "done"]
-    front = sorted((s for s in measured if s["front"]), key=lambda s: (-s["robustness"], s["number"]))
-    knees = [student for student in measured if student["knee"]]
-    return _once([*front[:top], *knees, *baselines(measured)])
+    done = measured(students)
+    front = sorted((s for s in done if s["front"]), key=lambda s: (-s["robustness"], s["number"]))
+    knees = [student for student in done if student["knee"]]
+    return _once([*front[:top], *knees, *baselines(done)])
 
 
-def baselines(students: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def baselines(students: Iterable[StudentRow]) -> list[MeasuredStudent]:
     """The measured baselines among the students: bags of words and chains."""
-    return [student for student in students if student["origin"] in BASELINES and student["status"] == "done"]
+    return [student for student in measured(students) if student["origin"] in BASELINES]
 
 
-def _once(students: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _once(students: Iterable[MeasuredStudent]) -> list[MeasuredStudent]:
     return list({student["name"]: student for student in students}.values())

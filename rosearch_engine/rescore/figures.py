@@ -5,15 +5,26 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 
 from rosearch_engine.objectives import holds, wilson
-from rosearch_engine.statistics.paired import mcnemar, rank_correlation, success_curve
+from rosearch_engine.rescore.rows import (
+    AgreementRow,
+    ComparisonRow,
+    GapRow,
+    HeldOutFigures,
+    HeldOutRow,
+    Model,
+    Summary,
+    UnionRow,
+)
+from rosearch_engine.statistics.paired import McNemar, mcnemar, rank_correlation, success_curve
 from rosearch_engine.store.models import BAG, BASELINES, CHAIN, HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import Count, OwnedMeasurementRow, StudentRow, share
 
 
-def held_out_figures(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
+def held_out_figures(store: Store, run_id: int) -> dict[str, HeldOutRow]:
     """Held-out figures by student name, 'teacher' included; empty before the first `rescore`.
 
     Each holds `role` ('elite', 'baseline', 'teacher'), `origin`, `weights`, `compression`, and under `recipes` for each
@@ -36,7 +47,7 @@ def held_out_figures(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
 
 def summary(
     store: Store, run_id: int, *, recipes: Sequence[str], names: Sequence[str], n: int, hashes: Mapping[str, str]
-) -> dict[str, Any]:
+) -> Summary:
     """What one re-scoring says: figures, comparisons with the baselines, agreement of the recipes.
 
     Args:
@@ -67,43 +78,47 @@ def summary(
     return {
         "students": students,
         "comparisons": _comparisons(store, students),
-        "rank_correlations": [asdict(row) for row in rank_correlation(table)],
+        "rank_correlations": [cast(AgreementRow, asdict(row)) for row in rank_correlation(table)],
     }
 
 
-def nearest_chain(student: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> str | None:
+def nearest_chain(student: Model, known: Mapping[str, Model]) -> str | None:
     """The chain nearest in weights, of those that read words by the same code if there are any."""
     chains = {name: row for name, row in known.items() if row["origin"] == CHAIN}
     alike = [name for name, row in chains.items() if row["code"] == student["code"]] or list(chains)
-    return min(alike, key=lambda name: abs(chains[name]["weights"] - student["weights"]), default=None)
+    return min(alike, key=lambda name: abs((chains[name]["weights"] or 0) - (student["weights"] or 0)), default=None)
 
 
-def bag_like(student: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> str | None:
+def bag_like(student: Model, known: Mapping[str, Model]) -> str | None:
     """The bag of words that reads words by the student's code, else the first there is."""
     bags = [name for name, row in known.items() if row["origin"] == BAG]
     return next((name for name in bags if known[name]["code"] == student["code"]), bags[0] if bags else None)
 
 
-def _figures(store: Store, run_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _figures(store: Store, run_id: int, rows: Sequence[OwnedMeasurementRow]) -> dict[str, HeldOutRow]:
     if not rows:
         return {}
     students = {student["name"]: student for student in store.students(run_id)}
     searched = {row["name"]: row for row in store.measurements(run_id, SEARCH)}
-    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    grouped: dict[tuple[str, str], list[OwnedMeasurementRow]] = {}
     for row in rows:
         grouped.setdefault((row["name"], row["protocol"]["recipe"]), []).append(row)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, HeldOutFigures]] = {}
     for (name, recipe), group in grouped.items():
         seeds = _one_a_seed(group, first=searched[name]["seed"] if name in searched else group[0]["seed"])
-        found.setdefault(name, who_is(name, students.get(name)))
-        found[name]["recipes"][recipe] = _figure(store, seeds, searched.get(name))
-    for student in found.values():
-        student["union"] = _union(store, student["recipes"])
-        student["gap_to_pwws"] = _gap_to_pwws(store, student["recipes"])
-    return found
+        found.setdefault(name, {})[recipe] = _figure(store, seeds, searched.get(name))
+    return {
+        name: {
+            **who_is(students.get(name)),
+            "recipes": recipes,
+            "union": _union(store, recipes),
+            "gap_to_pwws": _gap_to_pwws(store, recipes),
+        }
+        for name, recipes in found.items()
+    }
 
 
-def _union(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+def _union(store: Store, figures: Mapping[str, HeldOutFigures]) -> UnionRow | None:
     """The share of sentences that survive every one of the recipes, of the stored student; None for a single recipe.
 
     One attack's number is not robustness: words and characters are attacked in other places.
@@ -122,7 +137,7 @@ def _union(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any
     }
 
 
-def _gap_to_pwws(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+def _gap_to_pwws(store: Store, figures: Mapping[str, HeldOutFigures]) -> GapRow | None:
     """What the border-first attack leaves less what plain PWWS leaves, same sentences, stored student.
 
     Below zero, PWWS's figure owes that much to the weakness of its search.
@@ -131,21 +146,25 @@ def _gap_to_pwws(store: Store, figures: Mapping[str, dict[str, Any]]) -> dict[st
         return None
     pwws, border = (survivors(store, figures[name]["measurement_id"]) for name in ("pwws", "border-first"))
     both = pwws.keys() & border.keys()
-    counts = {"pwws": sum(pwws[one] for one in both), "border_first": sum(border[one] for one in both)}
-    gap = (counts["border_first"] - counts["pwws"]) / len(both) if both else 0.0
-    return counts | {"attacked": len(both), "gap": gap}
+    left_by_pwws, left_by_border = (sum(held[one] for one in both) for held in (pwws, border))
+    gap = (left_by_border - left_by_pwws) / len(both) if both else 0.0
+    return {"pwws": left_by_pwws, "border_first": left_by_border, "attacked": len(both), "gap": gap}
 
 
-def who_is(name: str, student: dict[str, Any] | None) -> dict[str, Any]:
-    if student is None or name == TEACHER:
-        return {"role": TEACHER, "origin": TEACHER, "weights": None, "compression": 1.0, "code": "plain", "recipes": {}}
-    origin, code = student["origin"], student["genome"].get("code", "plain")
-    role = "baseline" if origin in BASELINES else "elite"
-    facts = {"origin": origin, "weights": student["weights"], "compression": student["compression"], "code": code}
-    return {"role": role, **facts, "recipes": {}}
+def who_is(student: StudentRow | None) -> Model:
+    """A student; None is the teacher."""
+    if student is None:
+        return {"role": TEACHER, "origin": TEACHER, "weights": None, "compression": 1.0, "code": "plain"}
+    return {
+        "role": "baseline" if student["origin"] in BASELINES else "elite",
+        "origin": student["origin"],
+        "weights": student["weights"],
+        "compression": student["compression"],
+        "code": student["genome"].get("code", "plain"),
+    }
 
 
-def _one_a_seed(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
+def _one_a_seed(rows: list[OwnedMeasurementRow], first: int) -> list[OwnedMeasurementRow]:
     """Of measurements of one student and recipe, those with the most sentences, one a seed, the stored student's first.
 
     Another protocol (another version of a resource, say) is another measurement; the last one counts.
@@ -157,10 +176,10 @@ def _one_a_seed(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
     return sorted(by_seed.values(), key=lambda row: (row["seed"] != first, row["measurement_id"]))
 
 
-def _figure(store: Store, rows: list[dict[str, Any]], searched: dict[str, Any] | None) -> dict[str, Any]:
+def _figure(store: Store, rows: list[OwnedMeasurementRow], searched: OwnedMeasurementRow | None) -> HeldOutFigures:
     first, by_seed = rows[0], [row["robustness"] for row in rows]
     robustness = statistics.mean(by_seed)
-    calibrated, raw = (_mean_share(rows, count) for count in ("calibrated_held", "raw_held"))
+    calibrated, raw = _mean_share(rows, "calibrated_held"), _mean_share(rows, "raw_held")
     if searched and searched["protocol"]["hash"] != first["protocol"]["hash"]:
         searched = None
     outcomes = ((row["outcome"], row["queries"]) for row in store.examples(first["measurement_id"]))
@@ -188,8 +207,8 @@ def _figure(store: Store, rows: list[dict[str, Any]], searched: dict[str, Any] |
     }
 
 
-def _mean_share(rows: list[dict[str, Any]], count: str) -> float | None:
-    return _mean(None if row[count] is None else row[count] / row["attacked"] for row in rows)
+def _mean_share(rows: list[OwnedMeasurementRow], count: Count) -> float | None:
+    return _mean(share(row, count) for row in rows)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -197,26 +216,36 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return statistics.mean(known) if known else None
 
 
-def _comparisons(store: Store, students: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _comparisons(store: Store, students: Mapping[str, HeldOutRow]) -> list[ComparisonRow]:
     """Each elite student against the bag of words and the chain nearest in weights, of those that read words by the
     same code if there are any: McNemar's test on the same sentences, first seeds."""
-    rows = []
+    rows: list[ComparisonRow] = []
     for name, student in students.items():
         if student["role"] != "elite":
             continue
         for baseline in filter(None, (bag_like(student, students), nearest_chain(student, students))):
             theirs = students[baseline]["recipes"]
             for recipe in [recipe for recipe in student["recipes"] if recipe in theirs]:
-                facts = {"student": name, "baseline": baseline, "recipe": recipe}
-                rows.append(facts | _compare(store, student["recipes"][recipe], theirs[recipe]))
+                n, test = _compare(store, student["recipes"][recipe], theirs[recipe])
+                rows.append(
+                    {
+                        "student": name,
+                        "baseline": baseline,
+                        "recipe": recipe,
+                        "n": n,
+                        "only_student": test.only_a,
+                        "only_baseline": test.only_b,
+                        "p": test.p,
+                    }
+                )
     return rows
 
 
-def _compare(store: Store, mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+def _compare(store: Store, mine: HeldOutFigures, theirs: HeldOutFigures) -> tuple[int, McNemar]:
+    """How many sentences both were asked, and the test on them."""
     a, b = (survivors(store, figure["measurement_id"]) for figure in (mine, theirs))
     both = sorted(a.keys() & b.keys())
-    test = mcnemar([a[sentence] for sentence in both], [b[sentence] for sentence in both])
-    return {"n": len(both), "only_student": test.only_a, "only_baseline": test.only_b, "p": test.p}
+    return len(both), mcnemar([a[sentence] for sentence in both], [b[sentence] for sentence in both])
 
 
 def survivors(store: Store, measurement_id: int) -> dict[int, bool]:

@@ -9,8 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -35,12 +34,14 @@ from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.rescore.elite import baselines, elite
 from rosearch_engine.rescore.figures import summary
+from rosearch_engine.rescore.rows import Rescoring
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
 from rosearch_engine.search.context import Context, attacker, prepare, recipe_lexicon, targets
 from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import MeasuredStudent, NewMeasurement, RunRow, StudentRow, is_measured
 
 FEWEST = 5
 # Word swaps from WordNet under two searches, changed characters, and word swaps over lexicons of other kinds.
@@ -55,7 +56,7 @@ def rescore(
     students: Sequence[str] = (),
     top: int = 3,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Rescoring:
     """Attack a run's elite, its baselines and its teacher on held-out sentences; returns `figures.summary` and more.
 
     Every (student, seed, recipe) is kept as soon as it is measured; a call that was cut short goes on there.
@@ -87,11 +88,19 @@ def rescore(
         work.do([_Training(student, k) for k in range(seeds) for student in [*chosen, None] if student or k == 0])
     names = [*(student["name"] for student in chosen), TEACHER]
     hashes = {recipe: work.protocols[recipe]["hash"] for recipe in attacks}
+    assert run["dataset"] is not None
     available = run["dataset"]["sizes"]["held_out"]
     notes = [] if n <= available else [f"{n} held-out sentences were requested; {available} are all there are"]
-    facts = {"run": run_name, "n": len(sentences), "available": available, "seeds": seeds, "recipes": list(attacks)}
     said = summary(store, run["id"], recipes=list(attacks), names=names, n=len(sentences), hashes=hashes)
-    return facts | said | {"notes": notes + work.failures}
+    return {
+        "run": run_name,
+        "n": len(sentences),
+        "available": available,
+        "seeds": seeds,
+        "recipes": list(attacks),
+        **said,
+        "notes": notes + work.failures,
+    }
 
 
 def training_seed(own: int, k: int) -> int:
@@ -99,11 +108,17 @@ def training_seed(own: int, k: int) -> int:
     return own if k == 0 else int.from_bytes(hashlib.sha256(f"{own}:{k}".encode()).digest()[:4], "big")
 
 
+class _Chosen(MeasuredStudent):
+    """A student and the seed it was trained from."""
+
+    seed: int
+
+
 @dataclass(frozen=True)
 class _Training:
     """One model to attack: the k-th training of a student, or the teacher (None)."""
 
-    student: dict[str, Any] | None
+    student: _Chosen | None
     k: int
 
     @property
@@ -117,7 +132,7 @@ class _Work:
     def __init__(
         self,
         store: Store,
-        run: dict[str, Any],
+        run: RunRow,
         config: RunConfig,
         attacks: dict[str, AttackConfig],
         sentences: Sequence[Target],
@@ -131,6 +146,7 @@ class _Work:
         self._lexicons: dict[str, Lexicon | None] = {}
         self._pieces: dict[str, Pieces] = {}
         self._context: Context | None = None
+        assert run["dataset"] is not None
         self.protocols = {recipe: protocol(attack, run["dataset"]["fingerprint"]) for recipe, attack in attacks.items()}
         self.failures: list[str] = []
 
@@ -191,6 +207,7 @@ class _Work:
 
     def _prepare(self) -> Context:
         context = prepare(self._config, self._progress)
+        assert self._run["teacher"] is not None
         if context.teacher.key != self._run["teacher"]["key"]:
             raise UserError(
                 "teacher", "it has changed since the run started.", "Restore the original, or rescore with --seeds 1."
@@ -216,7 +233,14 @@ class _Work:
         # Students were chosen by their accuracy on the validation sentences; here too only fresh ones count.
         right = _accuracy(victim, self._sentences)
         what = score(right, len(self._sentences), results, victim.temperature)
-        row = asdict(what) | {"purpose": HELD_OUT, "seed": self._seed(training), "protocol": self.protocols[recipe]}
+        row: NewMeasurement = {
+            **what.row(),
+            "purpose": HELD_OUT,
+            "rung": 0,
+            "floor": None,
+            "seed": self._seed(training),
+            "protocol": self.protocols[recipe],
+        }
         candidate = training.student["id"] if training.student else None
         self._store.measure(self._run["id"], candidate, row, [example(result) for result in results])
         for result in results:
@@ -276,23 +300,26 @@ def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
         raise UserError("run", f"'{run_name}' is already being re-scored.", "Wait until that ends.") from None
 
 
-def _choose(store: Store, run: dict[str, Any], names: Sequence[str], top: int) -> list[dict[str, Any]]:
+def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_Chosen]:
     """Rows of the students to re-score, each with the `seed` it was trained from."""
     students = store.students(run["id"])
-    if not any(student["status"] == "done" for student in students):
+    if not any(map(is_measured, students)):
         raise UserError("run", f"'{run['name']}' has no measured students.", "Run a search first; see `status`.")
     if store.teacher_measurement(run["id"]) is None:
         raise UserError("run", f"the teacher of '{run['name']}' is not measured yet.", "`resume` the run for a while.")
+    chosen: Sequence[StudentRow]
     if names:
         known = [store.student(run["id"], name) for name in names if name != TEACHER]
         chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
     else:
         chosen = elite(students, top)
+    seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
+    found: list[_Chosen] = []
     for student in chosen:
         if student["status"] != "done":
             raise UserError("students", f"{student['name']} is {student['status']}.", "Choose measured students.")
-    seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
-    return [student | {"seed": seeds[student["id"]]} for student in chosen]
+        found.append({**student, "seed": seeds[student["id"]]})
+    return found
 
 
 def _recipes(names: Sequence[str], config: RunConfig) -> list[str]:
@@ -309,8 +336,9 @@ def _attack_config(config: RunConfig, recipe: str) -> AttackConfig:
     return attack
 
 
-def _sentences(run: dict[str, Any], config: RunConfig, n: int) -> list[Target]:
+def _sentences(run: RunRow, config: RunConfig, n: int) -> list[Target]:
     data = load(config.data)
+    assert run["dataset"] is not None
     if data.fingerprint != run["dataset"]["fingerprint"]:
         raise UserError("data", "it has changed since the run started.", "Restore the original.")
     return targets(load_held_out(config.data).head(n), data.columns)

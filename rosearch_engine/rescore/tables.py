@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rosearch_engine.rescore.rows import HeldOutFigures, Summary
 from rosearch_engine.store.models import BAG, CHAIN
 
 KINDS = {BAG: "bag of words", CHAIN: "chain"}
 
 
-def table_rows(what: dict[str, Any], recipe: str) -> tuple[list[str], list[list[str]]]:
+def table_rows(what: Summary, recipe: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a summary's figures under one recipe, for people."""
     header = ["student", "after attack (95%)", "trainings", "accuracy", "raw minus calibrated", "one swap"]
     header += ["certified", "queries"]
@@ -21,7 +20,7 @@ def table_rows(what: dict[str, Any], recipe: str) -> tuple[list[str], list[list[
     return [*header, "in the search"], rows
 
 
-def _words(figure: dict[str, Any]) -> list[str]:
+def _words(figure: HeldOutFigures) -> list[str]:
     low, high = figure["interval"]
     spread = "" if figure["seed_spread"] is None else f", ±{100 * figure['seed_spread']:.1f}"
     return [
@@ -36,7 +35,7 @@ def _words(figure: dict[str, Any]) -> list[str]:
     ]
 
 
-def comparison_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def comparison_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a summary's comparisons, for people."""
     header = ["student", "baseline", "recipe", "only student holds", "only baseline holds", "p (McNemar)"]
     return header, [
@@ -52,7 +51,7 @@ def comparison_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def union_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def union_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of what survives all recipes together, for people; no rows for a single recipe."""
     rows = []
     for name, student in what["students"].items():
@@ -63,22 +62,22 @@ def union_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["student", "holds under all of them (95%)", "sentences", "recipes"], rows
 
 
-def gap_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def gap_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of what the border-first attack takes beyond plain PWWS, for people."""
     rows = []
     for name, student in what["students"].items():
         if gap := student["gap_to_pwws"]:
-            held = [f"{gap[one]} of {gap['attacked']}" for one in ("pwws", "border_first")]
+            held = [f"{left} of {gap['attacked']}" for left in (gap["pwws"], gap["border_first"])]
             rows.append([name, *held, f"{100 * gap['gap']:+.1f}"])
     return ["student", "holds under PWWS", "holds under border-first", "gap to plain PWWS (points)"], rows
 
 
-def agreement(what: dict[str, Any]) -> list[str]:
+def agreement(what: Summary) -> list[str]:
     """A line for every two recipes: whether they put the students in the same order."""
     lines = []
     for row in what["rank_correlations"]:
         pair = f"{row['recipe_a']} and {row['recipe_b']}"
-        if row["rho"] is None:
+        if row["rho"] is None or row["interval"] is None:
             lines.append(f"{pair}: no rank correlation over {row['n']} students ({row['note']})")
         else:
             low, high = row["interval"]

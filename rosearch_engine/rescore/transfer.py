@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,10 @@ from rosearch_engine.checkpoints.load import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.rescore.elite import elite
+from rosearch_engine.rescore.rows import Cell, Transfer
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import OwnedMeasurementRow, RunRow, is_measured
 
 LABEL = "diagnostic: replayed sentences, not attacks; for robustness, see `report` and `rescore`"
 
@@ -30,7 +31,7 @@ class _Fooled:
 
 def transfer(
     run_name: str, students: Sequence[str] = (), recipe: str | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
+) -> Transfer:
     """Replay every model's adversarial sentences on every other.
 
     Args:
@@ -58,7 +59,7 @@ def transfer(
         raise UserError("recipe", f"no model of '{run_name}' has been attacked with '{recipe}'.", remedy)
     texts = list(dict.fromkeys(text for found in fooled.values() for one in found for text in (one.before, one.after)))
     progress.stage(Stage.ASKING, len(names), "models")
-    cells: dict[str, dict[str, Any]] = {name: {} for name in fooled}
+    cells: dict[str, dict[str, Cell]] = {name: {} for name in fooled}
     for done, name in enumerate(names, start=1):
         said = _said(store, run_name, name, texts)
         for author, found in fooled.items():
@@ -67,19 +68,19 @@ def transfer(
     return {"run": run_name, "recipe": recipe, "label": LABEL, "models": names, "rows": cells}
 
 
-def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def table_rows(what: Transfer) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the matrix, for people."""
     rows = [[author, *(_words(cells[asked]) for asked in what["models"])] for author, cells in what["rows"].items()]
     return ["sentences from", *what["models"]], rows
 
 
-def _words(cell: dict[str, Any]) -> str:
+def _words(cell: Cell) -> str:
     return "-" if cell["share"] is None else f"{cell['share']:.0%} (n={cell['n']})"
 
 
-def _names(store: Store, run: dict[str, Any], wanted: Sequence[str]) -> list[str]:
+def _names(store: Store, run: RunRow, wanted: Sequence[str]) -> list[str]:
     rows = store.students(run["id"])
-    if not any(row["status"] == "done" for row in rows):
+    if not any(map(is_measured, rows)):
         raise UserError("run", f"'{run['name']}' has no measured students.", "Run a search first; see `status`.")
     if wanted:
         names = [store.student(run["id"], name)["name"] for name in wanted if name != TEACHER]
@@ -88,7 +89,7 @@ def _names(store: Store, run: dict[str, Any], wanted: Sequence[str]) -> list[str
     return list(dict.fromkeys([*names, TEACHER]))
 
 
-def _measurements(store: Store, run_id: int) -> list[dict[str, Any]]:
+def _measurements(store: Store, run_id: int) -> list[OwnedMeasurementRow]:
     """The search's first: those are of the stored weights and of the same sentences for all."""
     return [*store.measurements(run_id, SEARCH), *store.measurements(run_id, HELD_OUT)]
 
@@ -120,7 +121,7 @@ def _said(store: Store, run_name: str, name: str, texts: Sequence[Text]) -> dict
     return dict(zip(texts, map(int, answers), strict=True))
 
 
-def _cell(found: Sequence[_Fooled], said: dict[Text, int]) -> dict[str, Any]:
+def _cell(found: Sequence[_Fooled], said: dict[Text, int]) -> Cell:
     known = [one for one in found if said[one.before] == one.label]
     wrong = np.array([said[one.after] != one.label for one in known])
     return {"share": float(wrong.mean()) if known else None, "n": len(known)}

@@ -15,8 +15,7 @@ from typing import Any
 from rosearch_engine.config import RunConfig
 from rosearch_engine.progress import Stage, spent_by_stage
 from rosearch_engine.store.models import BAG
-
-Row = Mapping[str, Any]
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 # What changes the time in ways that no count of sentences foretells.
 _UNSCALED = {
@@ -55,7 +54,7 @@ class Pace:
         return 3600 / self.each
 
 
-def pace(config: Mapping[str, Any], planned: int, students: Sequence[Row]) -> Pace | None:
+def pace(config: Mapping[str, Any], planned: int, students: Sequence[StudentRow]) -> Pace | None:
     """The pace of a search in its last students, measured or stopped early; None before the first.
 
     Args:
@@ -65,7 +64,7 @@ def pace(config: Mapping[str, Any], planned: int, students: Sequence[Row]) -> Pa
     worked = [row for row in students if row["told"] is not None and row["seconds"]]
     # A bag of words comes trained: it says nothing of the others' pace.
     worked = [row for row in worked if row["origin"] != BAG] or worked
-    recent = [_seconds(row) for row in heapq.nlargest(RECENT, worked, key=lambda row: row["told"])]
+    recent = [_seconds(row) for row in heapq.nlargest(RECENT, worked, key=lambda row: row["told"] or 0)]
     if not sum(recent):
         return None
     each = sum(recent) / len(recent)
@@ -114,14 +113,14 @@ class Estimate:
         return sum(self.seconds.values())
 
 
-def basis(config: RunConfig, runs: Iterable[Row]) -> Row | None:
+def basis(config: RunConfig, runs: Iterable[RunRow]) -> RunRow | None:
     """Of rows of `Store.runs` the one made on this machine that is most like these settings; of several the newest with
     more than a handful of students."""
     here = [run for run in runs if run["students"] and run["dataset"] and _is_ours(run)]
     return min(here, key=lambda run: (len(unlike(config, run)), run["students"] < FEW), default=None)
 
 
-def unlike(config: RunConfig, run: Row) -> tuple[str, ...]:
+def unlike(config: RunConfig, run: RunRow) -> tuple[str, ...]:
     """Settings, as `stage.field`, that change the time in ways not scaled for, and are others than a run's."""
     now = _as_json(config)
     return tuple(
@@ -135,9 +134,9 @@ def unlike(config: RunConfig, run: Row) -> tuple[str, ...]:
 def estimate(
     config: RunConfig,
     planned: int,
-    run: Row,
-    students: Sequence[Row],
-    runs: Sequence[Row],
+    run: RunRow,
+    students: Sequence[StudentRow],
+    runs: Sequence[RunRow],
     sizes: Mapping[str, int] | None = None,
 ) -> Estimate | None:
     """How long a search of these settings will take, at the pace of an earlier one; None if that tells nothing.
@@ -149,10 +148,11 @@ def estimate(
         runs: rows of `Store.runs`: whatever was done once for a teacher and its data is not done again.
         sizes: sentences of each part of the data set, where known; else those of `run` are taken.
     """
-    done = [row for row in students if row["status"] == "done" and row["seconds"] and row["origin"] != BAG]
-    if not done:
+    done = [row for row in measured(students) if row["seconds"] and row["origin"] != BAG]
+    if not done or not run["dataset"]:
         return None
-    known = sizes or next((other["dataset"]["sizes"] for other in runs if _same_data(config, other)), None)
+    data = [other["dataset"] for other in runs if other["dataset"] and _same_data(config, other)]
+    known = sizes or (data[0]["sizes"] if data else None)
     before, now = run["dataset"]["sizes"], known or run["dataset"]["sizes"]
     of_run, spent = run["config"], _spent(run)
     more_sentences = now["distillation"] / before["distillation"]
@@ -197,7 +197,7 @@ def _in_time(planned: int, each: float, minutes: float | None) -> int:
     return planned if minutes is None else min(planned, int(60 * minutes / each) + 1)
 
 
-def _teacher(config: RunConfig, runs: Sequence[Row], sentences: int) -> tuple[float, tuple[str, ...]]:
+def _teacher(config: RunConfig, runs: Sequence[RunRow], sentences: int) -> tuple[float, tuple[str, ...]]:
     """Seconds until the teacher is ready, and the stages that were never measured here."""
     ours = [run for run in runs if _is_ours(run) and run["dataset"] and run["teacher"]]
     if any(_same_data(config, run) and run["config"]["teacher"] == _as_json(config)["teacher"] for run in ours):
@@ -210,6 +210,7 @@ def _teacher(config: RunConfig, runs: Sequence[Row], sentences: int) -> tuple[fl
             lacking.append(stage)
             continue
         run = found[0]
+        assert run["dataset"] is not None
         passes = (
             config.teacher.epochs / _value(run["config"], "teacher", "epochs") if stage is Stage.FINE_TUNING else 1.0
         )
@@ -217,23 +218,23 @@ def _teacher(config: RunConfig, runs: Sequence[Row], sentences: int) -> tuple[fl
     return seconds, tuple(lacking)
 
 
-def _spent(run: Row) -> Mapping[Stage, float]:
+def _spent(run: RunRow) -> Mapping[Stage, float]:
     return spent_by_stage((run["progress"] or {}).get("spent", {}))
 
 
-def _seconds(student: Row) -> float:
-    return sum(student["seconds"].values())
+def _seconds(student: StudentRow) -> float:
+    return sum((student["seconds"] or {}).values())
 
 
-def _mean(rows: Sequence[Row], part: str) -> float:
+def _mean(rows: Sequence[MeasuredStudent], part: str) -> float:
     return sum(row["seconds"].get(part, 0.0) for row in rows) / len(rows)
 
 
-def _is_ours(run: Row) -> bool:
+def _is_ours(run: RunRow) -> bool:
     return not run["recorded"] and run["host"] == socket.gethostname()
 
 
-def _same_data(config: RunConfig, run: Row) -> bool:
+def _same_data(config: RunConfig, run: RunRow) -> bool:
     return bool(run["dataset"]) and run["config"]["data"] == _as_json(config)["data"]
 
 

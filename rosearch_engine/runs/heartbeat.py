@@ -10,22 +10,22 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import psutil
 from sqlalchemy.exc import OperationalError
 
 from rosearch_engine.device import gpu_use, memory_mb
 from rosearch_engine.errors import UserError, is_full_disk
-from rosearch_engine.progress import Progress, Stopped
+from rosearch_engine.progress import Facts, Progress, Stopped
 from rosearch_engine.runs.process import live_process
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import Ending, RunRow
 
 HEARTBEAT_SECONDS = 1.0
 
 
 @contextmanager
-def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator[None]:
+def in_charge(store: Store, run: RunRow, progress: Progress) -> Iterator[None]:
     """Hold the run: say who works on it, beat while it lives, obey signals, and record how it ended."""
     run_id = run["id"]
     me = psutil.Process()
@@ -41,7 +41,7 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
     began, done = time.time(), threading.Event()
     ticker = threading.Thread(target=_beat, args=(store, run_id, progress, done), daemon=True)
     ticker.start()
-    ending: dict[str, Any] = {"reason": "crashed", "message": ""}
+    ending: Ending = {"reason": "crashed", "message": ""}
     try:
         with stop_on_signals(progress):
             if run["stop_requested"]:
@@ -74,7 +74,7 @@ def in_charge(store: Store, run: dict[str, Any], progress: Progress) -> Iterator
             store.log(run_id, ending["reason"], f"search {ending['reason']} {ending['message']}".strip())
 
 
-def _refuse_second(run: dict[str, Any], me: psutil.Process) -> None:
+def _refuse_second(run: RunRow, me: psutil.Process) -> None:
     other = None if run["host"] != socket.gethostname() else live_process(run)
     if other is not None and other.pid != me.pid and not run["exit"]:
         raise UserError("run", f"'{run['name']}' is already running.", "Watch it with `status`.")
@@ -84,7 +84,7 @@ def _beat(store: Store, run_id: int, progress: Progress, done: threading.Event) 
     """Say once a second that the search is alive, from a thread of its own: training one student takes minutes."""
     while not done.wait(HEARTBEAT_SECONDS):
         try:
-            facts = progress.facts() | {"memory_mb": memory_mb()} | gpu_use()
+            facts: Facts = {**progress.facts(), "memory_mb": memory_mb(), **gpu_use()}
             store.update_run(run_id, heartbeat=time.time(), progress=facts)
         except Exception as error:
             # A missed beat is no reason to lose a student: the disk may be full for a moment.

@@ -14,7 +14,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
 
@@ -27,6 +27,7 @@ from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
 from rosearch_engine.runs import spawn
 from rosearch_engine.store.repo import Store, check_name, name_taken
+from rosearch_engine.store.rows import RunRow
 
 State = Literal["recorded", "queued", "running", "stalled", "stopping", "stopped", "finished", "crashed", "lost"]
 ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"})
@@ -100,7 +101,7 @@ def reopen(name: str) -> int:
     return run["id"]
 
 
-def check_resumable(run: dict[str, Any]) -> None:
+def check_resumable(run: RunRow) -> None:
     """Refuse a run that cannot go on.
 
     Raises:
@@ -170,7 +171,7 @@ def _kill(process: psutil.Process, within: float = 10.0) -> None:
             time.sleep(0.02)
 
 
-def state(run: dict[str, Any]) -> State:
+def state(run: RunRow) -> State:
     """True state of a run, as `Store.run` gives it."""
     if run["recorded"]:
         return "recorded"
@@ -228,7 +229,7 @@ def _spawn(store: Store, run_id: int, name: str) -> None:
     store.update_run(run_id, pid=process.pid, process_created=created, host=socket.gethostname())
 
 
-def live_process(run: dict[str, Any]) -> psutil.Process | None:
+def live_process(run: RunRow) -> psutil.Process | None:
     """The run's process if it is there, is the one that was started, and is no zombie."""
     if run["pid"] is None:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -27,6 +26,7 @@ from rosearch_engine.objectives import floor
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home
 from rosearch_engine.search.readings import Reading, Readings, read
+from rosearch_engine.store.rows import ProtocolRow
 from rosearch_engine.teacher import Teacher, obtain
 
 
@@ -47,7 +47,7 @@ class Context:
     read: Readings
     targets: Sequence[Target]
     attacker: Attacker
-    protocol: dict[str, Any]
+    protocol: ProtocolRow
     teacher_pieces: Pieces
     lexicon: Lexicon | None = None
     notes: tuple[str, ...] = ()

@@ -8,8 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
@@ -25,6 +24,7 @@ from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.search.context import Context
 from rosearch_engine.search.ladder import rungs
 from rosearch_engine.store.models import RUNG, SEARCH
+from rosearch_engine.store.rows import NewMeasurement
 from rosearch_engine.student.build import build
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
@@ -264,11 +264,18 @@ def candidate_seed(run_seed: int, genome: Genome) -> int:
     return int.from_bytes(hashlib.sha256(f"{run_seed}:{genome.digest}".encode()).digest()[:4], "big")
 
 
-def measurement(what: Score, seed: int, context: Context, rung: int | None = None) -> dict[str, Any]:
+def measurement(what: Score, seed: int, context: Context, rung: int | None = None) -> NewMeasurement:
     """A score as the store keeps it: that of the full attack, or of a rung below."""
     top = context.config.search.rungs - 1
-    place = {"purpose": SEARCH, "rung": top} if rung in (None, top) else {"purpose": RUNG, "rung": rung}
-    return asdict(what) | place | {"seed": seed, "protocol": context.protocol, "floor": context.floor}
+    rung = top if rung is None else rung
+    return {
+        **what.row(),
+        "purpose": SEARCH if rung == top else RUNG,
+        "rung": rung,
+        "seed": seed,
+        "protocol": context.protocol,
+        "floor": context.floor,
+    }
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
 from rosearch_engine.front import Front
 from rosearch_engine.genome import Genome, cost
-from rosearch_engine.objectives import FAILED, vector
+from rosearch_engine.objectives import FAILED, Worth, vector
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.search.context import Context
 from rosearch_engine.search.evaluate import Evaluation, GoesOn, candidate_seed, evaluate_teacher, measurement
@@ -23,13 +22,13 @@ from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.strategies import Proposal, make_strategy
 from rosearch_engine.store.models import BAG, BASELINES, CHAIN, RUNG, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
-from rosearch_engine.store.rows import label
+from rosearch_engine.store.rows import CandidateRow, is_measured, label
 
 
 class Turn:
     """An architecture whose turn it is."""
 
-    def __init__(self, row: dict[str, Any], run_seed: int) -> None:
+    def __init__(self, row: CandidateRow, run_seed: int) -> None:
         self.id: int = row["id"]
         self.number: int = row["number"]
         self.is_baseline: bool = row["origin"] in BASELINES
@@ -138,8 +137,14 @@ class Journal:
         self._report()
 
     def _worth(self, turn: Turn, score: Score) -> np.ndarray:
-        compression = cost(turn.genome, self._context.frame).compression
-        return vector(asdict(score) | {"compression": compression, "floor": self._context.floor})
+        return vector(
+            {
+                "accuracy": score.accuracy,
+                "robustness": score.robustness,
+                "compression": cost(turn.genome, self._context.frame).compression,
+                "floor": self._context.floor,
+            }
+        )
 
     def _measure_teacher_once(self) -> None:
         """Attack the teacher too, once there is a student to see beside it."""
@@ -155,7 +160,7 @@ class Journal:
         genomes = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
         return [Proposal(genome, CHAIN, change=_chain_in_words(genome)) for genome in genomes]
 
-    def _plan_bags(self, rows: list[dict[str, Any]]) -> list[Proposal]:
+    def _plan_bags(self, rows: list[CandidateRow]) -> list[Proposal]:
         """A bag of words of each input code, plain ones first: they come before all that the strategy proposes.
 
         A run that began without them goes on without them.
@@ -175,7 +180,7 @@ class Journal:
         """The architecture of that number: a bag of words, or what the strategy asks for."""
         return self._bags[number - 1] if number <= len(self._bags) else self._strategy.ask(number)
 
-    def _add(self, number: int, proposal: Proposal) -> dict[str, Any]:
+    def _add(self, number: int, proposal: Proposal) -> CandidateRow:
         return self._store.add_candidate(
             self._run_id,
             number,
@@ -187,19 +192,19 @@ class Journal:
             asked_after=self._tells,
         )
 
-    def _replay(self, rows: list[dict[str, Any]]) -> None:
+    def _replay(self, rows: list[CandidateRow]) -> None:
         """Ask and tell the strategy all that it was asked and told before."""
         students = {student["number"]: student for student in self._store.students(self._run_id)}
         for student in students.values():
-            if student["status"] == "done":
+            if is_measured(student):
                 self._front.add(student["number"], vector(student))
-        told = sorted((row for row in rows if row["told"]), key=lambda row: row["told"])
+        told = sorted((row for row in rows if row["told"]), key=lambda row: row["told"] or 0)
         self._climb_again(rows)
 
         def retell_until(count: int) -> None:
             while self._tells < count:
                 student = students[told[self._tells]["number"]]
-                worth = vector(student) if student["status"] == "done" else FAILED
+                worth = vector(student) if is_measured(student) else FAILED
                 if student["origin"] != BAG:
                     self._strategy.tell(student["number"], worth)
                 self._tells += 1
@@ -215,14 +220,20 @@ class Journal:
                 )
         retell_until(len(told))
 
-    def _climb_again(self, rows: list[dict[str, Any]]) -> None:
+    def _climb_again(self, rows: list[CandidateRow]) -> None:
         """Show the ladder what it has seen below the top."""
         compressions = {row["number"]: row["compression"] for row in rows}
         bags = {row["number"] for row in rows if row["origin"] == BAG}
         for seen in self._store.measurements(self._run_id, RUNG):
-            if seen["number"] in bags:
+            if seen["number"] is None or seen["number"] in bags:
                 continue
-            self._ladder.add(seen["rung"], vector(seen | {"compression": compressions[seen["number"]]}))
+            worth: Worth = {
+                "accuracy": seen["accuracy"],
+                "robustness": seen["robustness"],
+                "compression": compressions[seen["number"]],
+                "floor": seen["floor"],
+            }
+            self._ladder.add(seen["rung"], vector(worth))
 
     def _refuse_other_material(self) -> None:
         """A run goes on with the sentences and the teacher it began with, or its students would not compare."""

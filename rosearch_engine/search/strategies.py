@@ -156,11 +156,11 @@ class Pareto:
     def ask(self, number: int) -> Proposal | None:
         individual = self._next()
         if individual is None:
-            proposal = _fresh(self._space, self._rng, self._seen, number)
-            individual = None if proposal is None else Individual(X=np.array([proposal], dtype=object))
+            fresh = _fresh(self._space, self._rng, self._seen, number)
+            individual = None if fresh is None else Individual(X=np.array([fresh], dtype=object))
         if individual is None:
             return None
-        proposal = individual.X[0]
+        proposal: Proposal = individual.X[0]
         proposal.number = number
         self._seen.add(proposal.genome.digest)
         self._asked[number] = individual

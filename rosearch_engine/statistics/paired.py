@@ -110,7 +110,8 @@ def _spearman(values: np.ndarray) -> np.ndarray:
     ranks = rankdata(values, axis=-1)
     ranks -= ranks.mean(axis=-1, keepdims=True)
     spread = np.sqrt((ranks**2).sum(axis=-1).prod(axis=0))
-    return np.divide((ranks[0] * ranks[1]).sum(axis=-1), spread, out=np.full_like(spread, np.nan), where=spread > 0)
+    products = (ranks[0] * ranks[1]).sum(axis=-1)
+    return np.asarray(np.divide(products, spread, out=np.full_like(spread, np.nan), where=spread > 0))
 
 
 def _bootstrap(values: np.ndarray) -> tuple[float, float]:

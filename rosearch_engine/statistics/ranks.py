@@ -120,7 +120,8 @@ class Ranks:
             from scipy.stats import t as student_t  # most of a second to import
 
             degrees = len(target) - len(self._members) - len(basis) - 1
-            return 2 * student_t.sf(found * np.sqrt(degrees / np.maximum(1 - found**2, 1e-12)), degrees)
+            surprise = student_t.sf(found * np.sqrt(degrees / np.maximum(1 - found**2, 1e-12)), degrees)
+            return np.asarray(2 * surprise)
         rng = np.random.default_rng([self._effort.seed, 1])
         reached = np.zeros(len(columns))
         for some in _chunks(self._effort.shuffles, len(target)):
@@ -172,7 +173,7 @@ def _mid_ranks(levels: np.ndarray) -> np.ndarray:
 
 def _scatter(ranks: np.ndarray) -> np.ndarray:
     """Products of every two columns `(…, columns, columns)` of `(…, columns, students)`."""
-    return ranks @ np.swapaxes(ranks, -2, -1)
+    return np.asarray(ranks @ np.swapaxes(ranks, -2, -1))
 
 
 def _basis(rows: np.ndarray) -> np.ndarray:

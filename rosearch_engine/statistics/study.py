@@ -175,7 +175,11 @@ class _Sample:
     @classmethod
     def of(cls, students: Sequence[Mapping[str, Any]]) -> _Sample:
         done = _once(
-            [student for student in students if student["status"] == "done" and counts(student) and not is_bag(student)]
+            [
+                student
+                for student in students
+                if student["status"] == "done" and _counts(student) and not is_bag(student)
+            ]
         )
         sizes = Counter(student.get("run_id", 0) for student in done)
         done = [student for student in done if sizes[student.get("run_id", 0)] >= FOLDS]
@@ -216,6 +220,10 @@ class _Sample:
         """Robustness of those with the operation and of those without."""
         robustness, has = self.outcomes["robustness"], self.holders.get(operation, np.zeros(self.n)) > 0
         return Box.of(robustness[has]), Box.of(robustness[~has])
+
+
+def _counts(student: Mapping[str, Any]) -> bool:
+    return counts({"accuracy": student["accuracy"], "floor": student.get("floor")})
 
 
 def is_bag(student: Mapping[str, Any]) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SEARCH, RUNG, HELD_OUT = "search", "rung", "held_out"  # purposes of a measurement
+# Purposes of a measurement.
+SEARCH: Final = "search"
+RUNG: Final = "rung"
+HELD_OUT: Final = "held_out"
 # Origins of the baselines; a searched architecture's is what its strategy did.
 CHAIN, BAG = "chain", "bag"
 BASELINES = (BAG, CHAIN)
-TEACHER = "teacher"  # name of the teacher, where a student's may stand
+TEACHER: Final = "teacher"  # name of the teacher, where a student's may stand
 
 
 class Base(DeclarativeBase):

@@ -32,6 +32,17 @@ from rosearch_engine.store.database import (
     set_pragmas,
     sqlite_file,
 )
+from rosearch_engine.store.made_rows import (
+    candidate_row,
+    event_row,
+    example_row,
+    mark_row,
+    measurement_of,
+    measurement_row,
+    run_row,
+    student_row,
+    with_front,
+)
 from rosearch_engine.store.models import (
     RUNG,
     SEARCH,
@@ -43,11 +54,24 @@ from rosearch_engine.store.models import (
     Measurement,
     Run,
 )
-from rosearch_engine.store.rows import label, measurement_of, measurement_row, student_row, table_row, with_front
+from rosearch_engine.store.rows import (
+    CandidateRow,
+    EventRow,
+    Example,
+    ExampleRow,
+    MarkRow,
+    MeasurementRow,
+    NewMeasurement,
+    OwnedMeasurementRow,
+    Purpose,
+    RunRow,
+    StudentRow,
+    label,
+)
 
 
 class Store:
-    """Runs, students, measurements, events. Rows come out as plain dictionaries."""
+    """Runs, students, measurements, events. What comes out is in `rosearch_engine.store.rows`."""
 
     def __init__(self, engine: Engine, read_only: bool) -> None:
         self._engine = engine
@@ -139,7 +163,7 @@ class Store:
                 session.delete(artifact)
             return [artifact.sha256 for artifact in orphans]
 
-    def runs(self) -> list[dict[str, Any]]:
+    def runs(self) -> list[RunRow]:
         """All runs, the newest first, each with `students`: how many are measured."""
         counted = (
             select(Candidate.run_id, func.count(Candidate.id).label("students"))
@@ -153,9 +177,9 @@ class Store:
             .order_by(Run.created.desc(), Run.id.desc())
         )
         with Session(self._engine) as session:
-            return [table_row(run) | {"students": students} for run, students in session.execute(query)]
+            return [run_row(run, students) for run, students in session.execute(query)]
 
-    def run(self, name: str) -> dict[str, Any]:
+    def run(self, name: str) -> RunRow:
         """One run by its name.
 
         Raises:
@@ -168,7 +192,7 @@ class Store:
                 known = f"Existing runs: {', '.join(names)}." if names else "There are no runs yet."
                 raise UserError("run", f"there is no run '{name}'.", known)
             done = (Candidate.run_id == run.id) & (Candidate.status == "done")
-            return table_row(run) | {"students": session.scalar(select(func.count(Candidate.id)).where(done))}
+            return run_row(run, session.scalar(select(func.count(Candidate.id)).where(done)) or 0)
 
     def update_run(self, run_id: int, **values: Any) -> None:
         with self.transaction() as session:
@@ -178,11 +202,11 @@ class Store:
         with self.transaction() as session:
             session.add(Event(run_id=run_id, kind=kind, text=text))
 
-    def events(self, run_id: int, last: int = 100) -> list[dict[str, Any]]:
+    def events(self, run_id: int, last: int = 100) -> list[EventRow]:
         """The newest events of a run, oldest first."""
         query = select(Event).where(Event.run_id == run_id).order_by(Event.id.desc()).limit(last)
         with Session(self._engine) as session:
-            return [table_row(row) for row in session.scalars(query)][::-1]
+            return [event_row(row) for row in session.scalars(query)][::-1]
 
     # Students
 
@@ -197,7 +221,7 @@ class Store:
         parents: Sequence[int],
         change: str,
         asked_after: int,
-    ) -> dict[str, Any]:
+    ) -> CandidateRow:
         """Queue an architecture; returns its row."""
         with self.transaction() as session:
             candidate = Candidate(
@@ -214,7 +238,7 @@ class Store:
             session.add(candidate)
             session.flush()
             session.refresh(candidate)
-            return table_row(candidate)
+            return candidate_row(candidate)
 
     def fail_candidate(self, candidate_id: int, told: int | None, error: str) -> None:
         """Mark a candidate that could not be trained or attacked; the search goes on without it."""
@@ -234,8 +258,8 @@ class Store:
         latency_ms: float,
         training: Mapping[str, Any],
         seconds: Mapping[str, float],
-        measurements: Sequence[Mapping[str, Any]],
-        examples: Sequence[Mapping[str, Any]],
+        measurements: Sequence[NewMeasurement],
+        examples: Sequence[Example],
     ) -> None:
         """Keep a student's result: the row of its weights, its measurements rung by rung and every sentence of the
         last one. A pruned student was stopped below the top of the ladder; its weights need not be kept."""
@@ -261,20 +285,20 @@ class Store:
         self,
         run_id: int,
         candidate_id: int | None,
-        measurement: Mapping[str, Any],
-        examples: Sequence[Mapping[str, Any]],
+        measurement: NewMeasurement,
+        examples: Sequence[Example],
     ) -> None:
         """Add a further measurement of a student, or of the teacher when `candidate_id` is None."""
         with self.transaction() as session:
             _measure(session, run_id, candidate_id, measurement, examples)
 
-    def candidates(self, run_id: int) -> list[dict[str, Any]]:
+    def candidates(self, run_id: int) -> list[CandidateRow]:
         """Every candidate of a run as it stands in its table, in the order of their numbers."""
         query = select(Candidate).where(Candidate.run_id == run_id).order_by(Candidate.number)
         with Session(self._engine) as session:
-            return [table_row(row) for row in session.scalars(query)]
+            return [candidate_row(row) for row in session.scalars(query)]
 
-    def students(self, run_id: int, known: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    def students(self, run_id: int, known: Sequence[StudentRow] = ()) -> list[StudentRow]:
         """Every candidate with its search-time measurement, intervals and front membership, by number.
 
         One stopped on the ladder ("pruned") has the figures of the highest rung that it reached.
@@ -283,7 +307,7 @@ class Store:
             known: what an earlier call returned: a student that it has the result of is not read again.
         """
         rows = {row["number"]: row for row in known if row["told"] is not None}
-        last = max((row["told"] for row in rows.values()), default=-1)
+        last = max((row["told"] for row in known if row["told"] is not None), default=-1)
         is_new = (Candidate.run_id == run_id) & (Candidate.told.is_(None) | (Candidate.told > last))
         of_search = Measurement.purpose.in_((SEARCH, RUNG))
         # Tables' columns, not objects: that reads thousands faster.
@@ -307,7 +331,7 @@ class Store:
             rows[row["number"]] = student_row(dict(row), seen.get(row["id"]) if row["told"] is not None else None)
         return with_front([rows[number] for number in sorted(rows)])
 
-    def student(self, run_id: int, name: str) -> dict[str, Any]:
+    def student(self, run_id: int, name: str) -> StudentRow:
         """One student by its name (`s0007`), number or digest.
 
         Raises:
@@ -318,7 +342,7 @@ class Store:
                 return student
         raise UserError("student", f"the run has no student '{name}'.", "Names look like s0007; see `report`.")
 
-    def teacher_measurement(self, run_id: int) -> dict[str, Any] | None:
+    def teacher_measurement(self, run_id: int) -> MeasurementRow | None:
         """The teacher's own numbers under the run's attack, once they are there."""
         of_teacher = (Measurement.run_id == run_id) & Measurement.candidate_id.is_(None)
         query = select(Measurement).where(of_teacher, Measurement.purpose == SEARCH)
@@ -326,7 +350,7 @@ class Store:
             row = session.scalar(query.order_by(Measurement.id.desc()))
             return None if row is None else measurement_row(row)
 
-    def measurements(self, run_id: int, purpose: str) -> list[dict[str, Any]]:
+    def measurements(self, run_id: int, purpose: Purpose) -> list[OwnedMeasurementRow]:
         """All measurements of a purpose in the order they were made, each with its student's `name` ('teacher' for
         the teacher's), `number` (None for it), `candidate_id`, `seed`, `rung` and `created`."""
         query = (
@@ -338,11 +362,11 @@ class Store:
         with Session(self._engine) as session:
             return [measurement_of(row, number) for row, number in session.execute(query)]
 
-    def examples(self, measurement_id: int) -> list[dict[str, Any]]:
+    def examples(self, measurement_id: int) -> list[ExampleRow]:
         """Every attacked sentence of a measurement."""
         query = select(AttackExample).where(AttackExample.measurement_id == measurement_id).order_by(AttackExample.id)
         with Session(self._engine) as session:
-            return [table_row(row) for row in session.scalars(query)]
+            return [example_row(row) for row in session.scalars(query)]
 
     # People's words on the attacks
 
@@ -354,11 +378,11 @@ class Store:
             values = {"student": student, "recipe": recipe, "original": original, "perturbed": perturbed, "kept": kept}
             session.add(Mark(run_id=run_id, **values))
 
-    def marks(self, run_id: int) -> list[dict[str, Any]]:
+    def marks(self, run_id: int) -> list[MarkRow]:
         """All marks of a run, in the order they were made."""
         with Session(self._engine) as session:
             return [
-                table_row(row) for row in session.scalars(select(Mark).where(Mark.run_id == run_id).order_by(Mark.id))
+                mark_row(row) for row in session.scalars(select(Mark).where(Mark.run_id == run_id).order_by(Mark.id))
             ]
 
 
@@ -391,8 +415,8 @@ def _measure(
     session: Session,
     run_id: int,
     candidate_id: int | None,
-    measurement: Mapping[str, Any],
-    examples: Sequence[Mapping[str, Any]],
+    measurement: NewMeasurement,
+    examples: Sequence[Example],
 ) -> None:
     row = Measurement(run_id=run_id, candidate_id=candidate_id, **measurement)
     session.add(row)

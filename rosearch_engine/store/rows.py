@@ -1,30 +1,28 @@
-"""Rows as the rest of the program sees them: names, figures with their intervals, place on the front."""
+"""The rows that the store gives and takes: dictionaries that are printed as JSON as they are, with the type of each
+value said here.
+
+What an attack said of a model are its figures, `FIGURES`. A student has them once it was measured: `is_measured` tells,
+and a comparison of its `status` with "done" does too.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeGuard, TypeVar, get_args
 
-import numpy as np
+from rosearch_engine.genome import GenomeRow
+from rosearch_engine.progress import Facts
 
-from rosearch_engine.front import knee, non_dominated
-from rosearch_engine.objectives import vectors, wilson
-from rosearch_engine.store.models import TEACHER, Base, Measurement
+# What stands in a row where nothing was measured: None; in the row of what was measured nothing does: Never.
+Absent = TypeVar("Absent")
 
+Purpose = Literal["search", "rung", "held_out"]
+Reason = Literal["finished", "stopped", "crashed"]
+Outcome = Literal["fooled", "held", "already wrong", "budget used", "failed"]
 
-def label(number: int) -> str:
-    """A student's name."""
-    return f"s{number:04d}"
-
-
-def student_row(candidate: dict[str, Any], measurement: Any) -> dict[str, Any]:
-    """A candidate's row with its name and the figures of a measurement: all None where there is none."""
-    empty = dict.fromkeys(_MEASURED)
-    measured = empty if measurement is None else measurement_row(measurement)
-    return candidate | {"name": label(candidate["number"])} | measured
-
-
-_MEASURED = (
-    "measurement_id",
+# Counts of `attacked` sentences that not every attack asks about.
+Count = Literal["calibrated_held", "raw_held", "one_swap_held", "certified"]
+Figure = Literal[
     "accuracy",
     "accuracy_n",
     "accuracy_interval",
@@ -40,47 +38,316 @@ _MEASURED = (
     "success_rate",
     "mean_queries",
     "temperature",
-    "protocol",
-)
+]
+COUNTS: tuple[Count, ...] = get_args(Count)
+FIGURES: tuple[Figure, ...] = get_args(Figure)
+
+Interval = tuple[float, float]
+# By stage and field. Those of an earlier version may lack some and have others.
+Settings = dict[str, dict[str, Any]]
 
 
-def measurement_row(row: Any) -> dict[str, Any]:
-    """The figures of a measurement: an object, or a row of its table."""
-    known = {
-        "measurement_id": row.id,
-        "accuracy_interval": wilson(round(row.accuracy * row.accuracy_n), row.accuracy_n),
-        "robustness_interval": wilson(row.held, row.attacked),
-    }
-    return {name: known[name] if name in known else getattr(row, name) for name in _MEASURED}
+class Scored(TypedDict, Generic[Absent]):
+    """The figures that an attack gives; `attack.protocol.Score` says what each is."""
+
+    accuracy: float | Absent
+    accuracy_n: int | Absent
+    robustness: float | Absent
+    held: int | Absent
+    attacked: int | Absent
+    calibrated_held: int | None
+    raw_held: int | None
+    one_swap_held: int | None
+    certified: int | None
+    success_rate: float | None
+    mean_queries: float | Absent
+    temperature: float | Absent
 
 
-def measurement_of(row: Measurement, number: int | None) -> dict[str, Any]:
-    """The figures of a measurement, and whose they are: a student\'s, or the teacher\'s where the number is None."""
-    own = {"candidate_id": row.candidate_id, "number": number, "seed": row.seed, "created": row.created}
-    own["rung"] = row.rung
-    return measurement_row(row) | own | {"name": TEACHER if number is None else label(number)}
+class Figures(Scored[Absent], Generic[Absent]):
+    """All of `FIGURES`: with Wilson's 95% intervals, and the clean accuracy that must be exceeded to count."""
+
+    accuracy_interval: Interval | Absent
+    robustness_interval: Interval | Absent
+    floor: float | None
 
 
-def with_front(students: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The students with their place on the front. One whose place changes gets a new row: the old one may be in use."""
-    measured = [student for student in students if student["status"] == "done"]
-    front: set[int] = set()
-    best = None
-    if measured:
-        objectives = vectors(measured)
-        front = {measured[place]["number"] for place in np.flatnonzero(non_dominated(objectives))}
-        best = knee(objectives)
-    chosen = None if best is None else measured[best]["number"]
+class Materials(TypedDict):
+    """What a recipe's candidates depend on: its parts, and the content of its resources by a digest of each."""
 
-    def told(student: dict[str, Any]) -> dict[str, Any]:
-        on_front, is_knee = student["number"] in front, student["number"] == chosen
-        if student.get("front") is on_front and student.get("knee") is is_knee:
-            return student
-        return student | {"front": on_front, "knee": is_knee}
-
-    return [told(student) for student in students]
+    textattack: str
+    revision: int
+    settings: dict[str, Any]
+    resources: dict[str, str]
 
 
-def table_row(row: Base) -> dict[str, Any]:
-    """An object as it stands in its table."""
-    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
+class Conditions(Materials):
+    """What a measurement is made with. `data` is the data set's fingerprint."""
+
+    recipe: str
+    level: str
+    query_budget: int
+    seconds: float
+    one_swap: bool
+    faces: list[str]
+    precision: str
+    data: str
+
+
+class ProtocolRow(Conditions):
+    """The conditions, and one hash over them all: measurements of one hash compare."""
+
+    hash: str
+
+
+class NewMeasurement(Scored[Never]):
+    """A measurement to keep."""
+
+    purpose: NotRequired[Purpose]
+    rung: NotRequired[int]
+    seed: int
+    protocol: ProtocolRow
+    floor: NotRequired[float | None]
+
+
+class MeasurementRow(Figures[Never]):
+    """What one attack said of one model."""
+
+    measurement_id: int
+    protocol: ProtocolRow
+
+
+class OwnedMeasurementRow(MeasurementRow):
+    """A measurement and whose it is: a student's, or the teacher's, whose `number` and `candidate_id` are None."""
+
+    name: str
+    number: int | None
+    candidate_id: int | None
+    seed: int
+    rung: int
+    created: float
+
+
+# What a model said of a text, which is two for a pair: `class` is a word of Python's own.
+SaidRow = TypedDict("SaidRow", {"text": str | list[str], "class": int, "probabilities": list[float]})
+
+
+class Example(TypedDict):
+    """The outcome for one attacked sentence."""
+
+    sentence: int
+    outcome: Outcome
+    label: int
+    before: SaidRow
+    after: SaidRow
+    queries: int
+    reason: str
+    raw_outcome: Outcome | None
+    raw_queries: int | None
+    swaps: int | None
+    flips: int | None
+    worst_swap: SaidRow | None
+    certified: bool | None
+
+
+class ExampleRow(Example):
+    """The outcome for one sentence of a measurement."""
+
+    id: int
+    measurement_id: int
+
+
+class Architecture(TypedDict, Generic[Absent]):
+    """What is known of an architecture, but for its figures."""
+
+    digest: str
+    genome: GenomeRow
+    origin: str
+    parents: list[int]
+    change: str
+    error: str | None
+    weights: int
+    encoder_weights: int
+    flops: int
+    compression: float
+    encoder_compression: float
+    latency_ms: float | Absent
+    seconds: dict[str, float] | Absent
+
+
+class Entry(TypedDict, Generic[Absent]):
+    """When an architecture's turn came in its run, and what became of it."""
+
+    id: int
+    run_id: int
+    number: int
+    asked_after: int
+    told: int | Absent
+    training: dict[str, Any] | Absent
+    artifact_id: int | None
+    created: float
+    finished: float | Absent
+
+
+class CandidateRow(Architecture[None], Entry[None]):
+    """One architecture of a run, as it stands in its table."""
+
+    status: Literal["queued", "done", "failed", "pruned"]
+
+
+class Place(TypedDict):
+    """A student's name, its weights' file, and whether it is on the front and is the front's knee."""
+
+    name: str
+    weights_sha256: str | None
+    front: bool
+    knee: bool
+
+
+class _Student(Architecture[Absent], Entry[Absent], Figures[Absent], Place, Generic[Absent]):
+    """An architecture and its figures."""
+
+    measurement_id: int | Absent
+    protocol: ProtocolRow | Absent
+
+
+class MeasuredStudent(_Student[Never]):
+    """A student that was trained and attacked in full."""
+
+    status: Literal["done"]
+
+
+class UnmeasuredStudent(_Student[None]):
+    """One that was not, or not yet. A pruned one has the figures of the highest rung that it reached."""
+
+    status: Literal["queued", "failed", "pruned"]
+
+
+StudentRow = MeasuredStudent | UnmeasuredStudent
+
+
+class DatasetRow(TypedDict):
+    """The data of a run. `sizes` counts each part's sentences; `columns` are the texts', the second may be empty."""
+
+    name: str
+    classes: list[str]
+    pair: bool
+    columns: NotRequired[list[str]]
+    sizes: dict[str, int]
+    fingerprint: str
+
+
+class TeacherRow(TypedDict):
+    """The teacher of a run. `tokenizer` and `codes` are digests of what its students read by; early runs have no
+    tokenizer of their own."""
+
+    name: str
+    key: str
+    folder: str
+    accuracy: float
+    weights: int
+    encoder_weights: int
+    pad: int
+    tokenizer: NotRequired[str]
+    codes: dict[str, str]
+    max_length: int
+
+
+class Ending(TypedDict):
+    """How a search ended. `error` is a `UserError`'s, `trace` a bug's."""
+
+    reason: Reason
+    message: str
+    time: NotRequired[float]
+    error: NotRequired[dict[str, str]]
+    trace: NotRequired[str]
+
+
+class SourceRow(TypedDict):
+    """Something that a recorded run was made of."""
+
+    name: str
+    what: str
+
+
+class ProvenanceRow(TypedDict):
+    """How a recorded run was made: `recorded.layout.Provenance`, and the SHA-256 of its `file`."""
+
+    program: str
+    commit: str | None
+    preset: str | None
+    began: float
+    seconds: float
+    device: str
+    machine: str | None
+    sources: list[SourceRow]
+    students: list[str]
+    file: str
+
+
+class RunRow(TypedDict):
+    """A run, and how many `students` it has measured. What its search learns first is None until then."""
+
+    id: int
+    name: str
+    config: Settings
+    version: str
+    created: float
+    recorded: bool
+    provenance: ProvenanceRow | None
+    dataset: DatasetRow | None
+    teacher: TeacherRow | None
+    frame: dict[str, Any] | None  # the fields of a `genome.Frame`
+    host: str | None
+    pid: int | None
+    process_created: float | None
+    heartbeat: float | None
+    progress: Facts | None
+    stop_requested: float | None
+    exit: Ending | None
+    active_seconds: float
+    students: int
+
+
+class EventRow(TypedDict):
+    """Something worth a line in a run's history."""
+
+    id: int
+    run_id: int
+    time: float
+    kind: str
+    text: str
+
+
+class MarkRow(TypedDict):
+    """What a person said of an adversarial sentence: whether it still means what the original meant."""
+
+    id: int
+    run_id: int
+    student: str
+    recipe: str
+    original: str
+    perturbed: str
+    kept: bool
+    created: float
+
+
+def is_measured(student: StudentRow) -> TypeGuard[MeasuredStudent]:
+    """Whether a student was trained and attacked in full."""
+    return student["status"] == "done"
+
+
+def measured(students: Iterable[StudentRow]) -> list[MeasuredStudent]:
+    """The students that were trained and attacked in full."""
+    return [student for student in students if is_measured(student)]
+
+
+def share(row: Scored[Never], count: Count) -> float | None:
+    """A count as a share of all attacked sentences; None where it was not asked."""
+    held = row[count]
+    return None if held is None else held / row["attacked"]
+
+
+def label(number: int) -> str:
+    """A student's name."""
+    return f"s{number:04d}"

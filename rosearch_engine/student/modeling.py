@@ -163,7 +163,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
     sentence whose ledger keeps a larger margin in its worst case cannot be flipped, whatever the graph says.
     """
 
-    config_class = RoSearchConfig  # type: ignore[assignment]
+    config_class = RoSearchConfig
     base_model_prefix = "student"
 
     def __init__(self, config: RoSearchConfig) -> None:

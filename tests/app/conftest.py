@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import psutil
@@ -18,6 +18,7 @@ from rosearch_engine.config import RunConfig, SpaceConfig
 from rosearch_engine.genome import Frame, Genome, Space, cost
 from rosearch_engine.genome.operators import crossover, mutate, sample
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow, SaidRow
 
 MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
 
@@ -129,11 +130,11 @@ def make_running(run_id: int) -> None:
     store.close()
 
 
-def measurement(accuracy: float, held: int, attacked: int, queries: float) -> dict[str, Any]:
+def measurement(accuracy: float, held: int, attacked: int, queries: float) -> NewMeasurement:
     """A measurement's values, as the search writes them."""
     return {
         "seed": 0,
-        "protocol": {"recipe": "pwws", "level": "standard", "query_budget": 2000, "hash": "0"},
+        "protocol": cast(ProtocolRow, {"recipe": "pwws", "level": "standard", "query_budget": 2000, "hash": "0"}),
         "accuracy": accuracy,
         "accuracy_n": 1000,
         "robustness": held / attacked,
@@ -142,19 +143,24 @@ def measurement(accuracy: float, held: int, attacked: int, queries: float) -> di
         "calibrated_held": held + 1,
         "raw_held": held + 3,
         "one_swap_held": held + 9,
+        "certified": None,
         "success_rate": 1 - held / (attacked * accuracy),
         "mean_queries": queries,
         "temperature": 1.2,
     }
 
 
-def _examples(rng: np.random.Generator) -> list[dict[str, Any]]:
-    rows = []
+def _examples(rng: np.random.Generator) -> list[Example]:
+    rows: list[Example] = []
     for index, (text, old, new) in enumerate(SENTENCES):
         share = float(rng.uniform(0.7, 0.98))
         label = index % 2
-        before: dict[str, Any] = {"text": text, "class": label, "probabilities": [share, 1 - share][:: 1 - 2 * label]}
-        after = {"text": text.replace(old, new), "class": 1 - label, "probabilities": before["probabilities"][::-1]}
+        before: SaidRow = {"text": text, "class": label, "probabilities": [share, 1 - share][:: 1 - 2 * label]}
+        after: SaidRow = {
+            "text": text.replace(old, new),
+            "class": 1 - label,
+            "probabilities": before["probabilities"][::-1],
+        }
         rows.append(
             {
                 "sentence": index,
@@ -163,6 +169,13 @@ def _examples(rng: np.random.Generator) -> list[dict[str, Any]]:
                 "before": before,
                 "after": after,
                 "queries": int(rng.integers(40, 300)),
+                "reason": "",
+                "raw_outcome": None,
+                "raw_queries": None,
+                "swaps": None,
+                "flips": None,
+                "worst_swap": None,
+                "certified": None,
             }
         )
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,16 @@ from app.cache import Ledger
 from rosearch_engine.front import hypervolume_curve, non_dominated
 from rosearch_engine.objectives import vector
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import MeasurementRow, StudentRow, measured
 
 
 @pytest.fixture
-def students(run_id: int) -> list[dict]:
+def students(run_id: int) -> list[StudentRow]:
     return Store.read().students(run_id)
 
 
 @pytest.fixture
-def teacher(run_id: int) -> dict | None:
+def teacher(run_id: int) -> MeasurementRow | None:
     return Store.read().teacher_measurement(run_id)
 
 
@@ -39,7 +41,9 @@ def symbols(trace) -> list[str]:
 
 
 @pytest.mark.parametrize("plane", sorted(charts.PLANES))
-def test_each_measured_student_is_one_point_of_its_group(students: list[dict], teacher: dict, plane: str) -> None:
+def test_each_measured_student_is_one_point_of_its_group(
+    students: list[StudentRow], teacher: MeasurementRow, plane: str
+) -> None:
     figure = charts.front_figure(students, teacher, plane)
     x, y, _ = charts.PLANES[plane]
     done = [s for s in students if s["status"] == "done"]
@@ -51,7 +55,9 @@ def test_each_measured_student_is_one_point_of_its_group(students: list[dict], t
     assert names(group(figure, "dominated")) == {s["name"] for s in done} - on_front - in_plane
 
 
-def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(students: list[dict], teacher: dict) -> None:
+def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(
+    students: list[StudentRow], teacher: MeasurementRow
+) -> None:
     figure = charts.front_figure(students, teacher, "Robustness vs accuracy")
     failed = next(s["name"] for s in students if s["status"] == "failed")
     knee = next(s["name"] for s in students if s["knee"])
@@ -61,7 +67,7 @@ def test_the_failed_student_is_not_drawn_and_the_knee_is_a_star(students: list[d
     assert stars == {knee}
 
 
-def test_whiskers_are_the_stored_intervals(students: list[dict], teacher: dict) -> None:
+def test_whiskers_are_the_stored_intervals(students: list[StudentRow], teacher: MeasurementRow) -> None:
     trace = group(charts.front_figure(students, teacher, "Robustness vs accuracy"), "Pareto front in this plane")
     by_name = {s["name"]: s for s in students}
     for (name,), y, up, down in zip(
@@ -70,12 +76,14 @@ def test_whiskers_are_the_stored_intervals(students: list[dict], teacher: dict) 
         assert (y - down, y + up) == pytest.approx(by_name[name]["robustness_interval"])
 
 
-def test_dominated_students_can_be_left_out(students: list[dict], teacher: dict) -> None:
+def test_dominated_students_can_be_left_out(students: list[StudentRow], teacher: MeasurementRow) -> None:
     figure = charts.front_figure(students, teacher, "Robustness vs size", dominated=False)
     assert not [t for t in figure.data if t.legendgroup == "dominated"]
 
 
-def test_a_new_ring_changes_the_figure_and_nothing_else_does(students: list[dict], teacher: dict) -> None:
+def test_a_new_ring_changes_the_figure_and_nothing_else_does(
+    students: list[StudentRow], teacher: MeasurementRow
+) -> None:
     plain = charts.front_figure(students, teacher, "Robustness vs accuracy").to_json()
     assert charts.front_figure(students, teacher, "Robustness vs accuracy").to_json() == plain
     ringed = charts.front_figure(students, teacher, "Robustness vs accuracy", ring="s0003", revision=1)
@@ -89,10 +97,10 @@ def test_no_student_gives_an_empty_figure() -> None:
     assert not charts.growth_figure({"none": []}, "students").data[0].x
 
 
-def test_the_ledger_reads_only_what_is_new_and_grows_as_the_engine_says(students: list[dict]) -> None:
+def test_the_ledger_reads_only_what_is_new_and_grows_as_the_engine_says(students: list[StudentRow]) -> None:
     asked: list[int] = []
 
-    def read(known: Sequence[dict]) -> list[dict]:
+    def read(known: Sequence[StudentRow]) -> list[StudentRow]:
         asked.append(len(known))
         return students[: 10 if not known else None]
 
@@ -101,7 +109,7 @@ def test_the_ledger_reads_only_what_is_new_and_grows_as_the_engine_says(students
     early = ledger.steps(1)
     steps = ledger.steps(2)
     assert asked == [0, 10]
-    done = [s for s in students if s["status"] == "done"]
+    done = measured(students)
     assert [step.name for step in steps] == [s["name"] for s in done]
     assert [step.hypervolume for step in steps] == hypervolume_curve([vector(s) for s in done])
     assert steps[-1].seconds == pytest.approx(sum(sum(s["seconds"].values()) for s in done))
@@ -118,7 +126,7 @@ def test_a_run_whose_first_students_are_on_no_front_has_steps_from_the_first(stu
 
 
 @pytest.mark.parametrize("against", ["students", "minutes"])
-def test_the_growth_of_each_run_is_a_line_of_its_corners(students: list[dict], against: str) -> None:
+def test_the_growth_of_each_run_is_a_line_of_its_corners(students: list[StudentRow], against: str) -> None:
     steps = Ledger(lambda known: students).steps(1)
     one, other = charts.growth_figure({"one": steps, "other": steps[:5]}, against).data
     assert (one.name, other.name) == ("one", "other")
@@ -128,11 +136,13 @@ def test_the_growth_of_each_run_is_a_line_of_its_corners(students: list[dict], a
     assert one.x[-1] == pytest.approx(last)
 
 
-def test_re_scored_students_lead_to_where_held_out_sentences_put_them(students: list[dict], teacher: dict) -> None:
+def test_re_scored_students_lead_to_where_held_out_sentences_put_them(
+    students: list[StudentRow], teacher: MeasurementRow
+) -> None:
     first, second = [s for s in students if s["front"]][:2]
-    found = {
-        first["name"]: {"robustness": 0.11, "robustness_interval": (0.08, 0.15), "accuracy": 0.8, "attacked": 500},
-        "s9999": {"robustness": 0.5, "robustness_interval": (0.4, 0.6), "accuracy": 0.8, "attacked": 500},
+    found: Any = {
+        first["name"]: {"robustness": 0.11, "interval": (0.08, 0.15), "accuracy": 0.8, "attacked": 500},
+        "s9999": {"robustness": 0.5, "interval": (0.4, 0.6), "accuracy": 0.8, "attacked": 500},
     }
     figure = charts.front_figure(students, teacher, "Robustness vs accuracy", again=found)
     (trace,) = [t for t in figure.data if t.name == "held out"]
@@ -147,7 +157,7 @@ def test_re_scored_students_lead_to_where_held_out_sentences_put_them(students: 
     ]
 
 
-def test_another_runs_front_is_steps_that_no_click_takes(students: list[dict], teacher: dict) -> None:
+def test_another_runs_front_is_steps_that_no_click_takes(students: list[StudentRow], teacher: MeasurementRow) -> None:
     figure = charts.front_figure(students[:3], teacher, "Robustness vs size", others={"other": students})
     (trace,) = [t for t in figure.data if t.name == "other"]
     x, y, _ = charts.PLANES["Robustness vs size"]

@@ -13,9 +13,11 @@ from streamlit.testing.v1 import AppTest
 from app import recipes, state
 from app.attack import one_sentence
 from rosearch_engine.genome import Genome, cost
+from rosearch_engine.progress import Facts
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT, RUNG
+from rosearch_engine.store.rows import NewMeasurement, measured
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
 PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
@@ -173,7 +175,7 @@ def test_what_held_out_sentences_said_stands_on_the_card(run_id: int) -> None:
     best, store = knee(run_id), Store.write()
     student = store.student(run_id, best)
     for seed, held in ((0, 30), (1, 36)):
-        row = measurement(0.8, held, 150, 200.0) | {"purpose": HELD_OUT, "seed": seed}
+        row: NewMeasurement = {**measurement(0.8, held, 150, 200.0), "purpose": HELD_OUT, "seed": seed}
         store.measure(run_id, student["id"], row, [])
     store.log(run_id, "rescored", "twice")
     store.close()
@@ -282,7 +284,7 @@ def test_a_live_run_tells_its_pace_and_its_newest_students_first(home: Path) -> 
     assert "the last 6 students, 1 min 12 s each" in text_of(app)
     newest = app.main.dataframe[0].value
     assert list(newest["student"]) == ["s0005", "s0004", "s0003", "s0002", "s0001", "s0000"]
-    rows = Store.read().students(run_id)
+    rows = measured(Store.read().students(run_id))
     assert list(newest["after attack"]) == [100 * row["robustness"] for row in rows[::-1]]
     gained = "Still growing" in text_of(app) or "No gain for" in text_of(app)
     assert gained
@@ -291,7 +293,7 @@ def test_a_live_run_tells_its_pace_and_its_newest_students_first(home: Path) -> 
 def test_gpu_figures_are_shown_where_the_process_reports_them() -> None:
     from app import words
 
-    facts = {"device": "H100", "memory_mb": 1830.0}
+    facts: Facts = {"device": "H100", "memory_mb": 1830.0}
     assert words.machine(facts) == "H100 · 1.8 GB of memory"
     facts |= {"gpu_memory_mb": 4000.0, "gpu_memory_of_mb": 80000.0, "gpu_percent": 63.0}
     assert words.machine(facts) == "H100 · 1.8 GB of memory · GPU memory 4.0 of 80.0 GB used · GPU 63% busy"
@@ -638,6 +640,7 @@ def test_an_empty_sentence_is_not_attacked(run_id: int, worker: Worker, ready_re
 def test_an_example_fills_the_form(run_id: int, ready_recipes: None) -> None:
     app = open_page("attack")
     student = Store.read().student(run_id, app.session_state["student"])
+    assert student["status"] == "done"
     first = one_sentence.examples(student["measurement_id"])[0][0]
     app.pills(key="example").set_value(0).run()
     assert app.text_area(key="sentence").value == first
@@ -689,7 +692,7 @@ def test_a_student_that_was_stopped_early_is_counted_and_not_drawn(run_id: int) 
     row = store.add_candidate(
         run_id, 99, genome, cost(genome, FRAME), origin="sample", parents=(), change="", asked_after=16
     )
-    below = measurement(0.8, 3, 10, 0.0) | {"purpose": RUNG, "rung": 0}
+    below: NewMeasurement = {**measurement(0.8, 3, 10, 0.0), "purpose": RUNG, "rung": 0}
     store.finish_candidate(
         row["id"], 17, pruned=True, weights_file=None, latency_ms=1.0, training={}, seconds={"distil": 1.0},
         measurements=[below], examples=[],

@@ -12,6 +12,7 @@ from app import recipes
 from app.attack import one_sentence
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import StudentRow
 from tests.app.conftest import fill, open_page
 
 PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
@@ -27,7 +28,7 @@ def example(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def students() -> list[dict]:
+def students() -> list[StudentRow]:
     store = Store.read()
     return store.students(store.run("example")["id"])
 
@@ -121,7 +122,7 @@ def test_ones_own_run_comes_before_it() -> None:
 
 
 def test_a_damaged_file_is_a_message_and_the_app_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bad.zip").write_bytes(unpack.Path(unpack.__file__).with_name("demo.zip").read_bytes()[:100_000])
+    (tmp_path / "bad.zip").write_bytes(Path(unpack.__file__).with_name("demo.zip").read_bytes()[:100_000])
     monkeypatch.setenv("ROSEARCH_RECORDED", str(tmp_path / "bad.zip"))
     app = open_page()
     assert not app.exception

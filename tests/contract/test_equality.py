@@ -33,7 +33,12 @@ def models(bench: Any, chain: Any) -> dict[str, Any]:
     "name", ["pwws", "deepwordbug", "textfooler-map-minilm", "textbugger-map-minilm", "iga-map", "leap"]
 )
 def test_every_sentence_ends_as_with_textattack(
-    name: str, model: str, bench: Any, models: dict[str, Any], stocked: Callable, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    model: str,
+    bench: Any,
+    models: dict[str, Any],
+    stocked: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = stocked(name, "standard")
     sentences = targets(bench.data.search_attack.head(12), bench.data.columns)
@@ -48,7 +53,7 @@ def test_every_sentence_ends_as_with_textattack(
 @pytest.mark.parametrize("name", ["pwws", "textfooler-map-minilm"])
 @pytest.mark.parametrize("columns", [("premise", "hypothesis"), ("sentence1", "sentence2")])
 def test_pairs_too_by_the_recipes_own_rule(
-    name: str, columns: tuple[str, str], bench: Any, models: dict[str, Any], stocked: Callable,
+    name: str, columns: tuple[str, str], bench: Any, models: dict[str, Any], stocked: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     recipe = stocked(name, "standard")

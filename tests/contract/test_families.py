@@ -26,6 +26,7 @@ from rosearch_engine.config import build
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import measured
 from tests.conftest import Workshop, word_pieces, write_encoder
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
@@ -77,7 +78,7 @@ def test_students_of_a_teacher_of_the_family(
     told = [event["text"] for event in store.events(run) if event["kind"] == "adversary"]
     assert len(told) == (1 if family is roberta else 0), "what a tokenizer does not allow is told"
     assert {student["genome"]["code"] for student in chains} == {"plain", "both"}
-    assert all(student["accuracy"] > 0.6 for student in students), "all of them have learned"
+    assert all(student["accuracy"] > 0.6 for student in measured(students)), "all of them have learned"
     for student in students:
         loaded = load(store, name, student["name"])
         said = loaded.victim.probabilities(sentences).argmax(axis=1)

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,7 +20,8 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from app.architecture import drawing, panels
+from app.architecture import drawing
+from app.architecture.drawing import families
 from app.search import forms
 from rosearch_engine import operations
 from rosearch_engine.checkpoints.export import write_checkpoint
@@ -92,7 +93,7 @@ def test_only_what_was_registered_is_forgotten(name: str) -> None:
 
 def test_settings_and_the_form_take_its_name(name: str) -> None:
     assert build("standard", settings=[f'space.operations=["{name}"]']).space.operations == (name,)
-    (item, _) = forms.get_args(SpaceConfig.model_fields["operations"].annotation)
+    (item, _) = get_args(SpaceConfig.model_fields["operations"].annotation)
     assert name in forms._options(item)
 
 
@@ -158,7 +159,7 @@ def test_a_student_of_it_learns_from_its_teacher(name: str, bench: Any) -> None:
 
 def test_it_is_pictured(name: str) -> None:
     known = operation(name)
-    assert panels.families()[known.family.name] == known.family, "another family has its name"
+    assert families()[known.family.name] == known.family, "another family has its name"
     for genome in drawn(name, count=4):
         assert sum(box.weights or 0 for box in drawing.boxes(genome, FRAME)) == cost(genome, FRAME).weights
         picture = ElementTree.fromstring(drawing.svg(genome, FRAME))
@@ -216,7 +217,9 @@ def exported(toy: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[
     return made, said
 
 
-def test_its_checkpoint_answers_alike_without_the_project(name: str, exported: tuple[dict, dict]) -> None:
+def test_its_checkpoint_answers_alike_without_the_project(
+    name: str, exported: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
     made, said = exported
     with torch.no_grad():
         mine = made[name](torch.tensor(IDS)).logits

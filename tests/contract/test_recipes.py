@@ -68,7 +68,7 @@ every_level = pytest.mark.parametrize("level", LEVELS)
 @every_level
 @every_recipe
 def test_a_recipe_attacks_within_its_budget_and_says_what_it_did(
-    name: str, level: Level, bench: Any, victim: Victim, stocked: Callable
+    name: str, level: Level, bench: Any, victim: Victim, stocked: Callable[..., Any]
 ) -> None:
     stocked(name, level)
     attacked = targets(bench, 4)
@@ -91,7 +91,7 @@ def test_a_recipe_attacks_within_its_budget_and_says_what_it_did(
 
 
 @every_recipe
-def test_a_built_attack_is_textattacks_own(name: str, bench: Any, victim: Victim, stocked: Callable) -> None:
+def test_a_built_attack_is_textattacks_own(name: str, bench: Any, victim: Victim, stocked: Callable[..., Any]) -> None:
     """Whoever has TextAttack can run it with TextAttack's own loop, and what it calls a success is one."""
     attack = build(stocked(name, "standard"), "standard", asked_by(name, victim))
     attack.goal_function.query_budget = 400
@@ -107,7 +107,7 @@ def test_a_built_attack_is_textattacks_own(name: str, bench: Any, victim: Victim
 
 @every_recipe
 def test_strict_candidates_are_those_that_keep_the_meaning(
-    name: str, bench: Any, victim: Victim, stocked: Callable
+    name: str, bench: Any, victim: Victim, stocked: Callable[..., Any]
 ) -> None:
     standard = build(stocked(name, "standard"), "standard", Asked(victim))
     strict = build(stocked(name, "strict"), "strict", Asked(victim))
@@ -128,7 +128,7 @@ def test_strict_candidates_are_those_that_keep_the_meaning(
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("textfooler")])
 def test_textfoolers_encoder_looks_at_windows_of_long_sentences(
-    name: str, bench: Any, victim: Victim, stocked: Callable
+    name: str, bench: Any, victim: Victim, stocked: Callable[..., Any]
 ) -> None:
     attack = build(stocked(name, "standard"), "standard", Asked(victim))
     short, every = sentences(bench, 1)[0], sentences(bench, 32)
@@ -147,7 +147,7 @@ def test_textfoolers_encoder_looks_at_windows_of_long_sentences(
 @every_level
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.swaps])
 def test_candidates_of_swaps_are_a_fixed_set(
-    name: str, level: Level, bench: Any, victim: Victim, stocked: Callable
+    name: str, level: Level, bench: Any, victim: Victim, stocked: Callable[..., Any]
 ) -> None:
     recipe = stocked(name, level)
     texts = sentences(bench, 3)
@@ -163,7 +163,7 @@ def test_candidates_of_swaps_are_a_fixed_set(
 
 @pytest.mark.parametrize("name", ["pwws", "leap"])
 def test_the_order_in_which_a_lexicon_names_synonyms_changes_nothing(
-    name: str, bench: Any, victim: Victim, stocked: Callable
+    name: str, bench: Any, victim: Victim, stocked: Callable[..., Any]
 ) -> None:
     """WordNet's come out of a set, whose order is another in every process."""
     attack = build(stocked(name, "standard"), "standard", Asked(victim))
@@ -177,7 +177,9 @@ def test_the_order_in_which_a_lexicon_names_synonyms_changes_nothing(
 
 
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.asks_all])
-def test_a_search_that_asks_about_every_swap_does(name: str, bench: Any, victim: Victim, stocked: Callable) -> None:
+def test_a_search_that_asks_about_every_swap_does(
+    name: str, bench: Any, victim: Victim, stocked: Callable[..., Any]
+) -> None:
     asked = asked_by(name, victim)
     attack = build(stocked(name, "standard"), "standard", asked)
     for text in sentences(bench, 3):
@@ -192,7 +194,7 @@ def test_a_search_that_asks_about_every_swap_does(name: str, bench: Any, victim:
 @every_level
 @every_recipe
 def test_the_recipe_says_which_side_of_a_pair_may_change(
-    name: str, level: Level, bench: Any, victim: Victim, stocked: Callable
+    name: str, level: Level, bench: Any, victim: Victim, stocked: Callable[..., Any]
 ) -> None:
     attack = build(stocked(name, level), level, Asked(victim))
     premise, hypothesis = sentences(bench, 2)
@@ -224,7 +226,7 @@ STRANGE = {
 
 @every_level
 @every_recipe
-def test_strange_texts_end_by_themselves(name: str, level: Level, victim: Victim, stocked: Callable) -> None:
+def test_strange_texts_end_by_themselves(name: str, level: Level, victim: Victim, stocked: Callable[..., Any]) -> None:
     stocked(name, level)
     labels = victim.probabilities(list(STRANGE.values())).argmax(axis=1)
     attacked = [Target(row, text, int(labels[row])) for row, text in enumerate(STRANGE.values())]
@@ -240,7 +242,7 @@ def test_strange_texts_end_by_themselves(name: str, level: Level, victim: Victim
 
 
 @every_recipe
-def test_a_recipe_is_described(name: str, stocked: Callable) -> None:
+def test_a_recipe_is_described(name: str, stocked: Callable[..., Any]) -> None:
     recipe = stocked(name, "strict")
     assert set(recipe.needs_at("standard")) == set(recipe.needs) <= set(recipe.needs_at("strict"))
     assert set(recipe.needs_at("strict")) <= set(resources.RESOURCES)
@@ -281,7 +283,7 @@ def test_a_recipe_whose_resource_is_missing_says_how_to_get_it(
 
 
 def test_what_no_server_gives_is_told_in_words(
-    stocked: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stocked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path))
     monkeypatch.delenv("ROSEARCH_COUNTER_FITTED", raising=False)
@@ -292,7 +294,7 @@ def test_what_no_server_gives_is_told_in_words(
     assert FALLBACK in caught.value.remedy
 
 
-def test_the_strict_level_has_needs_of_its_own(stocked: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_strict_level_has_needs_of_its_own(stocked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     is_ready = resources.is_ready
     monkeypatch.setattr(resources, "is_ready", lambda name: name != "minilm" and is_ready(name))
     assert ready_recipe("deepwordbug").name == settle("deepwordbug") == "deepwordbug"
@@ -311,7 +313,7 @@ def test_an_unknown_recipe_names_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", UNAVAILABLE)
-def test_a_recipe_that_cannot_run_says_what_it_lacks(name: str, stocked: Callable) -> None:
+def test_a_recipe_that_cannot_run_says_what_it_lacks(name: str, stocked: Callable[..., Any]) -> None:
     recipe = UNAVAILABLE[name]
     row = next(row for row in recipes(every=True) if row["name"] == name)
     assert not row["ready"]
@@ -326,7 +328,7 @@ def test_a_recipe_that_cannot_run_says_what_it_lacks(name: str, stocked: Callabl
 
 
 def test_the_nearest_recipe_is_one_that_is_ready(
-    stocked: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stocked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     near = {"wordnet", "stopwords", "tagger", "minilm", "ppdb"}
     monkeypatch.setattr(resources, "is_ready", near.__contains__)
@@ -338,7 +340,7 @@ def test_the_nearest_recipe_is_one_that_is_ready(
     assert "ROSEARCH_COUNTER_FITTED_VECTORS" in caught.value.remedy
 
 
-def test_every_recipe_of_textattack_is_accounted_for(stocked: Callable) -> None:
+def test_every_recipe_of_textattack_is_accounted_for(stocked: Callable[..., Any]) -> None:
     library = textattack().attack_recipes
     theirs = {
         kind for kind, value in vars(library).items() if isinstance(value, type) and value is not library.AttackRecipe
@@ -348,7 +350,7 @@ def test_every_recipe_of_textattack_is_accounted_for(stocked: Callable) -> None:
     assert sorted(theirs) == sorted([*ours, *(recipe.factory for recipe in UNAVAILABLE.values())])
 
 
-def test_neighbours_take_the_case_of_the_word(stocked: Callable, tmp_path: Path) -> None:
+def test_neighbours_take_the_case_of_the_word(stocked: Callable[..., Any], tmp_path: Path) -> None:
     stocked("textfooler-map-minilm", "standard")
     textattack()
     from rosearch_engine.attack.recipes.neighbours import NeighbourSwap
@@ -362,7 +364,7 @@ def test_neighbours_take_the_case_of_the_word(stocked: Callable, tmp_path: Path)
     assert swap._get_replacement_words("qwertyuiop") == []
 
 
-def test_textfoolers_stop_words_are_its_own(stocked: Callable) -> None:
+def test_textfoolers_stop_words_are_its_own(stocked: Callable[..., Any]) -> None:
     stocked("textfooler-map-minilm", "standard")
     textattack()
     from rosearch_engine.attack.recipes.shaped import _textfooler_stop_words
@@ -373,7 +375,7 @@ def test_textfoolers_stop_words_are_its_own(stocked: Callable) -> None:
     assert not {"film", "good"} & found
 
 
-def test_an_embedding_does_not_depend_on_what_is_beside_it(bench: Any, stocked: Callable) -> None:
+def test_an_embedding_does_not_depend_on_what_is_beside_it(bench: Any, stocked: Callable[..., Any]) -> None:
     stocked("deepwordbug", "strict")
     textattack()
     from rosearch_engine.attack.recipes.encoder import _Encoder
@@ -390,7 +392,7 @@ def test_an_embedding_does_not_depend_on_what_is_beside_it(bench: Any, stocked: 
 
 
 def test_the_encoder_remembers_a_bounded_number_of_texts(
-    bench: Any, stocked: Callable, monkeypatch: pytest.MonkeyPatch
+    bench: Any, stocked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stocked("deepwordbug", "strict")
     textattack()

@@ -99,7 +99,9 @@ def test_founders_come_first_and_only_once(name: str, count: int) -> None:
     assert not any(founder.number for founder in founders), "the caller's own stay as they are"
 
 
-def many_workers(name: str, orders: np.random.Generator, asks: int = 40) -> tuple[list[Proposal], list[tuple]]:
+def many_workers(
+    name: str, orders: np.random.Generator, asks: int = 40
+) -> tuple[list[Proposal], list[tuple[str, int]]]:
     """Ask ahead of the tells, and tell in any order; returns the proposals and the log of what was done."""
     one: Any = strategy(name)
     proposals: list[Proposal] = []

@@ -11,6 +11,7 @@ import pytest
 
 from rosearch_engine import operations
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import measured
 from tests.conftest import ROOT, Workshop
 
 
@@ -57,7 +58,7 @@ def test_read_a_store(calm: str, capsys: pytest.CaptureFixture[str], monkeypatch
     run("read_a_store.py", calm, monkeypatch=monkeypatch)
     out = capsys.readouterr().out
     store = Store.read()
-    students = store.students(store.run(calm)["id"])
+    students = measured(store.students(store.run(calm)["id"]))
     best = max(students, key=lambda student: student["robustness"])
     assert all(f"{student['name']} " in out for student in students)
     fooled = [row for row in store.examples(best["measurement_id"]) if row["outcome"] == "fooled"]

@@ -15,6 +15,7 @@ import pytest
 
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import StudentRow
 from tests.conftest import ROOT, Workshop, rosearch
 
 NAME = "disturbed"
@@ -50,7 +51,7 @@ def started(home: Path, workshop: Workshop) -> Iterator[subprocess.Popen[str]]:
     search.wait()
 
 
-def students() -> list[dict[str, Any]]:
+def students() -> list[StudentRow]:
     store = Store.read()
     runs = [run for run in store.runs() if run["name"] == NAME]
     try:
@@ -72,14 +73,15 @@ def wait_for(count: int, alive: Any) -> None:
         time.sleep(0.05)
 
 
-def comparable(student: dict[str, Any]) -> dict[str, Any]:
+def comparable(student: StudentRow) -> dict[str, object]:
     """All of a student that does not tell the time."""
     times = ("id", "run_id", "artifact_id", "measurement_id", "created", "finished", "latency_ms", "seconds")
     kept = {name: value for name, value in student.items() if name not in times}
-    return kept | {"training": student["training"] | {"seconds": None}}
+    return kept | {"training": {**(student["training"] or {}), "seconds": None}}
 
 
-def examples(store: Store, student: dict[str, Any]) -> list[dict[str, Any]]:
+def examples(store: Store, student: StudentRow) -> list[dict[str, object]]:
+    assert student["status"] == "done"
     return [
         {name: value for name, value in row.items() if name not in ("id", "measurement_id")}
         for row in store.examples(student["measurement_id"])

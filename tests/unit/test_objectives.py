@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from rosearch_engine.config import ObjectivesConfig
-from rosearch_engine.objectives import FAILED, counts, fitness, floor, holds, saved, vector, wilson
+from rosearch_engine.objectives import FAILED, Worth, counts, fitness, floor, holds, saved, vector, wilson
 
 shares = st.floats(0, 1)
 
@@ -22,7 +22,7 @@ def test_saved_is_the_share_of_weights_done_without() -> None:
 
 
 def test_the_vector_is_robustness_accuracy_saved() -> None:
-    student = {"robustness": 0.4, "accuracy": 0.9, "compression": 4.0, "name": "s0001"}
+    student: Worth = {"robustness": 0.4, "accuracy": 0.9, "compression": 4.0, "floor": None}
     assert vector(student) == pytest.approx([0.4, 0.9, 0.75])
 
 
@@ -45,14 +45,14 @@ def test_a_student_that_answers_all_alike_is_worth_nothing() -> None:
     labels = np.array([0] * 6 + [1] * 4)
     least = floor(labels, teacher=0.9, edge=0.5)
     assert least == pytest.approx(0.6 + 0.5 * 0.3)
-    alike = {"robustness": 0.6, "accuracy": 0.6, "compression": 9.0, "floor": least}
+    alike: Worth = {"robustness": 0.6, "accuracy": 0.6, "compression": 9.0, "floor": least}
     assert not counts(alike)
     assert (vector(alike) == FAILED).all()
-    assert not counts(alike | {"accuracy": least}), "to reach the floor is not to exceed it"
-    good = alike | {"accuracy": 0.8}
+    assert not counts({"accuracy": least, "floor": least}), "to reach the floor is not to exceed it"
+    good: Worth = {**alike, "accuracy": 0.8}
     assert counts(good)
     assert vector(good)[0] == 0.6
-    assert counts(alike | {"floor": None}), "a run of before there was a floor"
+    assert counts({"accuracy": 0.6, "floor": None}), "a run of before there was a floor"
 
 
 def test_the_floor_is_never_below_answering_all_alike() -> None:
@@ -63,7 +63,7 @@ def test_the_floor_is_never_below_answering_all_alike() -> None:
 
 
 def test_a_failed_student_is_worse_than_any_measured_one() -> None:
-    worst = vector({"robustness": 0.0, "accuracy": 0.01, "compression": 1.0})
+    worst = vector({"robustness": 0.0, "accuracy": 0.01, "compression": 1.0, "floor": None})
     assert (worst >= FAILED).all()
     assert fitness(worst, ObjectivesConfig()) > fitness(FAILED, ObjectivesConfig())
 

@@ -32,7 +32,7 @@ class Listener(Progress):
         self.stages.append(name)
         super().stage(name, total, unit, **facts)
 
-    def advance(self, done: int, **facts: Any) -> None:
+    def advance(self, done: int, /, **facts: Any) -> None:
         if self.facts()["stage"] == self._stop_at and done > 2:
             self.stop()
         super().advance(done, **facts)

@@ -82,7 +82,7 @@ class BorderFirst(SearchMethod):
 
     def check_transformation_compatibility(self, transformation: Any) -> bool:
         """Words keep their places, so only word for word."""
-        return transformation_consists_of_word_swaps_and_deletions(transformation)
+        return bool(transformation_consists_of_word_swaps_and_deletions(transformation))
 
     @property
     def is_black_box(self) -> bool:
@@ -102,7 +102,7 @@ def _margin(result: Any) -> float:
 
 
 def _succeeded(result: Any) -> bool:
-    return result.goal_status == GoalFunctionResultStatus.SUCCEEDED
+    return bool(result.goal_status == GoalFunctionResultStatus.SUCCEEDED)
 
 
 def _first(best: Any, initial: Any) -> Any:

@@ -44,7 +44,8 @@ class MiniLMEncoder(SentenceEncoder):
         if self.skip_text_shorter_than_window and words < self.window_size:
             # Whatever they score, all of them pass.
             return torch.ones(len(transformed_texts))
-        return super()._score_list(starting_text, transformed_texts)
+        scores: torch.Tensor = super()._score_list(starting_text, transformed_texts)
+        return scores
 
     def _sim_score(self, starting_text: Any, transformed_text: Any) -> float:
         return self._score_list(starting_text, [transformed_text])[0].item()

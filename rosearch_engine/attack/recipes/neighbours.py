@@ -43,4 +43,5 @@ class NeighbourSwap(WordSwap):
 @lru_cache(maxsize=4)
 def _read(file: Path, changed: int) -> dict[str, list[str]]:
     """The map, once a process for every attack, until the file changes."""
-    return json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    return found

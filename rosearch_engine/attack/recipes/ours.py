@@ -106,7 +106,7 @@ class Guided(UntargetedClassification):
         return torch.stack([final, scores[:, 1].to(final.dtype)], dim=1)
 
     def _is_goal_complete(self, model_output: torch.Tensor, text: Any) -> bool:
-        return super()._is_goal_complete(model_output[0], text)
+        return bool(super()._is_goal_complete(model_output[0], text))
 
     def _get_score(self, model_output: torch.Tensor, _: Any) -> float:
         """The odds share of the best other class against the true one: of two classes, its probability."""
@@ -115,7 +115,7 @@ class Guided(UntargetedClassification):
         return float(torch.sigmoid(others.max() - guide[label]))
 
     def _get_displayed_output(self, raw_output: torch.Tensor) -> int:
-        return super()._get_displayed_output(raw_output[0])
+        return int(super()._get_displayed_output(raw_output[0]))
 
     def _goal_function_result_type(self) -> Callable[..., ClassificationGoalFunctionResult]:
         return _with_final_scores

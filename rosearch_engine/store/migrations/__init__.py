@@ -25,7 +25,8 @@ def version(connection: Connection) -> str | None:
     """A database's version; None where it has none: a new one, or one of 0.1.0."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def is_known(version: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from app.attack import curves, one_sentence
 from rosearch_engine.rescore.curves import success_curves
+from rosearch_engine.rescore.rows import CurvesRow
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import measured
 from tests.app.conftest import open_page
 
-ROW: dict[str, Any] = {
+ROW: CurvesRow = {
     "recipe": "pwws",
     "held_out": False,
     "n": 10,
@@ -47,17 +47,20 @@ def test_a_real_student_stands_beside_its_chain_and_the_teacher(calm: str) -> No
     """The curves end where the measurement does: at what the attack alone leaves."""
     store = Store.read()
     run_id = store.run(calm)["id"]
-    students = {row["name"]: row for row in store.students(run_id) if row["status"] == "done"}
+    students = {row["name"]: row for row in measured(store.students(run_id))}
     teacher = store.teacher_measurement(run_id)
     assert teacher is not None
-    measured = students | {"teacher": teacher}
+    held_by = {one: row["calibrated_held"] for one, row in students.items()} | {"teacher": teacher["calibrated_held"]}
     name = next(row["name"] for row in students.values() if row["origin"] not in ("bag", "chain"))
     (row,) = success_curves(store, run_id, name)
     assert list(row["lines"]) == [name, "s0001", "s0002", "teacher"]
     assert [line["role"] for line in row["lines"].values()] == ["elite", "baseline", "baseline", "teacher"]
     for one, line in row["lines"].items():
-        held = measured[one]["calibrated_held"]
-        assert line["curve"][-1] == (2000, pytest.approx(1 - held / row["n"]))
+        held = held_by[one]
+        assert held is not None
+        queries, lost = line["curve"][-1]
+        assert queries == 2000
+        assert lost == pytest.approx(1 - held / row["n"])
         assert round((1 - line["curve"][0][1]) * row["n"]) >= held
     (alone,) = success_curves(store, run_id, "s0001")
     assert {"s0001", "teacher"} <= set(alone["lines"])

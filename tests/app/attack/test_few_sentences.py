@@ -91,7 +91,7 @@ def test_more_than_fifty_are_cut_and_it_is_said(run_id: int, idle: None) -> None
 def test_a_task_on_pairs_asks_for_the_second_sentence(home: Any, idle: None) -> None:
     run_id = fill("pairs", students=6)
     store = Store.write()
-    store.update_run(run_id, dataset=store.run("pairs")["dataset"] | {"pair": True})
+    store.update_run(run_id, dataset={**(store.run("pairs")["dataset"] or {}), "pair": True})
     store.close()
     app = few(run="pairs")
     app.segmented_control(key="batch.source").set_value("Typed").run()
@@ -131,8 +131,9 @@ def test_a_file_is_attacked_summed_up_opened_and_taken_away(real: str) -> None:
     store = Store.read()
     run = store.run(real)
     student = store.student(run["id"], "s0001")
-    examples = store.examples(student["measurement_id"])
-    classes = run["dataset"]["classes"]
+    assert student["status"] == "done"
+    assert run["dataset"] is not None
+    examples, classes = store.examples(student["measurement_id"]), run["dataset"]["classes"]
     rows = [{"text": e["before"]["text"], "label": classes[e["label"]]} for e in examples]
     app = few(run=real, student="s0001")
     upload(app, "\n".join(map(json.dumps, rows)).encode(), "mine.jsonl")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -10,10 +10,12 @@ from rosearch_engine.bench import search as module
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import StudentRow
 
 
-def curve(seconds: list[float], volumes: list[float]) -> dict[str, object]:
-    return {"seconds": seconds, "hypervolume": volumes}
+def curve(seconds: list[float], volumes: list[float]) -> module.Curve:
+    n = len(seconds)
+    return {"seconds": seconds, "hypervolume": volumes, "students": n, "full": n, "failed": 0, "parts": {}}
 
 
 def test_time_to_random_searchs_end_is_counted_in_its_own_seconds() -> None:
@@ -24,9 +26,9 @@ def test_time_to_random_searchs_end_is_counted_in_its_own_seconds() -> None:
 
 
 def test_random_search_after_the_same_chains_has_no_more_seconds() -> None:
-    def student(origin: str, told: int, seconds: float, robustness: float) -> dict[str, Any]:
+    def student(origin: str, told: int, seconds: float, robustness: float) -> StudentRow:
         figures = {"robustness": robustness, "accuracy": 0.8, "compression": 5.0, "status": "done"}
-        return {"origin": origin, "told": told, "seconds": {"distil": seconds}, **figures}
+        return cast(StudentRow, {"origin": origin, "told": told, "seconds": {"distil": seconds}, **figures})
 
     random = [student("sample", number, 10.0, 0.1 * number) for number in range(1, 5)]
     searched = [student("chain", 0, 15.0, 0.15), student("mutation", 1, 10.0, 0.9)]

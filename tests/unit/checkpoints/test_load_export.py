@@ -34,6 +34,7 @@ def student(calm: str) -> str:
 def test_a_student_comes_back_as_it_was_measured(calm: str, student: str, workshop) -> None:
     loaded = load(Store.read(), calm, student)
     facts = loaded.facts
+    assert facts is not None
     dataset = data.load(workshop.config.data)
     validation = encode_split(dataset.validation, loaded.tokenizer, loaded.max_length)
     assert accuracy(predict(loaded.model, validation), dataset.validation.labels) == facts["accuracy"]
@@ -42,10 +43,10 @@ def test_a_student_comes_back_as_it_was_measured(calm: str, student: str, worksh
     assert sum(p.numel() for p in loaded.model.parameters()) == facts["weights"]
     store = Store.read()
     for example in store.examples(facts["measurement_id"]):
-        texts = [example[when]["text"] for when in ("before", "after")]
-        said = loaded.victim.probabilities(texts)
-        for when, row in zip(("before", "after"), said, strict=True):
-            assert example[when]["probabilities"] == pytest.approx(row.tolist(), abs=1e-5)
+        stored = (example["before"], example["after"])
+        said = loaded.victim.probabilities([str(one["text"]) for one in stored])
+        for one, row in zip(stored, said, strict=True):
+            assert one["probabilities"] == pytest.approx(row.tolist(), abs=1e-5)
 
 
 def test_the_teacher_comes_back_too(calm: str) -> None:
@@ -97,6 +98,7 @@ def test_an_export_says_what_was_measured(calm: str, student: str, tmp_path: Pat
     folder = export(Store.read(), calm, student, tmp_path / "student")
     card = (folder / "README.md").read_text()
     facts = load(Store.read(), calm, student).facts
+    assert facts is not None
     assert f"{facts['accuracy']:.1%}" in card
     assert f"{facts['robustness']:.1%}" in card
     assert f"{facts['weights']:,}" in card
@@ -135,7 +137,7 @@ def test_what_cannot_be_loaded_is_said_in_plain_words(
     with pytest.raises(UserError, match="tokenizer is missing"):
         load(store, calm, student)
     shutil.copytree(workshop.home / "tokenizers", copied / "tokenizers")
-    path = weights_path(store.student(store.run(calm)["id"], student)["weights_sha256"])
+    path = weights_path(store.student(store.run(calm)["id"], student)["weights_sha256"] or "")
     whole = path.read_bytes()
     load(store, calm, student)
     for damage in (whole[: len(whole) // 2], b"", b"\xff" * 100):

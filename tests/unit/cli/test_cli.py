@@ -158,8 +158,10 @@ def test_the_same_sentences_cost_a_student_what_the_search_measured(calm: str, t
     """`attack` on the run's own attack set finds what the search found."""
     store = Store.read()
     student = store.student(store.run(calm)["id"], "s0001")
-    examples = store.examples(student["measurement_id"])
-    classes = store.run(calm)["dataset"]["classes"]
+    assert student["status"] == "done"
+    examples, dataset = store.examples(student["measurement_id"]), store.run(calm)["dataset"]
+    assert dataset is not None
+    classes = dataset["classes"]
     rows = [{"text": e["before"]["text"], "label": classes[e["label"]]} for e in examples]
     file = tmp_path / "set.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))

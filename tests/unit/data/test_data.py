@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,9 @@ from rosearch_engine.errors import UserError
 from tests.conftest import ROOT, SHARED, added
 
 
-def rows(count: int, classes: tuple = ("good", "bad"), text: str = "text", label: str = "label") -> list[dict]:
+def rows(
+    count: int, classes: tuple[object, ...] = ("good", "bad"), text: str = "text", label: str = "label"
+) -> list[dict[str, Any]]:
     """Different sentences of 3 to 12 words, the classes in turn."""
     draw = random.Random(count)
     return [
@@ -37,7 +40,7 @@ def rows(count: int, classes: tuple = ("good", "bad"), text: str = "text", label
     ]
 
 
-def write(path: Path, table: list[dict]) -> Path:
+def write(path: Path, table: list[dict[str, Any]]) -> Path:
     frame = pd.DataFrame(table)
     if path.name.endswith(".parquet"):
         frame.to_parquet(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,7 +196,7 @@ def test_a_loss_that_is_no_number_is_told(bench, workshop) -> None:
 
 def test_it_stops_when_asked(bench, workshop) -> None:
     class Impatient(Progress):
-        def advance(self, done: int, **facts: object) -> None:
+        def advance(self, done: int, /, **facts: Any) -> None:
             self.stop()
             super().advance(done, **facts)
 

@@ -35,10 +35,9 @@ def attack(worker: AttackWorker, run: str, text: str, **options: Any) -> Job:
 
 def test_a_worker_that_dies_fails_its_jobs_and_starts_again(worker: AttackWorker, calm: str) -> None:
     """Killed while it warms, so that only one process has to load TextAttack to the end."""
-    assert worker.state == "idle"
+    assert str(worker.state) == "idle"
     job = attack(worker, calm, "a fine film")
-    assert worker.state == "starting"
-    assert job.state == "waiting"
+    assert (str(worker.state), str(job.state)) == ("starting", "waiting")
     process = worker._process
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -47,7 +46,7 @@ def test_a_worker_that_dies_fails_its_jobs_and_starts_again(worker: AttackWorker
     assert job.error is not None
     assert job.error["remedy"]
     process.wait()
-    assert worker.state == "dead"
+    assert str(worker.state) == "dead"
 
     again = ended(attack(worker, calm, "a fine film"))
     assert again.state == "done", again.error
@@ -85,8 +84,9 @@ def test_an_attack_is_told_in_full(worker: AttackWorker, calm: str) -> None:
 def test_it_finds_what_the_search_found(worker: AttackWorker, calm: str) -> None:
     store = Store.read()
     student = store.student(store.run(calm)["id"], "s0001")
+    assert student["status"] == "done"
     rows = [e for e in store.examples(student["measurement_id"]) if e["outcome"] in ("fooled", "held")][:4]
-    jobs = [attack(worker, calm, row["before"]["text"], query_budget=2000) for row in rows]
+    jobs = [attack(worker, calm, str(row["before"]["text"]), query_budget=2000) for row in rows]
     for row, job in zip(rows, jobs, strict=True):
         result = ended(job).result
         assert result is not None, job.error
@@ -120,8 +120,11 @@ def labelled(run: str, n: int) -> list[Sentence]:
     store = Store.read()
     row = store.run(run)
     student = store.student(row["id"], "s0001")
+    assert student["status"] == "done"
+    assert row["dataset"] is not None
+    classes = row["dataset"]["classes"]
     examples = store.examples(student["measurement_id"])[:n]
-    return [Sentence(e["before"]["text"], row["dataset"]["classes"][e["label"]]) for e in examples]
+    return [Sentence(str(e["before"]["text"]), classes[e["label"]]) for e in examples]
 
 
 def test_a_batch_says_what_the_search_measured(worker: AttackWorker, calm: str) -> None:

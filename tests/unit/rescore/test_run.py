@@ -28,6 +28,7 @@ from rosearch_engine.rescore.run import rescore, training_seed
 from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import BAG, CHAIN
+from rosearch_engine.store.rows import OwnedMeasurementRow, is_measured, share
 from tests.conftest import CALM, Workshop, copy_home, rosearch
 
 ASKED: dict[str, Any] = {"n": 8, "seeds": 2, "recipes": ["pwws", "deepwordbug"], "top": 3}
@@ -62,7 +63,7 @@ def said(once: tuple[Path, dict[str, Any]], workshop: Workshop, monkeypatch: pyt
     return once[1]
 
 
-def measured(run: str) -> list[dict[str, Any]]:
+def measured(run: str) -> list[OwnedMeasurementRow]:
     store = Store.read()
     return store.measurements(store.run(run)["id"], "held_out")
 
@@ -106,7 +107,7 @@ def test_a_search_sees_no_held_out_sentence(calm: str, workshop: Workshop) -> No
 def test_the_elite_the_chains_and_the_teacher_are_measured(said: dict[str, Any]) -> None:
     store = Store.read()
     run = store.run(CALM)
-    students = {student["name"]: student for student in store.students(run["id"])}
+    students = {student["name"]: student for student in store.students(run["id"]) if is_measured(student)}
     front = sorted((s for s in students.values() if s["front"]), key=lambda s: (-s["robustness"], s["number"]))
     best = {student["name"] for student in front[: ASKED["top"]]}
     knee = next(name for name, student in students.items() if student["knee"])
@@ -152,13 +153,15 @@ def test_figures_follow_from_what_is_stored(said: dict[str, Any]) -> None:
             first = by_seed[seeds[0]]
             assert figure["robustness"] == pytest.approx(statistics.mean(figure["by_seed"]))
             assert figure["interval"] == pytest.approx(wilson(first["held"], 8))
-            assert figure["calibrated"] == pytest.approx(statistics.mean(r["calibrated_held"] / 8 for r in rows))
+            assert figure["calibrated"] == pytest.approx(
+                statistics.mean(share(r, "calibrated_held") or 0.0 for r in rows)
+            )
             assert figure["gap"] == pytest.approx(figure["raw"] - figure["calibrated"])
             assert figure["robustness"] <= figure["calibrated"] <= figure["accuracy"]
             examples = store.examples(first["measurement_id"])
             curve = success_curve([(e["outcome"], e["queries"]) for e in examples], budget=2000)
             assert figure["curve"] == [list(corner) for corner in curve]
-            assert figure["curve"][-1] == [2000, pytest.approx(1 - first["calibrated_held"] / 8)]
+            assert figure["curve"][-1] == [2000, pytest.approx(1 - (share(first, "calibrated_held") or 0.0))]
             if recipe == "pwws":
                 assert figure["one_swap"] is not None
                 assert (figure["search"], figure["search_attacked"]) == (own[name]["robustness"], 12)
@@ -232,7 +235,7 @@ class Interrupted(Progress):
         super().__init__()
         self._recipe, self._left = recipe, after
 
-    def advance(self, done: int, **facts: Any) -> None:
+    def advance(self, done: int, /, **facts: Any) -> None:
         if self.facts()["detail"] == self._recipe:
             self._left -= 1
             if self._left == 0:
@@ -368,7 +371,7 @@ def test_a_run_that_is_being_searched_is_refused(copied: str) -> None:
 
 def test_a_search_that_comes_alive_ends_the_rescoring(copied: str) -> None:
     class Reviving(Progress):
-        def advance(self, done: int, **facts: Any) -> None:
+        def advance(self, done: int, /, **facts: Any) -> None:
             revive(copied)
             super().advance(done, **facts)
 
@@ -387,6 +390,6 @@ def test_a_run_that_is_being_rescored_is_refused(copied: str) -> None:
 def test_other_data_than_the_runs_is_refused(copied: str) -> None:
     store = Store.write()
     run = store.run(copied)
-    store.update_run(run["id"], dataset=run["dataset"] | {"fingerprint": "0" * 16})
+    store.update_run(run["id"], dataset={**(run["dataset"] or {}), "fingerprint": "0" * 16})
     with pytest.raises(UserError, match="changed since the run started"):
         rescore(copied, **ASKED, progress=Idle())

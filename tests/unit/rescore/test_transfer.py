@@ -9,18 +9,20 @@ import pytest
 from rosearch_engine.checkpoints.load import load
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
+from rosearch_engine.rescore.rows import Transfer
 from rosearch_engine.rescore.transfer import LABEL, table_rows, transfer
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import ExampleRow
 from tests.conftest import CALM, Workshop, rosearch
 
 
 @pytest.fixture(scope="module")
-def matrix(_calm: str, made_workshop: Workshop) -> dict[str, Any]:
+def matrix(_calm: str, made_workshop: Workshop) -> Transfer:
     with made_workshop.entered():
         return transfer(CALM, ["s0001", "s0003"])
 
 
-def fooled(name: str) -> list[dict[str, Any]]:
+def fooled(name: str) -> list[ExampleRow]:
     """The stored sentences that fooled a model of the calm run."""
     store = Store.read()
     rows = store.measurements(store.run(CALM)["id"], "search")
@@ -28,29 +30,28 @@ def fooled(name: str) -> list[dict[str, Any]]:
     return [row for row in store.examples(own["measurement_id"]) if row["outcome"] == "fooled"]
 
 
-def test_it_is_labelled_a_diagnostic(matrix: dict[str, Any]) -> None:
+def test_it_is_labelled_a_diagnostic(matrix: Transfer) -> None:
     assert matrix["label"] == LABEL
     assert "diagnostic" in LABEL
     assert matrix["models"] == list(matrix["rows"]) == ["s0001", "s0003", "teacher"]
 
 
-def test_a_models_own_sentences_all_fool_it(matrix: dict[str, Any], workshop: Workshop) -> None:
+def test_a_models_own_sentences_all_fool_it(matrix: Transfer, workshop: Workshop) -> None:
     for name in matrix["models"]:
         count = len(fooled(name))
         assert matrix["rows"][name][name] == {"share": 1.0 if count else None, "n": count}
     assert sum(len(fooled(name)) for name in matrix["models"])
 
 
-def test_a_cell_is_what_asking_one_by_one_gives(matrix: dict[str, Any], workshop: Workshop) -> None:
+def test_a_cell_is_what_asking_one_by_one_gives(matrix: Transfer, workshop: Workshop) -> None:
     store = Store.read()
     for asked in matrix["models"]:
         victim = load(store, CALM, asked).victim
         for author in matrix["models"]:
             right = wrong = 0
             for example in fooled(author):
-                before, after = (
-                    int(victim.probabilities([example[when]["text"]]).argmax()) for when in ("before", "after")
-                )
+                texts = [str(one["text"]) for one in (example["before"], example["after"])]
+                before, after = (int(victim.probabilities([text]).argmax()) for text in texts)
                 if before == example["label"]:
                     right += 1
                     wrong += after != example["label"]
@@ -68,7 +69,7 @@ def test_by_default_the_front_and_the_chains_are_asked(calm: str) -> None:
     }
 
 
-def test_the_command_prints_the_matrix(calm: str, matrix: dict[str, Any]) -> None:
+def test_the_command_prints_the_matrix(calm: str, matrix: Transfer) -> None:
     answer = rosearch("transfer", calm, "--students", "s0001, s0003", "--recipe", "pwws", "--json")
     assert answer.code == 0, answer.err
     assert answer.json == matrix

@@ -9,27 +9,36 @@ import pytest
 from rosearch_engine.config import RunConfig, build
 from rosearch_engine.runs.estimate import Estimate, basis, estimate, pace, unlike
 from rosearch_engine.store import Store
-
-Row = dict[str, Any]
+from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 
 @pytest.fixture
-def run(calm: str) -> Row:
+def run(calm: str) -> RunRow:
     return next(row for row in Store.read().runs() if row["name"] == calm)
 
 
 @pytest.fixture
-def students(run: Row) -> list[Row]:
+def students(run: RunRow) -> list[MeasuredStudent]:
     """Those that were distilled: the bag of words was not, and tells nothing of what others take."""
-    return [row for row in Store.read().students(run["id"]) if row["origin"] != "bag" and row["seconds"]]
+    return [row for row in measured(Store.read().students(run["id"])) if row["origin"] != "bag" and row["seconds"]]
 
 
-def of(run: Row, *settings: str) -> RunConfig:
+def of(run: RunRow, *settings: str) -> RunConfig:
     """The run's own settings with some changed."""
     base = [
         f"{stage}.{field}={_text(value)}" for stage, fields in run["config"].items() for field, value in fields.items()
     ]
     return build(settings=[*base, *settings])
+
+
+def spent_in(run: RunRow) -> dict[str, float]:
+    assert run["progress"] is not None
+    return run["progress"]["spent"]
+
+
+def sizes_of(run: RunRow) -> dict[str, int]:
+    assert run["dataset"] is not None
+    return run["dataset"]["sizes"]
 
 
 def _text(value: Any) -> str:
@@ -38,14 +47,14 @@ def _text(value: Any) -> str:
     return json.dumps(value)
 
 
-def foretold(run: Row, students: list[Row], *settings: str, planned: int | None = None) -> Estimate:
+def foretold(run: RunRow, students: list[MeasuredStudent], *settings: str, planned: int | None = None) -> Estimate:
     found = estimate(of(run, *settings), planned or len(students), run, students, [run])
     assert found is not None
     return found
 
 
-def test_the_same_again_takes_what_it_took_without_what_is_kept(run: Row, students: list[Row]) -> None:
-    found, spent = foretold(run, students), run["progress"]["spent"]
+def test_the_same_again_takes_what_it_took_without_what_is_kept(run: RunRow, students: list[MeasuredStudent]) -> None:
+    found, spent = foretold(run, students), spent_in(run)
     of_students = sum(sum(row["seconds"].values()) for row in students)
     assert (found.run, found.measured, found.students) == (run["name"], len(students), len(students))
     assert found.seconds["training"] == pytest.approx(sum(row["seconds"]["distil"] for row in students))
@@ -59,7 +68,7 @@ def test_the_same_again_takes_what_it_took_without_what_is_kept(run: Row, studen
     assert not found.at_most
 
 
-def test_training_goes_by_passes_and_attacks_by_sentences(run: Row, students: list[Row]) -> None:
+def test_training_goes_by_passes_and_attacks_by_sentences(run: RunRow, students: list[MeasuredStudent]) -> None:
     before = foretold(run, students)
     longer = foretold(run, students, f"distil.epochs={2 * run['config']['distil']['epochs']}")
     assert longer.seconds["training"] == pytest.approx(2 * before.seconds["training"])
@@ -67,18 +76,20 @@ def test_training_goes_by_passes_and_attacks_by_sentences(run: Row, students: li
     wider = foretold(run, students, "attack.sentences=24")
     assert wider.seconds["attacks"] == pytest.approx(2 * before.seconds["attacks"])
     most = foretold(run, students, "attack.sentences=100000").seconds["attacks"]
-    there = run["dataset"]["sizes"]["search_attack"]
+    there = sizes_of(run)["search_attack"]
     assert most == pytest.approx(there / 12 * before.seconds["attacks"]), "no more than there are"
     many = foretold(run, students, planned=10 * len(students))
     assert many.seconds["training"] == pytest.approx(10 * before.seconds["training"])
 
 
-def test_other_data_has_its_own_sentences_and_pays_for_its_teacher(run: Row, students: list[Row]) -> None:
+def test_other_data_has_its_own_sentences_and_pays_for_its_teacher(
+    run: RunRow, students: list[MeasuredStudent]
+) -> None:
     config = of(run, "data.name=imdb")
-    sizes = {part: 2 * size for part, size in run["dataset"]["sizes"].items()}
+    sizes = {part: 2 * size for part, size in sizes_of(run).items()}
     found = estimate(config, len(students), run, students, [run], sizes)
     assert found is not None
-    before, spent = foretold(run, students), run["progress"]["spent"]
+    before, spent = foretold(run, students), spent_in(run)
     assert found.sentences == 2 * before.sentences
     assert found.seconds["training"] == pytest.approx(2 * before.seconds["training"])
     once = spent["teacher fine-tuning"] + spent["teacher outputs"]
@@ -89,33 +100,34 @@ def test_other_data_has_its_own_sentences_and_pays_for_its_teacher(run: Row, stu
     assert unknown.sentences == before.sentences
 
 
-def test_what_cannot_be_scaled_or_was_never_measured_is_named(run: Row, students: list[Row]) -> None:
+def test_what_cannot_be_scaled_or_was_never_measured_is_named(run: RunRow, students: list[MeasuredStudent]) -> None:
     found = foretold(run, students, "teacher.name=bert-base-uncased", "attack.level=strict", "search.rungs=3")
     assert found.unlike == ("teacher.name", "attack.level")
     assert found.lacking == ("teacher fine-tuning", "teacher outputs")
     assert found.at_most
 
 
-def test_a_limit_of_minutes_limits_the_students(run: Row, students: list[Row]) -> None:
+def test_a_limit_of_minutes_limits_the_students(run: RunRow, students: list[MeasuredStudent]) -> None:
     each = sum(sum(row["seconds"].values()) for row in students) / len(students)
     found = foretold(run, students, f"search.minutes={10.5 * each / 60}", planned=1000)
     assert 9 <= found.students <= 11
     assert found.total < foretold(run, students, planned=1000).total
 
 
-def test_the_basis_is_of_this_machine_and_most_like_the_settings(run: Row) -> None:
+def test_the_basis_is_of_this_machine_and_most_like_the_settings(run: RunRow) -> None:
     config = of(run)
-    other = run | {"name": "other", "config": run["config"] | {"attack": run["config"]["attack"] | {"level": "strict"}}}
+    strict = run["config"] | {"attack": run["config"]["attack"] | {"level": "strict"}}
+    other: RunRow = {**run, "name": "other", "config": strict}
     assert unlike(config, other) == ("attack.level",)
     assert basis(config, [other, run]) is run
-    few = run | {"name": "few", "students": 2}
+    few: RunRow = {**run, "name": "few", "students": 2}
     assert basis(config, [few, run]) is run
     assert basis(config, [few, other]) is few
-    assert basis(config, [run | {"host": "elsewhere"}, run | {"recorded": True}, run | {"students": 0}]) is None
+    assert basis(config, [{**run, "host": "elsewhere"}, {**run, "recorded": True}, {**run, "students": 0}]) is None
     assert estimate(config, 6, run, [], [run]) is None
 
 
-def test_the_pace_is_that_of_the_last_students(run: Row, students: list[Row]) -> None:
+def test_the_pace_is_that_of_the_last_students(run: RunRow, students: list[MeasuredStudent]) -> None:
     found = pace(run["config"], len(students) + 4, students)
     assert found is not None
     each = sum(sum(row["seconds"].values()) for row in students) / len(students)
@@ -123,7 +135,7 @@ def test_the_pace_is_that_of_the_last_students(run: Row, students: list[Row]) ->
     assert found.left == pytest.approx(4 * each)
     assert found.an_hour == pytest.approx(3600 / each)
     assert pace(run["config"], 9, []) is None
-    slow = [students[0] | {"told": 100 + i, "seconds": {"distil": 60.0}} for i in range(10)]
+    slow: list[StudentRow] = [{**students[0], "told": 100 + i, "seconds": {"distil": 60.0}} for i in range(10)]
     late = pace(run["config"], 1000, [*students, *slow])
     assert late is not None
     assert (late.of, late.each) == (10, 60.0)

@@ -22,6 +22,7 @@ from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.runs import process
 from rosearch_engine.runs.heartbeat import in_charge
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import RunRow
 from tests.conftest import Workshop
 from tests.unit.store.test_store import add, finish
 
@@ -44,7 +45,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
         started.kill()
 
 
-def run_with(store: Store, **values: Any) -> dict[str, Any]:
+def run_with(store: Store, **values: Any) -> RunRow:
     run_id = store.create_run("mine", RunConfig())
     if values:
         store.update_run(run_id, **values)
@@ -63,7 +64,7 @@ def alive(pid: int) -> dict[str, Any]:
 
 def test_a_new_run_is_queued_and_then_lost(store: Store) -> None:
     assert process.state(run_with(store)) == "queued"
-    old = store.run("mine") | {"created": time.time() - process.START_WITHIN - 1}
+    old: RunRow = {**store.run("mine"), "created": time.time() - process.START_WITHIN - 1}
     assert process.state(old) == "lost"
 
 
@@ -103,7 +104,7 @@ def test_another_process_of_the_same_number_is_not_it(store: Store, child: subpr
 def test_a_run_of_another_machine_is_judged_by_its_beat(store: Store) -> None:
     run = run_with(store, pid=1, process_created=0.0, host="elsewhere", heartbeat=time.time())
     assert process.state(run) == "running"
-    assert process.state(run | {"heartbeat": time.time() - process.STALLED_AFTER - 1}) == "lost"
+    assert process.state({**run, "heartbeat": time.time() - process.STALLED_AFTER - 1}) == "lost"
     with pytest.raises(UserError, match="elsewhere"):
         process.stop("mine")
 
@@ -112,7 +113,7 @@ def test_a_run_of_another_machine_is_judged_by_its_beat(store: Store) -> None:
 def test_an_exit_record_is_believed(store: Store, child: subprocess.Popen[bytes], reason: str) -> None:
     run = run_with(store, **alive(child.pid), exit={"reason": reason, "message": "", "time": 0.0})
     assert process.state(run) == reason
-    assert process.state(run | {"recorded": True}) == "recorded"
+    assert process.state({**run, "recorded": True}) == "recorded"
 
 
 def test_stop_asks_and_then_kills(store: Store, child: subprocess.Popen[bytes]) -> None:
@@ -138,7 +139,9 @@ def test_a_forced_stop_does_not_wait_for_a_parent_that_never_looks(store: Store)
         assert parent.stdout is not None
         run_with(store, **alive(int(parent.stdout.readline())))
         assert process.stop("mine", force=True) == "stopped"
-        assert store.run("mine")["exit"]["message"] == "killed on request"
+        ending = store.run("mine")["exit"]
+        assert ending is not None
+        assert ending["message"] == "killed on request"
     finally:
         parent.kill()
         parent.wait()
@@ -149,9 +152,9 @@ def test_what_is_alive_or_finished_cannot_be_resumed(store: Store, child: subpro
     with pytest.raises(UserError, match="is running"):
         process.check_resumable(run)
     with pytest.raises(UserError, match="there is nothing left"):
-        process.check_resumable(run | {"exit": {"reason": "finished", "message": ""}})
-    process.check_resumable(run | {"exit": {"reason": "stopped", "message": ""}})
-    process.check_resumable(run | {"pid": None, "created": 0.0})
+        process.check_resumable({**run, "exit": {"reason": "finished", "message": ""}})
+    process.check_resumable({**run, "exit": {"reason": "stopped", "message": ""}})
+    process.check_resumable({**run, "pid": None, "created": 0.0})
 
 
 def test_the_holder_of_a_run_says_that_it_lives_and_how_it_ended(store: Store) -> None:
@@ -164,6 +167,7 @@ def test_the_holder_of_a_run_says_that_it_lives_and_how_it_ended(store: Store) -
         progress.stage(Stage.ATTACK, 10, "sentences")
     ended = store.run("mine")
     assert process.state(ended) == "finished"
+    assert ended["progress"] is not None
     assert ended["progress"]["stage"] == "attack"
     assert ended["active_seconds"] > 0
 
@@ -182,6 +186,7 @@ def test_every_ending_is_recorded(store: Store, error: BaseException, reason: st
         raise error
     ended = store.run("mine")
     assert process.state(ended) == reason
+    assert ended["exit"] is not None
     assert ended["exit"]["message"] == message
     assert store.events(ended["id"])[-1]["kind"] == reason
     process.check_resumable(ended)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from rosearch_engine.statistics.groups import Box, cliffs_delta
 from rosearch_engine.statistics.ranks import Ranks, _mid_ranks
 from rosearch_engine.statistics.tree import _saved, fit_tree
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import ProtocolRow
 from tests.conftest import rosearch, spearman_interval
 from tests.property.strategies import FRAME
 
@@ -519,7 +520,7 @@ def stored(home: Path) -> tuple[str, str]:
                 measurements=[
                     {
                         "seed": 1,
-                        "protocol": {"recipe": "pwws"},
+                        "protocol": cast(ProtocolRow, {"recipe": "pwws"}),
                         "accuracy": round(float(0.8 + 0.02 * rng.normal()), 3),
                         "accuracy_n": 1000,
                         "robustness": held / 200,
@@ -527,6 +528,8 @@ def stored(home: Path) -> tuple[str, str]:
                         "attacked": 200,
                         "calibrated_held": held,
                         "raw_held": held + int(rng.integers(5)),
+                        "one_swap_held": None,
+                        "certified": None,
                         "success_rate": 0.5,
                         "mean_queries": 100.0,
                         "temperature": 1.0,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from rosearch_engine.paths import weights_path
 from rosearch_engine.store import Store
 from rosearch_engine.store.database import database
 from rosearch_engine.store.repo import check_name
+from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)
@@ -42,22 +43,26 @@ def add(store: Store, run_id: int, number: int) -> int:
     return row["id"]
 
 
-def measured(accuracy: float = 0.8, held: int = 3, attacked: int = 10) -> dict[str, Any]:
+def measured(accuracy: float = 0.8, held: int = 3, attacked: int = 10) -> NewMeasurement:
     return {
         "seed": 5,
-        "protocol": {"recipe": "pwws"},
+        "protocol": cast(ProtocolRow, {"recipe": "pwws"}),
         "accuracy": accuracy,
         "accuracy_n": 100,
         "robustness": held / attacked,
         "held": held,
         "attacked": attacked,
+        "calibrated_held": None,
+        "raw_held": None,
+        "one_swap_held": None,
+        "certified": None,
         "success_rate": None,
         "mean_queries": 12.5,
         "temperature": 1.5,
     }
 
 
-EXAMPLE = {
+EXAMPLE: Example = {
     "sentence": 17,
     "outcome": "fooled",
     "label": 1,
@@ -65,6 +70,12 @@ EXAMPLE = {
     "after": {"text": "סרט", "class": 0, "probabilities": [0.6, 0.4]},
     "queries": 31,
     "reason": "",
+    "raw_outcome": None,
+    "raw_queries": None,
+    "swaps": 3,
+    "flips": 1,
+    "worst_swap": {"text": "סרט", "class": 0, "probabilities": [0.6, 0.4]},
+    "certified": None,
 }
 
 
@@ -106,8 +117,9 @@ def test_a_run_and_its_students_come_back(home: Path) -> None:
     assert second["error"] == "it ran out of memory"
     assert third["accuracy"] is None
     assert not third["front"]
+    assert first["status"] == "done"
     example = reader.examples(first["measurement_id"])[0]
-    assert {name: example[name] for name in EXAMPLE} == EXAMPLE
+    assert example == {**EXAMPLE, "id": example["id"], "measurement_id": first["measurement_id"]}
     teacher = reader.teacher_measurement(run_id)
     assert teacher is not None
     assert teacher["accuracy"] == 0.95
@@ -190,7 +202,7 @@ def test_a_whole_transaction_or_none_of_it(home: Path) -> None:
             training={},
             seconds={},
             measurements=[measured()],
-            examples=[EXAMPLE | {"no such column": 1}],
+            examples=[cast(Example, {**EXAMPLE, "no such column": 1})],
         )
     student = Store.read().students(run_id)[0]
     assert (student["status"], student["told"], student["weights_sha256"]) == ("queued", None, None)
@@ -280,6 +292,7 @@ def test_readers_see_whole_results_while_another_process_writes(home: Path) -> N
 WRITER = """
 from rosearch_engine.config import RunConfig
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow
 from tests.unit.store.test_store import add, finish
 
 store = Store.write()
