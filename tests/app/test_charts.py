@@ -116,11 +116,12 @@ def test_the_ledger_reads_only_what_is_new_and_grows_as_the_engine_says(students
     assert early == steps[: len(early)], "a list that a reader holds stays as it is"
 
 
-def test_a_run_whose_first_students_are_on_no_front_has_steps_from_the_first(students: list[dict]) -> None:
-    done = sorted((s for s in students if s["status"] == "done"), key=lambda s: s["told"])
-    weak = [student | {"floor": 1.0, "front": False} for student in done[:3]]
-    steps = Ledger(lambda known: [*weak, *done[3:]]).steps(1)
-    assert [step.hypervolume for step in steps] == hypervolume_curve([vector(s) for s in [*weak, *done[3:]]])
+def test_a_run_whose_first_students_are_on_no_front_has_steps_from_the_first(students: list[StudentRow]) -> None:
+    done = measured(students)
+    for student in done[:3]:
+        student["floor"] = 1.0
+    steps = Ledger(lambda known: [*done]).steps(1)
+    assert [step.hypervolume for step in steps] == hypervolume_curve([vector(s) for s in done])
     assert [step.hypervolume for step in steps[:3]] == [0.0] * 3
     assert steps[-1].hypervolume > 0
 
