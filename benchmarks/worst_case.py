@@ -126,12 +126,22 @@ def _measure_once(given: Any, task: str, row: Row, seed: int, common: list[str])
         return
     settings = ["attack.recipe=pwws", *common, *row.settings, f"search.seed={seed}", f'space.codes=["{row.code}"]']
     config = build("standard", settings=settings)
-    measured = key | measure(config, row, seed, given.n, attacks) | {"settings": [*common, *row.settings]}
+    measured = (
+        key
+        | measure(config, row, seed, given.n, attacks)
+        | {"settings": [_said(one) for one in (*common, *row.settings)]}
+    )
     given.to.parent.mkdir(exist_ok=True)
     kept = [*(old for old in trials if old is not found), measured]
     content = {"machine": machine(), "rows": summed_up(kept), "trials": kept}
     given.to.write_text(json.dumps(content, indent=1) + "\n")
     print(json.dumps({name: value for name, value in measured.items() if name != "settings"}), flush=True)
+
+
+def _said(setting: str) -> str:
+    """A setting without the folders that lead to a file."""
+    name, _, value = setting.partition("=")
+    return f"{name}={Path(value).name}" if name in ("data.name", "distil.extra") else setting
 
 
 def summed_up(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
