@@ -101,10 +101,10 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
     screen.settled()
     screen.write("Candidates", "3")
     numbers = {
-        "Data:": {"Limit": "700", "Validation": "100", "Search attack": "40", "Held out": "40"},
+        "Data:": {"Limit": "1600", "Validation": "100", "Search attack": "40", "Held out": "40"},
         "Teacher:": {"Name": str(teacher), "Epochs": "6", "Learning rate": "0.003"},
         "Search space:": {"Max nodes": "3", "Ranks": "8, 16"},
-        "Distillation:": {"Epochs": "4", "Learning rate": "0.003", "Tokens": "640"},
+        "Distillation:": {"Epochs": "2", "Kappa": "0.1", "Learning rate": "0.003", "Tokens": "640"},
         "Attack:": {"Sentences": "12"},
         "Search:": {"Population": "2", "Chains": "1"},
     }
