@@ -18,6 +18,9 @@ from rosearch_engine.distil.corpus import Special
 from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
+AT_ONCE = 2**16
+"""Candidates whose states are held at once: at a width of 256, 64 MB."""
+
 
 class Adversary:
     """Swaps the words of batches.
@@ -117,7 +120,9 @@ class Adversary:
         gradient = self._states.grad[at].float()
         own = (self._state(ids[at], at[1]) * gradient).sum(dim=1)
         of = self._tensor(owner)
-        rise = (self._state(self._tensor(tokens), at[1][of]) * gradient[of]).sum(dim=1) - own[of]
+        parts = zip(self._tensor(tokens).split(AT_ONCE), of.split(AT_ONCE), strict=True)
+        rises = [(self._state(some, at[1][words]) * gradient[words]).sum(dim=1) for some, words in parts]
+        rise = torch.cat(rises) - own[of]
         if self._ledger is not None and self._ledger_logits.grad is not None:
             # What the ledger says is linear in its words: here the first order is exact.
             table, felt = self._ledger.table.weight, self._ledger_logits.grad[at[0]].float()

@@ -84,7 +84,7 @@ def finish(
     candidate: int,
     told: int | None,
     sha256: str = "ab" * 32,
-    more: dict[str, Any] | None = None,
+    more: Any = None,
     **values: Any,
 ) -> None:
     store.finish_candidate(
