@@ -111,7 +111,7 @@ def test_the_loss_on_copies_is_the_trainings_own_and_that_of_older_stores_is_unk
         finish(store, number, told, more=more)
     add(store, run_id, 4)
     students = Store.read().students(run_id)
-    assert [copies_loss(student) for student in students] == [None, None, [0.5, 0.75], None]
+    assert [copies_loss(student) for student in students] == [None, None, (0.5, 0.75), None]
     what = summary(store, store.run("first"), "running")
     header, rows = table_rows(what)
     assert header[-1] == "loss on copies"
