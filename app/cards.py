@@ -19,6 +19,7 @@ from rosearch_engine.store.rows import (
     RunRow,
     Settings,
     StudentRow,
+    copies_loss,
     measured,
     share,
 )
@@ -79,6 +80,8 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
         "Attack success rate": (formats.percent(student["success_rate"], 0), known["success rate"]),
         "Mean queries per sentence": (f"{student['mean_queries']:.0f}", known["mean queries"]),
     }
+    if losses := copies_loss(student):
+        facts["Loss on adversarial copies"] = ("{:.2f} / {:.2f}".format(*losses), known["loss on copies"])
     with st.container(gap="xxsmall"):
         for name, (value, help_text) in facts.items():
             _fact(name, value, help_text)

@@ -46,6 +46,8 @@ GLOSSARY = {
     "under word swaps. It has no graph. Every student has to beat it.",
     "certified": "Share of ALL attacked sentences that provably cannot be flipped by any combination of the attack's "
     "swaps. The proof uses the student's weights, not a search, and needs a ledger (a sum over words).",
+    "loss on copies": "Mean loss on training sentences whose words the adversary swapped in one gradient step / after "
+    "three more steps. If the second is far above the first, the student has only learned to resist one gradient step.",
     "certificate": "What can be proved about a sentence. The worst effect of all swaps together on a sum over words is "
     "known exactly; if the remaining margin exceeds what the graph can change, no attack with these swaps can flip it.",
     "query budget": "Maximum number of model queries per sentence. The attack gives up when it is used up.",
@@ -103,6 +105,7 @@ TITLES = {
     "chain": "Plain chain",
     "bag": "Bag of words",
     "certified": "Certified share",
+    "loss on copies": "Loss on adversarial copies",
     "n": "n",
     "gap": "Gap (raw minus calibrated)",
     "spearman": "Spearman's correlation",

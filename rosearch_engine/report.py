@@ -26,6 +26,7 @@ from rosearch_engine.store.rows import (
     Settings,
     StudentRow,
     TeacherRow,
+    copies_loss,
     measured,
     share,
 )
@@ -58,6 +59,7 @@ class _Reported(Architecture[Absent], Figures[Absent], Place, Generic[Absent]):
     """What is told of a student: its row without what only the store needs."""
 
     features: dict[str, float]
+    copies_loss: tuple[float, float] | None
 
 
 class ReportedMeasured(_Reported[Never]):
@@ -113,7 +115,7 @@ def _with_figures(teacher: TeacherRow, figures: MeasurementRow | None) -> Mappin
 def _reported(student: StudentRow) -> Reported:
     values: Mapping[str, object] = student
     told = {name: values[name] for name in _STUDENT} | {"features": features(Genome.from_dict(student["genome"]))}
-    return cast(Reported, told)
+    return cast(Reported, told | {"copies_loss": copies_loss(student)})
 
 
 def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
@@ -123,7 +125,9 @@ def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "certified"]
     header += ["success", "queries", "parameters", "compression"]
     order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
-    return header, [_row(student) for student in order]
+    if not any(student["copies_loss"] for student in order):
+        return header, [_row(student) for student in order]
+    return [*header, "loss on copies"], [[*_row(student), _losses(student)] for student in order]
 
 
 def architecture_statistics(store: Store, runs: Iterable[str]) -> dict[str, Any]:
@@ -229,6 +233,10 @@ def _percent(student: Scored[Never], count: Count) -> str:
     return "" if held is None else f"{held:.0%}"
 
 
+def _losses(student: Reported) -> str:
+    return "{:.2f} / {:.2f}".format(*student["copies_loss"]) if student["copies_loss"] else ""
+
+
 def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: MeasurementRow | None) -> list[str]:
     done = measured(students)
     failed = sum(student["status"] == "failed" for student in students)
@@ -250,4 +258,10 @@ def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: Meas
             "alone, calibrated; raw: on raw logits; 1 swap: robust to every single swap; certified: no combination of "
             "swaps flips it, proved. Run `rescore` before quoting figures."
         )
+    if any(map(copies_loss, students)):
+        lines.append(
+            "loss on copies: of training sentences whose words the adversary swapped in one gradient step / after "
+            "three more;"
+        )
+        lines.append("if the second is far above the first, the student has only learned to resist one gradient step.")
     return lines

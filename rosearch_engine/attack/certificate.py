@@ -50,8 +50,11 @@ class Certifier:
 
     @classmethod
     def of(cls, model: PreTrainedModel, pieces: Pieces, max_length: int, lexicon: Lexicon | None) -> Certifier | None:
-        """For any model and recipe; None where nothing can be asked, for want of a ledger or a lexicon."""
-        has_ledger = isinstance(model, RoSearchForSequenceClassification) and model.ledger is not None
+        """For any model and recipe; None where nothing can be asked, for want of a ledger or a lexicon.
+
+        A student that was loaded from an exported checkpoint is of the checkpoint's own class.
+        """
+        has_ledger = getattr(model, "ledger", None) is not None
         return cls(model, pieces, max_length, lexicon) if has_ledger and lexicon else None  # type: ignore[arg-type]
 
     def certify(self, texts: Sequence[Text], labels: Sequence[int]) -> list[Certificate]:

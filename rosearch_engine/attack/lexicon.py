@@ -123,6 +123,13 @@ def _read(file: Path | None) -> dict[str, tuple[str, ...]]:
         return {}
     try:
         rows = json.loads(gzip.decompress(file.read_bytes()))
-        return {word: tuple(swaps) for word, swaps in rows.items()}
-    except (OSError, EOFError, ValueError, AttributeError, TypeError, zlib.error):
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error):
         return {}
+    return {word: tuple(swaps) for word, swaps in rows.items()} if _is_whole(rows) else {}
+
+
+def _is_whole(rows: Any) -> bool:
+    """Whether it is what `keep` writes: of each word a list of words."""
+    return isinstance(rows, dict) and all(
+        isinstance(swaps, list) and all(isinstance(swap, str) for swap in swaps) for swaps in rows.values()
+    )

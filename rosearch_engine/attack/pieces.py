@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from lru import LRU
@@ -35,6 +35,8 @@ class Pieces:
         remembered: int = REMEMBERED,
     ) -> None:
         self._code = code
+        # That of an exported checkpoint has its code in it, before the core that is read with here.
+        self._own: Callable[[str], str] | None = getattr(tokenizer, "canonical", None)
         self._reader = _reader(tokenizer, max_length)
         self._known: LRU[Text, bytes] = LRU(remembered)
         self._pad = int(tokenizer.pad_token_id or 0)
@@ -70,7 +72,8 @@ class Pieces:
         return [tuple(one.ids) for one in read]
 
     def _coded(self, text: str) -> str:
-        return self._code.read(whole(text))
+        read = self._code.read(whole(text))
+        return read if self._own is None else self._own(read)
 
     def _read(self, texts: list[Text]) -> list[bytes]:
         texts = [self._coded(text) if isinstance(text, str) else tuple(map(self._coded, text)) for text in texts]

@@ -31,8 +31,8 @@ class Score:
         raw_held: the same on its raw logits, if that was asked; far above the other, it shows confidence that
             starves the attack, not robustness (Raina et al. 2024).
         one_swap_held: sentences that no single swap flips, if that was asked.
-        certified: sentences that no combination of swaps can flip, proved; None of a student without a ledger, or where
-            the recipe has no lexicon.
+        certified: sentences that no combination of swaps can flip, proved; None of a student without a ledger, where
+            the recipe has no lexicon, or where the lexicon has no swap for any word: then nothing was tried.
         success_rate: fooled / classified rightly before the attack on the calibrated student; None if none was.
         mean_queries: queries a sentence of that attack, over those that were attacked.
         temperature: the calibration.
@@ -66,6 +66,7 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
     queries = [result.queries for result in results if result.outcome not in ("already wrong", "failed")]
     held = sum(result.survives for result in results)
     proofs = [result.certificate for result in results if result.certificate]
+    tried = any(proof.moves for proof in proofs)
     if raw:
         held = min(held, sum(result.raw.stands and result.unswayed for result in results if result.raw))
     return Score(
@@ -80,7 +81,7 @@ def score(accuracy: float, accuracy_n: int, results: Sequence[Result], temperatu
         success_rate=fooled / (sum(stands) + fooled) if any(stands) or fooled else None,
         mean_queries=sum(queries) / len(queries) if queries else 0.0,
         temperature=temperature,
-        certified=sum(proof.certified for proof in proofs) if proofs else None,
+        certified=sum(proof.certified for proof in proofs) if tried else None,
     )
 
 

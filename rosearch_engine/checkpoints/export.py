@@ -16,7 +16,7 @@ from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
 from rosearch_engine.operations import operation
 from rosearch_engine.store.repo import Store
-from rosearch_engine.store.rows import Count, MeasuredStudent, Scored, share
+from rosearch_engine.store.rows import Count, MeasuredStudent, Scored, copies_loss, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 AUTO = "AutoModelForSequenceClassification"
@@ -110,6 +110,7 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 | after-attack accuracy, raw logits | {_share(facts, "raw_held")} |
 | robust to every single swap | {_share(facts, "one_swap_held")} |
 | certified: no combination of swaps can flip | {_share(facts, "certified")} |
+| training loss on adversarial copies, one step / refined | {_losses(facts)} |
 | attack success rate | {success} |
 | mean queries per sentence | {facts["mean_queries"]:.0f} |
 | parameters | {facts["weights"]:,} ({facts["compression"]:.1f}x fewer than the teacher) |
@@ -118,6 +119,8 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 
 Held: classified correctly after the attack and after every single swap, on calibrated or on raw logits, whichever
 is lower. All shares are relative to all attacked sentences.
+Adversarial copies: training sentences whose words the adversary swapped in one gradient step, and after three more. If
+the second loss is far above the first, the student has only learned to resist one gradient step.
 These are search-time figures: the student was selected by them, so expect lower figures on new sentences.
 
 Measured with:
@@ -167,3 +170,8 @@ tokenized on its own and that nothing is truncated; the figure above excludes se
 def _share(facts: Scored[Never], count: Count) -> str:
     held = share(facts, count)
     return "not measured" if held is None else f"{held:.1%}"
+
+
+def _losses(facts: MeasuredStudent) -> str:
+    losses = copies_loss(facts)
+    return "not measured" if losses is None else "{:.2f} / {:.2f}".format(*losses)

@@ -18,6 +18,9 @@ from rosearch_engine.distil.corpus import Special
 from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
+AT_ONCE = 2**16
+"""Candidates whose states are held at once: at a width of 256, 64 MB."""
+
 
 class Adversary:
     """Swaps the words of batches.
@@ -57,15 +60,45 @@ class Adversary:
         """
         ids = batch["input_ids"].clone()
         sentence, place, form = self._attackable(rows, ids.shape[1])
-        if len(form):
-            tokens, owner = self._swaps.candidates.take(form)
-            swapped = self._worst(ids, sentence, place, tokens, owner)
-            hurts = swapped >= 0
-            where = (self._tensor(sentence[hurts]), self._tensor(place[hurts]))
-            ids[where] = self._tensor(swapped[hurts]).to(ids.dtype)
+        if self._share < 1:
+            drawn = self._rng.random(len(sentence)) < self._share
+            sentence, place, form = sentence[drawn], place[drawn], form[drawn]
+        self._swap(ids, sentence, place, *self._swaps.candidates.take(form))
         if self._unknown_share:
             ids[self._made_unknown(batch)] = self._special.unknown
         return batch | {"input_ids": ids}
+
+    def feel(self, loss: torch.Tensor) -> None:
+        """The backward pass of a batch for its words alone: no weight gathers a gradient."""
+        assert self._states is not None
+        loss.backward(inputs=[self._states] if self._ledger is None else [self._states, self._ledger_logits])
+
+    def refined(
+        self, rows: np.ndarray, batch: dict[str, torch.Tensor], original: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The batch with every word swapped for its worst; nothing is drawn. Ask after its backward pass.
+
+        Args:
+            batch: the sentences themselves, or copies of them.
+            original: `input_ids` of the sentences: a word of a copy may become again what it was.
+        """
+        ids = batch["input_ids"].clone()
+        sentence, place, form = self._attackable(rows, ids.shape[1])
+        tokens, owner = self._swaps.candidates.take(form)
+        before = original.cpu().numpy()[sentence, place]
+        tokens, owner = np.concatenate([tokens, before]), np.concatenate([owner, np.arange(len(form))])
+        self._swap(ids, sentence, place, tokens, owner)
+        return batch | {"input_ids": ids}
+
+    def _swap(
+        self, ids: torch.Tensor, sentence: np.ndarray, place: np.ndarray, tokens: np.ndarray, owner: np.ndarray
+    ) -> None:
+        if not len(tokens):
+            return
+        swapped = self._worst(ids, sentence, place, tokens, owner)
+        hurts = swapped >= 0
+        where = (self._tensor(sentence[hurts]), self._tensor(place[hurts]))
+        ids[where] = self._tensor(swapped[hurts]).to(ids.dtype)
 
     def _attackable(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sentence in the batch, place in it and form of every word that may be swapped."""
@@ -74,9 +107,6 @@ class Adversary:
         inside = column < lengths[:, None]
         forms = np.where(inside, self._swaps.places[np.where(inside, starts[:, None] + column, 0)], -1)
         sentence, place = np.nonzero(forms >= 0)
-        if self._share < 1:
-            drawn = self._rng.random(len(sentence)) < self._share
-            sentence, place = sentence[drawn], place[drawn]
         return sentence, place, forms[sentence, place]
 
     @torch.no_grad()
@@ -90,7 +120,9 @@ class Adversary:
         gradient = self._states.grad[at].float()
         own = (self._state(ids[at], at[1]) * gradient).sum(dim=1)
         of = self._tensor(owner)
-        rise = (self._state(self._tensor(tokens), at[1][of]) * gradient[of]).sum(dim=1) - own[of]
+        parts = zip(self._tensor(tokens).split(AT_ONCE), of.split(AT_ONCE), strict=True)
+        rises = [(self._state(some, at[1][words]) * gradient[words]).sum(dim=1) for some, words in parts]
+        rise = torch.cat(rises) - own[of]
         if self._ledger is not None and self._ledger_logits.grad is not None:
             # What the ledger says is linear in its words: here the first order is exact.
             table, felt = self._ledger.table.weight, self._ledger_logits.grad[at[0]].float()

@@ -15,7 +15,8 @@ from rosearch_engine.config import DistilConfig
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.distil.adversary import Adversary
 from rosearch_engine.distil.corpus import Corpus
-from rosearch_engine.distil.losses import hidden_states, relations, soft_targets
+from rosearch_engine.distil.losses import divergences, hidden_states, relations, soft_targets
+from rosearch_engine.distil.overfitting import under_attack
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
@@ -35,12 +36,15 @@ class Training:
         tokens: padded tokens learnt from.
         seconds: wall time.
         curve: pairs (step, mean loss since the pair before).
+        adversarial: mean loss on copies made in one gradient step, and on the worst of these and their refinements
+            (`distil.overfitting`); None without an adversary, or before the end.
     """
 
     steps: int
     tokens: int
     seconds: float
     curve: list[tuple[int, float]]
+    adversarial: tuple[float, float] | None = None
 
 
 class Distillation:
@@ -86,11 +90,12 @@ class Distillation:
         self._done, self._tokens, self._seconds = 0, 0, 0.0
         self._curve: list[tuple[int, float]] = []
         self._losses = torch.zeros((), device=self._where)
+        self._adversarial: tuple[float, float] | None = None
 
     @property
     def training(self) -> Training:
         """How it went so far."""
-        return Training(self._done, self._tokens, self._seconds, list(self._curve))
+        return Training(self._done, self._tokens, self._seconds, list(self._curve), self._adversarial)
 
     def run(self, until: int, progress: Progress) -> Training:
         """Train up to step `until`, at most to the end; the model is left ready to be asked.
@@ -108,8 +113,11 @@ class Distillation:
             self._done += 1
             if self._done % report_every == 0 or self._done == until:
                 self._report(progress)
-        self._model.eval()
         self._seconds += time.perf_counter() - began
+        if self._adversary and self._done == self.steps and self._adversarial is None:
+            tokens = self._config.tokens
+            self._adversarial = under_attack(self._corpus, self._adversary, self._each, tokens, self._where)
+        self._model.eval()
         return self.training
 
     def _step(self, rows: np.ndarray) -> torch.Tensor:
@@ -149,6 +157,14 @@ class Distillation:
         if self._config.hard_weight:
             loss = loss + self._config.hard_weight * F.cross_entropy(logits, labels)
         return loss
+
+    def _each(self, batch: dict[str, torch.Tensor], rows: np.ndarray) -> torch.Tensor:
+        """What `_task_loss` averages: the loss of each sentence `(batch,)`."""
+        with training_precision(self._where):
+            logits = self._model(**batch).logits.float()
+        targets, labels = self._tensor(self._corpus.targets(rows)), self._tensor(self._corpus.labels[rows])
+        loss = self._config.temperature**2 * divergences(logits, targets, self._config.temperature)
+        return loss + self._config.hard_weight * F.cross_entropy(logits, labels, reduction="none")
 
     def _state_loss(self, hidden: tuple[torch.Tensor, ...], mask: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         """Distance of the supervised nodes' mean states from those of their teacher layers, `(batch, nodes, width)`."""

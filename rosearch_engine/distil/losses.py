@@ -12,13 +12,18 @@ def soft_targets(student: torch.Tensor, teacher: torch.Tensor, temperature: floa
     Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", section 2; the factor T²
     keeps the gradient's size independent of T.
     """
+    return temperature**2 * divergences(student, teacher, temperature).mean()
+
+
+def divergences(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """KL(teacher || student) of each sentence `(batch,)`, of logits `(batch, classes)` softened by T."""
     divergence = F.kl_div(
         F.log_softmax(student / temperature, dim=-1),
         F.log_softmax(teacher / temperature, dim=-1),
         reduction="none",
         log_target=True,
     )
-    return temperature**2 * divergence.sum(dim=-1).mean()
+    return divergence.sum(dim=-1)
 
 
 def hidden_states(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:

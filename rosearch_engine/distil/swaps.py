@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,8 +33,11 @@ class SwapTable:
     A *form* is a word as it is written, with what may stand in its place. Swaps that the student reads like the word
     itself are left out: they change nothing and teach nothing.
 
+    However many the sentences, and however long, `options`, `tokens` and `candidates` grow with the distinct words and
+    their swaps alone; `forms` and `places` have at most one number for each token that is read.
+
     Attributes:
-        forms: of each sentence, the forms of its words that can be swapped.
+        forms: of each sentence, the forms of its words that can be swapped, none of those that were cut off.
         options: of each form, its options: first the word itself, then its swaps.
         tokens: of each option, its token numbers.
         places: `(tokens,)` of each token of the sentences, the form that it is, -1 for none: of words of one token.
@@ -81,6 +85,7 @@ def tabulate(
     places = np.full(len(encoded.ids), -1, dtype=np.int64)
     for number, some in enumerate(words):
         start, end = encoded.starts[number : number + 2]
+        words[number] = some = _not_cut_off(some, encoded.ids[start:end], read)
         _place(some, encoded.ids[start:end], read, forms, places[start:end])
     counts = np.cumsum([0, *(len(some) for some in options)])
     return SwapTable(
@@ -90,6 +95,19 @@ def tabulate(
         places=places,
         candidates=Ragged(_candidates(some, unknown) for some in options),
     )
+
+
+def _not_cut_off(words: list[str], ids: np.ndarray, read: dict[str, tuple[int, ...]]) -> list[str]:
+    """The words of a text that are read: of one too long for the model, those whose tokens are there."""
+    if sum(len(read[word]) for word in words) <= len(ids):
+        return words
+    left, kept = Counter(ids.tolist()), []
+    for word in words:
+        own = Counter(read[word])
+        if own and own <= left:
+            left.subtract(own)
+            kept.append(word)
+    return kept
 
 
 def _place(

@@ -126,6 +126,8 @@ def certificate_says(proof: Certificate) -> str:
     far = f"the ledger's margin is {proof.margin:+.2f}, under the worst combination of swaps {proof.worst:+.2f}"
     if proof.needed:
         far += f"; the graph can change it by up to {proof.needed:.2f}"
+    if proof.certified and not proof.moves:
+        return f"certified, but nothing was tried: the attack has no swap for any of its words; {far}"
     if proof.certified:
         return f"certified, no combination of swaps can flip it: {far}"
     worst = sorted((move for move in proof.moves if move.swap), key=lambda move: -move.loss)[:3]

@@ -29,6 +29,9 @@ from rosearch_engine.search.readings import Reading, Readings, read
 from rosearch_engine.store.rows import ProtocolRow
 from rosearch_engine.teacher import Teacher, obtain
 
+FEW = 0.05
+"""Of a text in the lexicon's language at least this share of the words has swaps: in English it is about half."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -108,9 +111,9 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     teacher = obtain(config.teacher, data, progress)
     config, notes = _fitting(config, teacher)
     readings = read(config, data, teacher, progress)
-    reading = readings.by_code["plain"].corpus.swaps
-    if config.distil.adversary != "off" and (reading is None or reading.is_empty):
-        notes += ("No word of these sentences can be swapped: the adversary is off, and no worst case is used.",)
+    attacked = targets(data.search_attack.head(config.attack.sentences), data.columns)
+    lexicon = recipe_lexicon(config.attack.recipe)
+    notes += _without_swaps(config, readings, lexicon, attacked)
     frame = replace(
         teacher.frame,
         vocabulary=len(readings.pieces),
@@ -125,13 +128,46 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         teacher,
         Space.of(config.space, frame),
         readings,
-        targets(data.search_attack.head(config.attack.sentences), data.columns),
+        attacked,
         attacker(config.attack, config.search.seed),
         protocol(config.attack, data.fingerprint),
         Pieces(teacher.tokenizer, teacher.max_length),
-        recipe_lexicon(config.attack.recipe),
+        lexicon,
         notes,
     )
+
+
+def _without_swaps(
+    config: RunConfig, readings: Readings, lexicon: Lexicon | None, attacked: Sequence[Target]
+) -> tuple[str, ...]:
+    """What is to be said where no word can be swapped: a language without a lexicon, or a code that reads all alike."""
+    notes: tuple[str, ...] = ()
+    if config.distil.adversary != "off" or config.space.ledger_bound is not None:
+        swaps = {name: reading.corpus.swaps for name, reading in readings.by_code.items()}
+        empty = [name for name, table in swaps.items() if table is None or table.is_empty]
+        if "plain" in empty:
+            notes += ("No word of these sentences can be swapped: the adversary is off, and no worst case is used.",)
+        elif empty:
+            codes = " and ".join(f"'{name}'" for name in empty)
+            notes += (
+                f"Under the input code {codes} every word reads like all of its swaps: there the adversary is off, "
+                "and no worst case is used.",
+            )
+    if not lexicon:
+        return notes
+    words = [word for target in attacked for word in lexicon.words(target.text)]
+    known = sum(bool(lexicon.swaps(word)) for word in words)
+    if not known:
+        notes += (
+            "The attack has no swap for any word of the attacked sentences: what held was never tried, and nothing "
+            "is certified.",
+        )
+    elif known < FEW * len(words):
+        notes += (
+            f"The attack has a swap for only {known} of the {len(words)} words of the attacked sentences: what held "
+            "or is certified was hardly tried. Its lexicon may be one of another language.",
+        )
+    return notes
 
 
 def recipe_lexicon(recipe: str) -> Lexicon | None:

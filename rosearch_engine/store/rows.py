@@ -348,6 +348,15 @@ def share(row: Scored[Never], count: Count) -> float | None:
     return None if held is None else held / row["attacked"]
 
 
+def copies_loss(student: StudentRow) -> tuple[float, float] | None:
+    """A student's loss on adversarial copies of one gradient step, and on refined ones (`distil.overfitting`).
+
+    None of one that learnt without an adversary, or was trained before this was measured.
+    """
+    losses = (student["training"] or {}).get("adversarial")
+    return None if losses is None else (losses[0], losses[1])
+
+
 def label(number: int) -> str:
     """A student's name."""
     return f"s{number:04d}"

@@ -17,7 +17,7 @@ from rosearch_engine.progress import Facts
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT, RUNG
-from rosearch_engine.store.rows import NewMeasurement, measured
+from rosearch_engine.store.rows import NewMeasurement, copies_loss, measured
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
 PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
@@ -184,6 +184,20 @@ def test_what_held_out_sentences_said_stands_on_the_card(run_id: int) -> None:
     values = [line.value for line in app.main.markdown]
     assert values[values.index("Held-out, PWWS") + 1] == "**22.0%**"
     assert "n = 150, 2 trainings" in text_of(app)
+
+
+def test_what_refined_copies_said_stands_on_the_card_of_a_student_that_met_the_adversary(run_id: int) -> None:
+    store, term = Store.read(), "Loss on adversarial copies"
+    for name in ("s0004", "s0005"):
+        losses = copies_loss(store.student(run_id, name))
+        app = open_page("front", run="demo", student=name)
+        assert not app.exception
+        lines = [line for line in app.main.markdown if line.value == term]
+        assert len(lines) == (losses is not None)
+        if losses:
+            values = [line.value for line in app.main.markdown]
+            assert values[values.index(term) + 1] == f"**{losses[0]:.2f} / {losses[1]:.2f}**"
+            assert "only learned to resist one gradient step" in lines[0].help
 
 
 def test_a_click_in_the_chart_does_not_draw_it_anew(run_id: int) -> None:

@@ -15,6 +15,7 @@ from rosearch_engine.checkpoints.load import load
 from rosearch_engine.recorded.unpack import unpack
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
+from rosearch_engine.store.rows import copies_loss
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 from tests.conftest import ROOT, elsewhere
 
@@ -57,6 +58,7 @@ def test_a_recorded_run_is_brought_in_and_its_student_answers_as_before(home: Pa
     assert (len(students), len(measurements), len(examples)) == tuple(
         expected["rows"][table] for table in ("candidate", "measurement", "attack_example")
     )
+    assert all(copies_loss(student) is None for student in students), "0.1.0 did not measure it"
     loaded = load(store, "tiny", expected["student"])
     said = logits(loaded.model, loaded.tokenizer, expected["sentences"])
     # Its weights travel in half precision.

@@ -24,7 +24,7 @@ from rosearch_engine.paths import weights_path
 from rosearch_engine.store import Store
 from rosearch_engine.store.database import database
 from rosearch_engine.store.repo import check_name
-from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow
+from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow, copies_loss
 from tests.property.strategies import FRAME
 
 SPACE = Space.of(SpaceConfig(), FRAME)
@@ -79,17 +79,45 @@ EXAMPLE: Example = {
 }
 
 
-def finish(store: Store, candidate: int, told: int | None, sha256: str = "ab" * 32, **values: Any) -> None:
+def finish(
+    store: Store,
+    candidate: int,
+    told: int | None,
+    sha256: str = "ab" * 32,
+    more: Any = None,
+    **values: Any,
+) -> None:
     store.finish_candidate(
         candidate,
         told,
         weights_file=(sha256, 1234),
         latency_ms=1.5,
-        training={"steps": 3, "curve": [[1, 0.5]]},
+        training={"steps": 3, "curve": [[1, 0.5]]} | (more or {}),
         seconds={"distil": 2.0},
         measurements=[measured(**values)],
         examples=[EXAMPLE],
     )
+
+
+def test_the_loss_on_copies_is_the_trainings_own_and_that_of_older_stores_is_unknown(home: Path) -> None:
+    from rosearch_engine.report import summary, table_rows
+
+    store = Store.write()
+    run_id = store.create_run("first", RunConfig())
+    for told, more in enumerate([{}, {"adversarial": None}, {"adversarial": (0.5, 0.75)}], start=1):
+        number = add(store, run_id, told)
+        header, _ = table_rows(summary(store, store.run("first"), "running"))
+        assert "loss on copies" not in header
+        finish(store, number, told, more=more)
+    add(store, run_id, 4)
+    students = Store.read().students(run_id)
+    assert [copies_loss(student) for student in students] == [None, None, (0.5, 0.75), None]
+    what = summary(store, store.run("first"), "running")
+    header, rows = table_rows(what)
+    assert header[-1] == "loss on copies"
+    assert {row[0]: row[-1] for row in rows} == {"s0001": "", "s0002": "", "s0003": "0.50 / 0.75", "s0004": ""}
+    assert {len(row) for row in rows} == {len(header)}
+    assert any("one gradient step" in line for line in what["headline"])
 
 
 def test_a_run_and_its_students_come_back(home: Path) -> None:
