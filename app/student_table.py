@@ -85,7 +85,7 @@ def filtered(rows: Sequence[StudentRow]) -> list[StudentRow]:
             "Minimum clean accuracy (%)", 0, 100, 0, key="filter.accuracy", help=known["clean accuracy"]
         )
         robust = st.slider("Minimum after attack (%)", 0, 100, 0, key="filter.robustness", help=known["after attack"])
-        small = st.slider("Minimum compression (×)", 1, 50, 1, key="filter.compression", help=known["compression"])
+        small = st.slider("Minimum compression (×)", 0, 50, 0, key="filter.compression", help=known["compression"])
         read = st.pills("Input code", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
 
     def passes(row: MeasuredStudent) -> bool:
