@@ -81,9 +81,9 @@ ROWS = (
     Row("adversary, no ledger", (*WORDS, "space.ledger_bound=null")),
 )
 HEADLINE = {
-    "movie-reviews": "ledger B = 0.5, both codes, more text",
-    "sst2": "ledger B = 0.5, both codes, more text",
-    "ag_news": "ledger B = 0.5, both codes",
+    "movie-reviews": "bag of words, typos corrected, more text",
+    "sst2": "bag of words, typos corrected, more text",
+    "ag_news": "bag of words, typos corrected",
 }
 TASKS = {
     "movie-reviews": ("data.name=movie-reviews",),
@@ -124,12 +124,12 @@ def _measure_once(given: Any, task: str, row: Row, seed: int, common: list[str])
     attacks = [name for name in given.attacks.split(",") if name in RECIPES and all(map(is_ready, RECIPES[name].needs))]
     if found and set(attacks) <= set(found["held"]):
         return
-    settings = ["attack.recipe=pwws", *common, *row.settings, f"search.seed={seed}", f'space.codes=["{row.code}"]']
+    settings = ["attack.recipe=pwws", *row.settings, *common, f"search.seed={seed}", f'space.codes=["{row.code}"]']
     config = build("standard", settings=settings)
     measured = (
         key
         | measure(config, row, seed, given.n, attacks)
-        | {"settings": [_said(one) for one in (*common, *row.settings)]}
+        | {"settings": [_said(one) for one in (*row.settings, *common)]}
     )
     given.to.parent.mkdir(exist_ok=True)
     kept = [*(old for old in trials if old is not found), measured]
