@@ -2,8 +2,8 @@
 
 Every row is one way to train a student, measured on held-out sentences that no training saw: clean accuracy, the shares
 that hold under each attack, and what is certified. A trial (row, seed) that was measured before is not measured again,
-so that the command may be stopped and started at will. It writes `benchmarks/results/worst_case.json`: its trials, and
-the rows with the means of their seeds.
+so that the command may be stopped and started at will. It writes `benchmarks/results/worst_case.json` (its trials, and
+the rows with the means of their seeds) and prints the rows as a table.
 """
 
 from __future__ import annotations
@@ -47,6 +47,17 @@ FIGURES = {
     "deepwordbug_two": "deepwordbug-two",
     "other_lexicon": "pwws-counter-fitted",
     "other_lexicon_ppdb": "pwws-ppdb",
+}
+COLUMNS = {
+    "clean": "clean",
+    "pwws": "PWWS",
+    "border_first": "border-first",
+    "deepwordbug": "DeepWordBug",
+    "union": "PWWS and DeepWordBug",
+    "certified": "certified",
+    "other_lexicon_ppdb": "PWWS over PPDB",
+    "other_lexicon": "PWWS over counter-fitted",
+    "deepwordbug_two": "DeepWordBug, two edits",
 }
 ATTACKS = tuple(FIGURES.values())
 
@@ -115,6 +126,8 @@ def main() -> None:
             if given.only in row.name:
                 for seed in range(given.seeds):
                     _measure_once(given, task, row, seed, common)
+    if given.to.exists():
+        print(table(json.loads(given.to.read_text())["rows"]))
 
 
 def _measure_once(given: Any, task: str, row: Row, seed: int, common: list[str]) -> None:
@@ -136,6 +149,26 @@ def _measure_once(given: Any, task: str, row: Row, seed: int, common: list[str])
     content = {"machine": machine(), "rows": summed_up(kept), "trials": kept}
     given.to.write_text(json.dumps(content, indent=1) + "\n")
     print(json.dumps({name: value for name, value in measured.items() if name != "settings"}), flush=True)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown: percentages of all sentences, with the 95% interval of clean accuracy and PWWS."""
+    heads = ["task", "student", *COLUMNS.values(), "smaller", "n", "seeds"]
+    lines = [heads, ["---"] * len(heads)]
+    for row in rows:
+        cells = [_cell(row, figure) for figure in COLUMNS]
+        size = f"{row['compression']:.1f}x" if row["compression"] < 20 else f"{row['compression']:.0f}x"
+        name = f"**{row['name']}**" if row["headline"] else row["name"]
+        lines.append([row["task"], name, *cells, size, str(row["n"]), str(row["seeds"])])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(row: dict[str, Any], figure: str) -> str:
+    if row[figure] is None:
+        return "-"
+    low, high = (round(100 * end) for end in row["intervals"][figure])
+    interval = f" ({low} to {high})" if figure in ("clean", "pwws") else ""
+    return f"{100 * row[figure]:.1f}{interval}"
 
 
 def _said(setting: str) -> str:

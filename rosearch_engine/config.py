@@ -358,7 +358,7 @@ class RunConfig(Section):
 # What won the ablations (benchmarks/worst_case.md): whole words, a ledger, and the adversary.
 _ROBUST: dict[str, dict[str, Any]] = {
     "space": {"codes": ["plain", "both"], "vocabulary": "words", "ledger_bound": 0.5},
-    "distil": {"adversary": "gradient"},
+    "distil": {"adversary": "gradient", "kappa": 0.4},
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
