@@ -56,6 +56,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _same_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that Streamlit's AppTest runs takes the place of `__main__`, which spawned processes would then run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 def fetched(name: str) -> Path:
     """The folder of a resource that `make fetch` brings; the test fails where it is not there."""
     with pytest.MonkeyPatch.context() as patch:

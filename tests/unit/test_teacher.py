@@ -129,7 +129,7 @@ def test_what_is_no_teacher_is_said_in_plain_words(bench, workshop, home: Path, 
         assert caught.value.field == "teacher.name"
         return caught.value
 
-    assert "not there" in refusal(tmp_path / "nowhere").problem
+    assert "does not exist" in refusal(tmp_path / "nowhere").problem
 
     empty = tmp_path / "empty"
     empty.mkdir()
