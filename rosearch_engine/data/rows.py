@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from rosearch_engine.data import columns, files, hub, split
 from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Split
 from rosearch_engine.data.table import Table
+from rosearch_engine.data.values import texts
 from rosearch_engine.errors import UserError
 
 FEWEST_ROWS = 40
@@ -100,8 +100,8 @@ def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> p
 
 def _clean(table: Table, frame: pd.DataFrame, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame:
     """Columns id, text, pair, label (words), key (what makes two rows the same), words; one row a key."""
-    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": frame[chosen.text].map(plain).to_numpy()})
-    clean["pair"] = frame[chosen.pair].map(plain).to_numpy() if chosen.pair else ""
+    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": texts(frame[chosen.text], "data.text")})
+    clean["pair"] = texts(frame[chosen.pair], "data.pair") if chosen.pair else ""
     clean["label"] = columns.labels(table, frame, chosen.label).to_numpy()
     clean = _drop(clean, clean["label"].isna(), "without a label", dropped)
     if clean.empty:
@@ -124,16 +124,6 @@ def _drop(frame: pd.DataFrame, rows: pd.Series, reason: str, dropped: dict[str, 
     if rows.any():
         dropped[reason] = dropped.get(reason, 0) + int(rows.sum())
     return frame[~rows]
-
-
-def plain(value: Any) -> str:
-    """A text with every run of white space made one blank; empty for a missing value.
-
-    Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.
-    """
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    return " ".join(str(value).encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _classes(table: Table, train: pd.DataFrame, chosen: Columns) -> tuple[str, ...]:
