@@ -46,6 +46,34 @@ def search(
 
 
 @app.command()
+def check(
+    preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
+    config: Annotated[Path | None, typer.Option(help="JSON file of settings that override the preset.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; can be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at the data, the teacher and the attack as `search` would, without starting anything."""
+    from rosearch_engine.check import check as look
+
+    quieten()
+    checked = look(build(preset, config, settings or []))
+    if as_json:
+        print(json.dumps(checked.facts(), indent=2))
+        return
+    facts = checked.facts()
+    say(f"{facts['rows']} rows of {facts['data']}; columns: {facts['columns']}")
+    table("Classes", ["class", "rows"], [[name, str(count)] for name, count in facts["classes"].items()])
+    table("Parts", ["part", "rows"], [[name, str(count)] for name, count in facts["sizes"].items()])
+    teacher = facts["teacher"]
+    say(f"Teacher: {teacher['name']} ({teacher['family'] or 'looked at when the search starts'})")
+    say(f"Attack: {facts['recipe']['name']}")
+    for line in [*facts["sample"], *facts["warnings"]]:
+        say(line)
+
+
+@app.command()
 def resume(
     run: RunName,
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,

@@ -33,10 +33,10 @@ def refuse_glued(frame: pd.DataFrame, text: str, name: str, separator: str) -> N
         UserError: naming the lines between which a quote stands open.
     """
     broken = {column: frame[column].astype(str).str.contains("\n", regex=False) for column in frame}
-    whole = ~pd.DataFrame(broken).any(axis=1)
-    if whole.all():
+    whole = frame[~pd.DataFrame(broken).any(axis=1)]
+    if len(whole) == len(frame):
         return
-    known = {place: _common(frame.loc[whole, column]) for place, column in enumerate(frame)}
+    known = {place: _common(whole[column]) for place, column in enumerate(frame)}
     for place, column in enumerate(frame):
         for row in frame.index[broken[column]]:
             lines = str(frame[column].loc[row]).split("\n")[:-1]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from rosearch_engine.data.columns import LABEL_NAMES
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources.network import silence
@@ -114,14 +115,13 @@ def _offline() -> Iterator[None]:
 
 
 def _labelled(split: Any, class_names: dict[str, tuple[str, ...]], columns: set[str]) -> bool:
-    """Whether a split has all the columns, and something in each: GLUE's test splits carry the label -1 on every row,
-    others carry none."""
+    """Whether a split has all the columns, and labels: GLUE's test splits carry -1 on every row, others nothing."""
     if not split.num_rows or not columns <= set(split.column_names):
         return False
-    table = split.data
-    if any(table.column(column).null_count == split.num_rows for column in columns):
+    classes = [column for column in columns if column in class_names or column.lower() in LABEL_NAMES]
+    if any(split.data.column(column).null_count == split.num_rows for column in classes):
         return False
-    return all(max(n for n in split[column] if n is not None) >= 0 for column in class_names if column in columns)
+    return all(max(n for n in split[column] if n is not None) >= 0 for column in classes if column in class_names)
 
 
 def _cause(error: BaseException) -> str:

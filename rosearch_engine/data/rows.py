@@ -32,6 +32,7 @@ class Prepared:
         train: rows to divide.
         evaluation: rows of the source's own evaluation split, from which the held-out set then comes.
         dropped: rows left out, by reason.
+        warnings: what was settled without being asked for, each a sentence.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Prepared:
     train: Split
     evaluation: Split | None
     dropped: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def read(config: DataConfig) -> Table:
@@ -49,8 +51,8 @@ def read(config: DataConfig) -> Table:
         return Table(name=config.name, train=table.train)
     try:
         path = Path(config.name).expanduser()
-        is_file, is_folder = path.is_file(), path.is_dir() and config.name.startswith(("/", ".", "~"))
-    except (OSError, RuntimeError) as error:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError("data.name", f"it is not a valid path ({error}).", "Check the path.") from None
     if is_folder:
         return hub.read(path.name, folder=str(path))
@@ -82,10 +84,27 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
         order = split.fair_order(np.arange(len(rows)), rows.labels, config.seed, "limit")
         rows = take(rows, np.sort(order[: config.limit]))
         _check_limit(rows, classes)
-    held_out = None
+    held_out, warnings = None, _vanished(table, chosen, classes)
     if evaluation is not None and len(evaluation) >= _FEWEST_OWN_EVALUATION:
-        held_out = _as_split(evaluation[evaluation["label"].isin(classes)], classes, chosen)
-    return Prepared(table.name, chosen, classes, rows, held_out, dropped)
+        unknown = ~evaluation["label"].isin(classes)
+        evaluation = _drop(evaluation, unknown, "of a class that only the evaluation split has", dropped)
+        held_out = _as_split(evaluation, classes, chosen)
+    elif evaluation is not None:
+        warnings += (
+            f"The source's own evaluation split has only {len(evaluation)} usable rows: the held-out sentences are "
+            "taken from the training rows.",
+        )
+    return Prepared(table.name, chosen, classes, rows, held_out, dropped, warnings)
+
+
+def _vanished(table: Table, chosen: Columns, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """What is to be said of classes that the source has or names, and of which no usable row is left."""
+    there = set(columns.labels(table, table.train, chosen.label).dropna())
+    gone = sorted({*there, *table.class_names.get(chosen.label, ())} - set(classes))
+    if not gone:
+        return ()
+    listed = ", ".join(f"'{name}'" for name in gone[:5]) + (" …" if len(gone) > 5 else "")
+    return (f"No usable row is left of {len(gone)} {'classes' if len(gone) > 1 else 'class'}: {listed}.",)
 
 
 def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame | None:
