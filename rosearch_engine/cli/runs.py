@@ -39,9 +39,11 @@ def search(
     name = run or f"{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
     if detach:
         process.start(name, plan)
+        _warn(name)
         _print_state(name, as_json)
         return
     process.create(name, plan)
+    _warn(name)
     _search_here(name, as_json)
 
 
@@ -199,6 +201,16 @@ def unpack(
         print(json.dumps({"run": name}))
     else:
         say(f"'{name}' is imported. View it:  python -m rosearch_engine report {name}")
+
+
+def _warn(name: str) -> None:
+    """Say what was noticed before the run was made."""
+    from rosearch_engine.store.repo import Store
+
+    store = Store.read()
+    for event in store.events(store.run(name)["id"]):
+        if event["kind"] == "warning":
+            say(event["text"], error=True)
 
 
 def _search_here(name: str, as_json: bool) -> None:

@@ -128,3 +128,19 @@ def test_the_checkpoints_order_is_told(workshop, rows: Path, tmp_path: Path) -> 
     names = {"id2label": {"0": "good", "1": "bad"}, "architectures": ["BertForSequenceClassification"]}
     named = copied(workshop.encoder, tmp_path / "named", **names)
     assert rosearch("check", "--json", *settings(rows, named)).json["class_order"] == ["good", "bad"]
+
+
+def test_rows_left_out_are_told_when_a_search_starts(
+    workshop, rows: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rosearch_engine.report import summary
+
+    run = Store.write()
+    plan = {"data": {"name": str(rows)}, "teacher": {"name": str(workshop.encoder)}}
+    number = process.create("told", RunConfig.model_validate(plan | {"attack": {"recipe": "deepwordbug"}}))
+    told = [event["text"] for event in run.events(number) if event["kind"] == "warning"]
+    assert told == ["1 rows are left out: repeated text."]
+    dataset: Any = {"name": "rows.csv", "classes": ["bad", "good"], "pair": False, "sizes": {}, "fingerprint": ""}
+    run.update_run(number, dataset=dataset | {"dropped": {"repeated text": 1}})
+    headline = summary(run, run.run("told"), "stopped")["headline"]
+    assert "rows of the data left out: 1 repeated text" in headline
