@@ -473,7 +473,7 @@ def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None
 
 def _read_file(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError("config", f"{file} cannot be read ({error.strerror}).", "Check the path.") from None
     except ValueError as error:

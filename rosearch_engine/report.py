@@ -241,6 +241,10 @@ def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: Meas
     done = measured(students)
     failed = sum(student["status"] == "failed" for student in students)
     lines = [f"{run['name']}: {state}, {len(done)} students measured, {failed} failed"]
+    left_out = run["dataset"].get("dropped") if run["dataset"] else None
+    if left_out:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+        lines.append(f"rows of the data left out: {reasons}")
     if teacher and run["teacher"]:
         lines.append(
             f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, held "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
+from scipy.optimize import linear_sum_assignment
 from torch.nn import functional as F
 from transformers import (
     AutoConfig,
@@ -34,6 +35,7 @@ from rosearch_engine.inference import accuracy, inputs_for, predict
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
 from rosearch_engine.student.anatomy import dissect, frame
+from rosearch_engine.teacher_folder import is_missing_path, look, order_by_name, slow_tokenizer
 
 BUNDLED = ("minilm", "mpnet-base")
 # Padded tokens of a fine-tuning batch: some 64 to 128 sentences.
@@ -86,14 +88,21 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
     """
     source = _source(config.name)
     classes = len(data.classes)
-    ready = _is_classifier(source, config.name, classes)
+    theirs = _classifier(source, config.name)
+    ready = theirs is not None and len(theirs) == classes
+    order = order_by_name(theirs, data.classes) if ready and theirs else None
+    as_it_is = ready and order in (None, tuple(range(classes)))
     key = fingerprint(config, data.fingerprint, _identity(source), _REVISION)
-    folder = Path(source) if ready and Path(source).is_dir() else home() / "teachers" / key
+    folder = Path(source) if as_it_is and Path(source).is_dir() else home() / "teachers" / key
     if not (folder / "config.json").exists():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # a new classifier starts at random
             model, tokenizer = _load(source, config.name, data.classes, to_train=True)
         dissect(model)
+        if len(tokenizer) > dissect(model).words.shape[0]:
+            model.resize_token_embeddings(len(tokenizer))  # tokens were added, and the model not told
+        if order is not None:
+            _reorder(model, order)
         if not ready:
             _fine_tune(model, tokenizer, config, data, progress)
         with new_folder(folder, keep=True) as draft:
@@ -107,9 +116,10 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         raise UserError("teacher", f"its cached copy is damaged: {error.problem}", f"Delete {folder}.") from None
     model.to(device()).eval()  # type: ignore[arg-type]
     progress.stage(Stage.TEACHER, len(data.validation.texts), "sentences")
-    logits = predict(model, encode_split(data.validation, tokenizer, config.max_length), progress)
-    if ready:
-        _refuse_other_order(accuracy(logits, data.validation.labels), data, config.name)
+    length = _length(config, model)
+    logits = predict(model, encode_split(data.validation, tokenizer, length), progress)
+    if ready and order is None:
+        _refuse_other_order(logits, data, config.name)
     return Teacher(
         config.name,
         folder,
@@ -117,7 +127,7 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         model,
         tokenizer,
         frame(model, classes),
-        config.max_length,
+        length,
         accuracy(logits, data.validation.labels),
         logits,
     )
@@ -140,14 +150,22 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bo
     raise UserError("disk", f"files written to {folder.parent} cannot be read back.", "Check the disk.")
 
 
-def _refuse_other_order(right: float, data: Dataset, name: str) -> None:
-    majority = float(np.bincount(data.validation.labels).max() / len(data.validation.labels))
-    if right < min(majority, 0.5):
+def _refuse_other_order(logits: np.ndarray, data: Dataset, name: str) -> None:
+    """Refuse a classifier that another order of its classes makes clearly better: names did not say which is which."""
+    labels, classes = data.validation.labels, len(data.classes)
+    met = np.zeros((classes, classes), dtype=int)
+    np.add.at(met, (labels, logits.argmax(axis=1)), 1)
+    rows, places = linear_sum_assignment(met, maximize=True)
+    right, best, total = int(np.trace(met)), int(met[rows, places].sum()), len(labels)
+    majority = np.bincount(labels).max()
+    clear = best >= 0.9 * total or best - right > 2 * np.sqrt(best + right)
+    if best < min(majority, 0.5 * total) or (best - right > 0.1 * total and best > majority and clear):
         raise UserError(
             "teacher.name",
-            f"'{name}' is right on {right:.0%} of the validation sentences: its classes seem to be others, or in "
-            f"another order than {', '.join(data.classes)}.",
-            "Rename the data set's labels so that they sort as the checkpoint's, or choose a bare encoder.",
+            f"'{name}' is right on {right / total:.0%} of the validation sentences, and on {best / total:.0%} if its "
+            f"classes are taken in another order: they seem to be others, or in another order than "
+            f"{', '.join(data.classes)}.",
+            "Give the checkpoint's id2label the names of the data set's labels, or choose a bare encoder.",
         )
 
 
@@ -198,7 +216,7 @@ def _fine_tune(
     model.to(where).train()  # type: ignore[arg-type]
     # AdamW over the whole word table costs as much as the encoder, and little is learnt there.
     dissect(model).words.requires_grad_(False)
-    sentences = encode_split(data.distillation, tokenizer, config.max_length)
+    sentences = encode_split(data.distillation, tokenizer, _length(config, model))
     labels = torch.from_numpy(data.distillation.labels).to(where)
     plan = training_plan(lambda _: sentences.lengths, _TOKENS, config.epochs, config.seed)
     steps = len(plan)
@@ -228,16 +246,32 @@ def _source(name: str) -> str:
         return str(require(name))
     folder = Path(name).expanduser()
     if folder.is_dir():
+        look(folder)
         return str(folder.resolve())
-    if name.startswith((".", "/", "~")):
+    if is_missing_path(name):
         raise UserError("teacher.name", f"the folder {name} does not exist.", "Use the folder of a checkpoint.")
     return name
 
 
-def _is_classifier(source: str, name: str, classes: int) -> bool:
+def _classifier(source: str, name: str) -> tuple[str, ...] | None:
+    """Names of the classes that a checkpoint was trained for, in its order; None for a bare encoder."""
     config = _reading(name, lambda: AutoConfig.from_pretrained(source))
     trained = any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
-    return trained and config.num_labels == classes
+    return tuple(str(config.id2label[i]) for i in range(config.num_labels)) if trained else None
+
+
+def _reorder(model: PreTrainedModel, order: tuple[int, ...]) -> None:
+    """Give a classifier's outputs the order of the data's classes."""
+    head: Any = model.classifier
+    heads = [module for module in head.modules() if isinstance(module, torch.nn.Linear)]
+    with torch.no_grad():
+        for tensor in (heads[-1].weight, heads[-1].bias):
+            tensor.copy_(tensor[list(order)].clone())
+
+
+def _length(config: TeacherConfig, model: PreTrainedModel) -> int:
+    """Most word pieces that are read of a text: no more than the model has positions for."""
+    return min(config.max_length, dissect(model).positions.shape[0])
 
 
 def _load(
@@ -258,7 +292,10 @@ def _load(
             **plain,
         ),
     )
-    return model, _reading(name, lambda: AutoTokenizer.from_pretrained(source))
+    tokenizer = _reading(name, lambda: AutoTokenizer.from_pretrained(source))
+    if not tokenizer.is_fast:
+        raise slow_tokenizer(type(tokenizer).__name__)
+    return model, tokenizer
 
 
 def _reading(name: str, read: Callable[[], Any]) -> Any:

@@ -178,6 +178,8 @@ def _preview(answers: dict[str, Any]) -> None:
         total = sum(found["balance"].values()) or 1
         for label, number in found["balance"].items():
             st.progress(number / total, text=state.plain(f"{label}: {number:,} ({number / total:.0%})"))
+        for warning in found["warnings"]:
+            st.caption(state.plain(warning))
         st.caption(" · ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in found["sizes"].items()))
 
 
@@ -210,6 +212,8 @@ def _looked_at(name: str, text: str | None, pair: str | None, label: str | None)
         "balance": found.balance,
         "sizes": found.sizes,
         "columns": "Columns used: " + ", ".join(columns),
+        "warnings": [f"{count:,} rows are left out: {reason}." for reason, count in found.dropped.items()]
+        + list(found.warnings),
     }
 
 

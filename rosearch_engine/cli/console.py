@@ -13,8 +13,8 @@ from rich.table import Table
 
 from rosearch_engine.progress import Progress, Stage
 
-_out = Console(highlight=False, soft_wrap=True, markup=False)
-_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+_out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(text: str, error: bool = False) -> None:
@@ -73,7 +73,7 @@ def bars(enabled: bool) -> Iterator[Bars]:
         yield shown
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -39,10 +39,40 @@ def search(
     name = run or f"{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
     if detach:
         process.start(name, plan)
+        _warn(name)
         _print_state(name, as_json)
         return
     process.create(name, plan)
+    _warn(name)
     _search_here(name, as_json)
+
+
+@app.command()
+def check(
+    preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
+    config: Annotated[Path | None, typer.Option(help="JSON file of settings that override the preset.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; can be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at the data, the teacher and the attack as `search` would, without starting anything."""
+    from rosearch_engine.check import check as look
+
+    quieten()
+    checked = look(build(preset, config, settings or []))
+    if as_json:
+        print(json.dumps(checked.facts(), indent=2))
+        return
+    facts = checked.facts()
+    say(f"{facts['rows']} rows of {facts['data']}; columns: {facts['columns']}")
+    table("Classes", ["class", "rows"], [[name, str(count)] for name, count in facts["classes"].items()])
+    table("Parts", ["part", "rows"], [[name, str(count)] for name, count in facts["sizes"].items()])
+    teacher = facts["teacher"]
+    say(f"Teacher: {teacher['name']} ({teacher['family'] or 'looked at when the search starts'})")
+    say(f"Attack: {facts['recipe']['name']}")
+    for line in [*facts["sample"], *facts["warnings"]]:
+        say(line)
 
 
 @app.command()
@@ -171,6 +201,16 @@ def unpack(
         print(json.dumps({"run": name}))
     else:
         say(f"'{name}' is imported. View it:  python -m rosearch_engine report {name}")
+
+
+def _warn(name: str) -> None:
+    """Say what was noticed before the run was made."""
+    from rosearch_engine.store.repo import Store
+
+    store = Store.read()
+    for event in store.events(store.run(name)["id"]):
+        if event["kind"] == "warning":
+            say(event["text"], error=True)
 
 
 def _search_here(name: str, as_json: bool) -> None:

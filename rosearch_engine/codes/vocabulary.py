@@ -32,6 +32,7 @@ def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[Pre
     model = content["model"]
     if model["type"] != "WordPiece":
         return tokenizer, _one_each(np.arange(len(tokenizer)))
+    _add_to_vocabulary(content)
     special = {token["id"] for token in content["added_tokens"]}
     single = {sign for sign in string.printable if not sign.isspace()}
     mark = model["continuing_subword_prefix"]
@@ -68,7 +69,8 @@ def of_words(tokenizer: PreTrainedTokenizerBase, words: Iterable[str]) -> tuple[
             f"'words' needs a WordPiece tokenizer; this teacher's is {model['type']}.",
             "Set 'seen'.",
         )
-    old = model["vocab"]
+    _add_to_vocabulary(content)
+    old = dict(model["vocab"])
     special = sorted((token["content"] for token in content["added_tokens"]), key=old.__getitem__)
     parts = [part for word in words for part in split_words(tokenizer, word)]
     names = list(dict.fromkeys([*special, *parts]))
@@ -121,6 +123,11 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
 
 def _one_each(pieces: Iterable[int]) -> Ragged:
     return Ragged([[piece] for piece in pieces])
+
+
+def _add_to_vocabulary(content: dict[str, Any]) -> None:
+    """Number tokens that were added to a tokenizer later on as its own pieces are."""
+    content["model"]["vocab"] |= {token["content"]: token["id"] for token in content["added_tokens"]}
 
 
 def _renumber(part: Any, new: dict[int, int]) -> None:

@@ -45,6 +45,9 @@ def preview(config: DataConfig, rows: int = 20) -> Preview:
         balance={name: int((labels == i).sum()) for i, name in enumerate(dataset.classes)},
         sizes=dataset.counts,
         dropped=dataset.dropped,
+        sample=prepared.train.texts[:rows],
+        rows_in_all=len(table.train) + (0 if table.evaluation is None else len(table.evaluation)),
+        warnings=prepared.warnings,
     )
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from rosearch_engine.config import DataConfig
+from rosearch_engine.data.doubts import refuse_row_as_names
+from rosearch_engine.data.labels import is_whole, number
+from rosearch_engine.data.labels import words as label_words
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
 MAX_CLASSES = 200
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", flags=re.IGNORECASE)
 
 # fmt: off
 LABEL_NAMES = (
@@ -59,6 +58,8 @@ def choose(frame: pd.DataFrame, config: DataConfig) -> Columns:
         column = getattr(config, name)
         if column is not None and column not in frame.columns:
             raise UserError(f"data.{name}", f"there is no column '{column}'.", f"Columns are: {_listed(frame)}.")
+    if config.text is None or config.label is None:
+        refuse_row_as_names(frame)
     text, pair = config.text, config.pair
     if text is None and pair is None:
         text, pair = _known_pair(frame)
@@ -88,8 +89,8 @@ def labels(table: Table, frame: pd.DataFrame, column: str) -> pd.Series:
         UserError: the column holds measurements (fractions), not classes.
     """
     names = table.class_names.get(column)
-    words = frame[column].map(lambda value: _word(value, names)).astype(object)
-    fractions = sorted({word for word in words.dropna() if _number(word) is not None and not _integral(word)})
+    words = pd.Series(label_words(frame[column], names), index=frame.index, dtype=object)
+    fractions = sorted({word for word in words.dropna() if number(word) is not None and not is_whole(word)})
     if fractions:
         shown = ", ".join(fractions[:3])
         problem = f"'{column}' contains fractions ({shown} …), so it looks like a measurement, not a class."
@@ -102,7 +103,7 @@ def class_order(words: Sequence[str], names: tuple[str, ...] | None) -> tuple[st
     found = set(words)
     if names is not None:
         return tuple(name for name in names if name in found)
-    if all(_number(word) is not None for word in found):
+    if all(number(word) is not None for word in found):
         return tuple(sorted(found, key=lambda word: (float(word), word)))
     return tuple(sorted(found))
 
@@ -144,35 +145,16 @@ def _text(frame: pd.DataFrame, taken: list[str]) -> str:
 
 
 def _distinct(column: pd.Series) -> int:
-    return int(column.map(lambda value: _word(value, None)).nunique())
+    """How many classes a column would give; none where it holds what is no class."""
+    try:
+        return len(set(label_words(column, None)) - {None})
+    except UserError:
+        return 0
 
 
 def _mean_length(column: pd.Series) -> float:
-    strings = [value for value in column if isinstance(value, str)]
+    strings = [value for value in column if isinstance(value, str | bytes)]
     return sum(map(len, strings)) / len(column) if len(column) else 0.0
-
-
-def _word(value: object, names: tuple[str, ...] | None) -> str | None:
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
-        return None
-    if names is not None:
-        number = int(value)  # type: ignore[call-overload]
-        return names[number] if 0 <= number < len(names) else None
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
-        return "true" if value else "false"
-    word = str(value).strip()
-    if _number(word) is not None and _integral(word):
-        return str(int(float(word)))
-    return word or None
-
-
-def _number(word: str) -> float | None:
-    return float(word) if _NUMBER.fullmatch(word) else None
-
-
-def _integral(word: str) -> bool:
-    number = float(word)
-    return math.isfinite(number) and number == int(number)
 
 
 def _listed(frame: pd.DataFrame) -> str:

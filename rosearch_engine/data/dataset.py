@@ -67,6 +67,9 @@ class Preview:
         rows: first rows as they are in the source, every column as text.
         balance: usable rows of each class.
         sizes: rows of each part, as the settings would divide them.
+        sample: first usable texts.
+        rows_in_all: rows of the source, before any is left out.
+        warnings: what was settled without being asked for, each a sentence.
     """
 
     name: str
@@ -77,3 +80,6 @@ class Preview:
     balance: dict[str, int]
     sizes: dict[str, int]
     dropped: dict[str, int]
+    sample: tuple[str, ...] = ()
+    rows_in_all: int = 0
+    warnings: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import columns, rows
+from rosearch_engine.data import columns, rows, values
 from rosearch_engine.errors import UserError
 
 _FEWEST_WORDS = 4
@@ -35,8 +35,7 @@ def load_extra(config: DataConfig, source: str, limit: int) -> tuple[str, ...]:
     except UserError as error:
         raise UserError("distil.extra", error.problem, error.remedy) from None
     found: dict[str, str] = {}
-    for value in table.train[column]:
-        whole = rows.plain(value)
+    for whole in values.texts(table.train[column], "distil.extra"):
         for text in [whole] if len(whole.split()) <= longest else _ENDS.split(whole):
             key = _key(text)
             if _FEWEST_WORDS <= len(text.split()) <= longest and key not in known:

@@ -12,6 +12,8 @@ from typing import Literal
 
 import pandas as pd
 
+from rosearch_engine.data.doubts import refuse_glued, refuse_repeated_names
+from rosearch_engine.data.encoding import decode
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
@@ -54,6 +56,7 @@ def read(path: Path) -> Table:
     if frame.empty:
         raise _error(f"{path.name} contains no rows.", "Provide a file with a header line and labelled rows.")
     frame.columns = [str(column).strip() for column in frame.columns]
+    refuse_repeated_names(list(frame.columns))
     return Table(name=path.name, train=frame.reset_index(drop=True), class_names=class_names)
 
 
@@ -62,18 +65,16 @@ def _text(path: Path, packed: bool) -> str:
     try:
         if packed:
             content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _error(f"{path.name} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _error(f"{path.name} is a damaged gzip file ({error}).", "Compress it again.") from None
+    text = decode(content, path.name, "data.name")
     if not text.strip():
         raise _error(f"{path.name} is empty.", "Provide a file with a header line and labelled rows.")
     return text
 
 
 def _csv(text: str, name: str) -> pd.DataFrame:
-    header = text.lstrip().splitlines()[0]
+    header = text.lstrip().split("\n", 1)[0]
     separator = ";" if header.count(";") > header.count(",") else ","
     return _delimited(text, name, separator, csv.QUOTE_MINIMAL)
 
@@ -103,6 +104,8 @@ def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> 
     if not isinstance(frame.index, pd.RangeIndex):
         problem = f"{name} has rows with more cells than its header."
         raise _error(problem, "Quote the cells, or fix the header.")
+    if quoting == csv.QUOTE_MINIMAL and _QUOTE in text:
+        refuse_glued(frame, text, name, separator)
     return frame
 
 

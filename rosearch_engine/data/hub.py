@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
+from rosearch_engine.data.columns import LABEL_NAMES
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources.network import silence
@@ -31,6 +33,9 @@ _REMEDY = (
     "Use 'movie-reviews', the path of a CSV, TSV, JSONL or Parquet file, or the name of a hub data set (needs a "
     "network connection)."
 )
+
+# An empty cell alone is missing: "None" and "NA" are words, and may be classes.
+_EMPTY_ALONE = {"keep_default_na": False, "na_values": [""]}
 
 _EVALUATION = ("test", "validation", "validation_matched", "dev", "eval")
 
@@ -59,14 +64,14 @@ def read(name: str, folder: str | None = None) -> Table:
     except UserError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError("data.name", f"'{name}' cannot be loaded ({reason}).", _REMEDY) from None
+        raise UserError("data.name", f"'{name}' cannot be loaded ({_cause(error)}).", _REMEDY) from None
     if "train" not in splits:
         found = ", ".join(splits) or "none"
         raise UserError("data.name", f"'{name}' has no split 'train' (it has: {found}).", _REMEDY)
     features = splits["train"].features or {}
     class_names = {c: tuple(f.names) for c, f in features.items() if type(f).__name__ == "ClassLabel"}
-    own = next((s for s in _EVALUATION if s in splits and _labelled(splits[s], class_names)), None)
+    columns = set(splits["train"].column_names)
+    own = next((s for s in _EVALUATION if s in splits and _labelled(splits[s], class_names, columns)), None)
     return Table(
         name=name,
         train=_frame(splits["train"]),
@@ -85,7 +90,8 @@ def _load(name: str, repo: str, subset: str | None, local: bool) -> Any:
     datasets.disable_progress_bars()
     with _offline() if offline else contextlib.nullcontext():
         try:
-            return datasets.load_dataset(repo, subset)
+            kind = datasets.load_dataset_builder(repo, subset).config
+            return datasets.load_dataset(repo, subset, **_EMPTY_ALONE if hasattr(kind, "keep_default_na") else {})
         except Exception:
             if not offline:
                 raise
@@ -108,10 +114,25 @@ def _offline() -> Iterator[None]:
         constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
 
 
-def _labelled(split: Any, class_names: dict[str, tuple[str, ...]]) -> bool:
-    """GLUE's test splits carry the label -1 on every row."""
-    named = [column for column in class_names if column in split.column_names]
-    return split.num_rows > 0 and all(max(split[column]) >= 0 for column in named)
+def _labelled(split: Any, class_names: dict[str, tuple[str, ...]], columns: set[str]) -> bool:
+    """Whether a split has all the columns, and labels: GLUE's test splits carry -1 on every row, others nothing."""
+    if not split.num_rows or not columns <= set(split.column_names):
+        return False
+    classes = [column for column in columns if column in class_names or column.lower() in LABEL_NAMES]
+    if any(split.data.column(column).null_count == split.num_rows for column in classes):
+        return False
+    return all(max(n for n in split[column] if n is not None) >= 0 for column in classes if column in class_names)
+
+
+def _cause(error: BaseException) -> str:
+    """What a chain of errors began with, on one line, and the files it names without their folders."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    parts = [part.strip() for part in str(error).split("\n") if part.strip()]
+    if parts and parts[0].startswith("An error occurred while generating"):
+        parts = parts[1:3] + parts[3:4]
+    words = " ".join(parts[:3]) or type(error).__name__
+    return re.sub(r"\S*/(?=[^/\s]+\.\w)", "", re.sub(r",? \[[^\]]*\]$", "", words)).rstrip(".")
 
 
 def _frame(split: Any) -> pd.DataFrame:

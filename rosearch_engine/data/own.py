@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,16 @@ import pandas as pd
 
 from rosearch_engine.config import DataConfig
 from rosearch_engine.data import columns, files
-from rosearch_engine.data.rows import plain
+from rosearch_engine.data.encoding import decode
 from rosearch_engine.data.table import Table
+from rosearch_engine.data.values import plain, texts
 from rosearch_engine.errors import UserError
 
 # Maximum characters of a sentence where a user waits for the answer.
 LONGEST = 1000
 BETWEEN = "|"
+# Not `splitlines`: form feeds and separators of paragraphs stand within sentences.
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,14 @@ def table(path: Path, pair: bool) -> Table:
         if path.suffix.lower() != ".txt":
             return files.read(path)
         try:
-            return lines(path.read_text(encoding="utf-8-sig"), pair, "file")
-        except UnicodeDecodeError as error:
-            raise UserError("file", f"{path.name} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from None
+            return lines(decode(path.read_bytes(), path.name, "file"), pair, "file")
         except OSError as error:
             problem = f"{path.name} cannot be read ({error.strerror or error})."
             raise UserError("file", problem, "Check the file.") from None
 
 
 def lines(text: str, pair: bool, field: str = "sentences") -> Table:
-    """One sentence a line; with `pair`, two with a | between them.
+    """One sentence a line; with `pair`, two with a | between them. Only a line feed ends a line.
 
     Args:
         field: what a message calls the source.
@@ -65,7 +67,7 @@ def lines(text: str, pair: bool, field: str = "sentences") -> Table:
     Raises:
         UserError: if there is none, or a line has no |.
     """
-    rows = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    rows = [(number, line.strip()) for number, line in enumerate(_LINE_END.split(text), start=1) if line.strip()]
     if not rows:
         raise UserError(field, "it contains no sentences.", "Write one per line.")
     if not pair:
@@ -96,7 +98,14 @@ def guess(rows: Table) -> Picked:
 
 def look(rows: Table, most: int) -> pd.DataFrame:
     """The first rows as text, numbered from 1, as messages number them."""
-    return rows.train.head(most).map(plain).rename(lambda row: row + 1)
+    return rows.train.head(most).map(_shown).rename(lambda row: row + 1)
+
+
+def _shown(value: object) -> str:
+    try:
+        return plain(value)
+    except (TypeError, UnicodeDecodeError):
+        return str(value)
 
 
 def take(
@@ -112,11 +121,11 @@ def take(
         UserError: if a label is none of the classes, or the column of labels holds measurements.
     """
     left_out: Counter[str] = Counter()
-    first = [plain(cell) for cell in rows.train[picked.text]]
-    second = [plain(cell) for cell in rows.train[picked.pair]] if picked.pair else [None] * len(first)
     with _as_own():
+        first = texts(rows.train[picked.text], "data.text")
+        second = texts(rows.train[picked.pair], "data.pair") if picked.pair else [None] * len(first)
         words = columns.labels(rows, rows.train, picked.label) if picked.label else [None] * len(first)
-    sentences = []
+    sentences: list[tuple[int, str | tuple[str, ...], str | None]] = []
     for number, (a, b, label) in enumerate(zip(first, second, words, strict=True), start=1):
         if not a or b == "":
             left_out["without text"] += 1
@@ -125,13 +134,27 @@ def take(
         elif longest and len(a) + len(b or "") > longest:
             left_out[f"longer than {longest:,} characters"] += 1
         else:
-            if label is not None:
-                class_of(label, classes, f"row {number}: ")
-            sentences.append(Sentence(a if b is None else (a, b), label))
-    return sentences, left_out
+            sentences.append((number, a if b is None else (a, b), label))
+    given = {number: label for number, _, label in sentences if label is not None}
+    numbered = _are_numbers(given.values(), classes)
+    for number, label in given.items():
+        if not numbered and label not in classes:
+            raise _no_class(label, classes, f"row {number}: ")
+    # A number that is also another class's name goes on by its own.
+    as_names = {label: classes[int(label)] for label in given.values() if numbered and label in classes}
+    return [Sentence(text, as_names.get(label or "", label)) for _, text, label in sentences], left_out
 
 
-def class_of(label: str, classes: Sequence[str], where: str = "") -> int:
+def _are_numbers(labels: Collection[str], classes: Sequence[str]) -> bool:
+    """Whether a column gives the classes' numbers from 0. Names win where every label is one."""
+    return not all(label in classes for label in labels) and all(_is_number(label, classes) for label in labels)
+
+
+def _is_number(label: str, classes: Sequence[str]) -> bool:
+    return label.isascii() and label.isdigit() and int(label) < len(classes)
+
+
+def class_of(label: str, classes: Sequence[str]) -> int:
     """The number of a class that is written by name or number.
 
     Raises:
@@ -139,10 +162,15 @@ def class_of(label: str, classes: Sequence[str], where: str = "") -> int:
     """
     if label in classes:
         return list(classes).index(label)
-    if label.isdigit() and int(label) < len(classes):
+    if _is_number(label, classes):
         return int(label)
+    raise _no_class(label, classes)
+
+
+def _no_class(label: str, classes: Sequence[str], where: str = "") -> UserError:
     problem = f"{where}'{label[:60]}' is not one of the classes."
-    raise UserError("label", problem, f"Use {', '.join(classes)}, or their numbers, starting at 0.")
+    remedy = f"Use {', '.join(classes)}, or their numbers, starting at 0: the same way in all rows."
+    return UserError("label", problem, remedy)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from rosearch_engine.data import columns, files, hub, split
 from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Split
 from rosearch_engine.data.table import Table
+from rosearch_engine.data.values import texts
 from rosearch_engine.errors import UserError
 
 FEWEST_ROWS = 40
@@ -32,6 +32,7 @@ class Prepared:
         train: rows to divide.
         evaluation: rows of the source's own evaluation split, from which the held-out set then comes.
         dropped: rows left out, by reason.
+        warnings: what was settled without being asked for, each a sentence.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Prepared:
     train: Split
     evaluation: Split | None
     dropped: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def read(config: DataConfig) -> Table:
@@ -49,8 +51,8 @@ def read(config: DataConfig) -> Table:
         return Table(name=config.name, train=table.train)
     try:
         path = Path(config.name).expanduser()
-        is_file, is_folder = path.is_file(), path.is_dir() and config.name.startswith(("/", ".", "~"))
-    except (OSError, RuntimeError) as error:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError("data.name", f"it is not a valid path ({error}).", "Check the path.") from None
     if is_folder:
         return hub.read(path.name, folder=str(path))
@@ -82,10 +84,27 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
         order = split.fair_order(np.arange(len(rows)), rows.labels, config.seed, "limit")
         rows = take(rows, np.sort(order[: config.limit]))
         _check_limit(rows, classes)
-    held_out = None
+    held_out, warnings = None, _vanished(table, chosen, classes)
     if evaluation is not None and len(evaluation) >= _FEWEST_OWN_EVALUATION:
-        held_out = _as_split(evaluation[evaluation["label"].isin(classes)], classes, chosen)
-    return Prepared(table.name, chosen, classes, rows, held_out, dropped)
+        unknown = ~evaluation["label"].isin(classes)
+        evaluation = _drop(evaluation, unknown, "of a class that only the evaluation split has", dropped)
+        held_out = _as_split(evaluation, classes, chosen)
+    elif evaluation is not None:
+        warnings += (
+            f"The source's own evaluation split has only {len(evaluation)} usable rows: the held-out sentences are "
+            "taken from the training rows.",
+        )
+    return Prepared(table.name, chosen, classes, rows, held_out, dropped, warnings)
+
+
+def _vanished(table: Table, chosen: Columns, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """What is to be said of classes that the source has or names, and of which no usable row is left."""
+    there = set(columns.labels(table, table.train, chosen.label).dropna())
+    gone = sorted({*there, *table.class_names.get(chosen.label, ())} - set(classes))
+    if not gone:
+        return ()
+    listed = ", ".join(f"'{name}'" for name in gone[:5]) + (" …" if len(gone) > 5 else "")
+    return (f"No usable row is left of {len(gone)} {'classes' if len(gone) > 1 else 'class'}: {listed}.",)
 
 
 def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame | None:
@@ -100,8 +119,8 @@ def _own_evaluation(table: Table, chosen: Columns, dropped: dict[str, int]) -> p
 
 def _clean(table: Table, frame: pd.DataFrame, chosen: Columns, dropped: dict[str, int]) -> pd.DataFrame:
     """Columns id, text, pair, label (words), key (what makes two rows the same), words; one row a key."""
-    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": frame[chosen.text].map(plain).to_numpy()})
-    clean["pair"] = frame[chosen.pair].map(plain).to_numpy() if chosen.pair else ""
+    clean = pd.DataFrame({"id": np.arange(len(frame)), "text": texts(frame[chosen.text], "data.text")})
+    clean["pair"] = texts(frame[chosen.pair], "data.pair") if chosen.pair else ""
     clean["label"] = columns.labels(table, frame, chosen.label).to_numpy()
     clean = _drop(clean, clean["label"].isna(), "without a label", dropped)
     if clean.empty:
@@ -124,16 +143,6 @@ def _drop(frame: pd.DataFrame, rows: pd.Series, reason: str, dropped: dict[str, 
     if rows.any():
         dropped[reason] = dropped.get(reason, 0) + int(rows.sum())
     return frame[~rows]
-
-
-def plain(value: Any) -> str:
-    """A text with every run of white space made one blank; empty for a missing value.
-
-    Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.
-    """
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    return " ".join(str(value).encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _classes(table: Table, train: pd.DataFrame, chosen: Columns) -> tuple[str, ...]:

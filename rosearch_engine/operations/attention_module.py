@@ -29,8 +29,12 @@ class Attention(nn.Module):
         """x `(batch, length, width)`, mask `(batch, length)` -> `(batch, length, width)`."""
         batch, length, _ = x.shape
         reads = (self.query, self.key, self.value)
-        # One product for all three: a third of their size each is too little to keep a machine busy.
-        joined = F.linear(x, torch.cat([r.weight for r in reads]), torch.cat([r.bias for r in reads]))
+        if all(type(read) is nn.Linear for read in reads):
+            # One product for all three: a third of their size each is too little to keep a machine busy.
+            joined = F.linear(x, torch.cat([r.weight for r in reads]), torch.cat([r.bias for r in reads]))
+        else:
+            # Quantised or wrapped: what stands in a layer's place can be called, but need not hold its tensors.
+            joined = torch.cat([read(x) for read in reads], dim=-1)
         q, k, v = joined.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = attend(q, k, v, mask).transpose(1, 2).reshape(batch, length, -1)
         return self.norm(x + self.out(mixed))

@@ -313,6 +313,9 @@ def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_
         chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
     else:
         chosen = elite(students, top)
+    if not chosen:
+        problem = f"no student of '{run['name']}' stands on the front."
+        raise UserError("students", problem, "Name some with --students; `report` lists them.")
     seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
     found: list[_Chosen] = []
     for student in chosen:

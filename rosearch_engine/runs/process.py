@@ -18,10 +18,8 @@ from typing import Literal
 
 import psutil
 
-from rosearch_engine import resources
-from rosearch_engine.attack.recipes.catalogue import settle
+from rosearch_engine.check import check
 from rosearch_engine.config import RunConfig
-from rosearch_engine.data import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
@@ -61,22 +59,13 @@ def create(name: str, config: RunConfig) -> int:
     before = next((run for run in store.runs() if run["name"] == name), None)
     if before and (state(before) in ALIVE or store.candidates(before["id"])):
         raise name_taken(name)
-    attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe)})
-    data = config.data.model_copy(update={"name": _whole(config.data.name)})
-    teacher = config.teacher.model_copy(update={"name": _whole(config.teacher.name)})
-    if data.name in resources.RESOURCES or Path(data.name).is_absolute():
-        load(data)
-    if teacher.name in resources.RESOURCES:
-        resources.require(teacher.name)
+    checked = check(config)
     if before:
         store.delete_run(name)
-    return store.create_run(name, config.model_copy(update={"attack": attack, "data": data, "teacher": teacher}))
-
-
-def _whole(name: str) -> str:
-    """A path in full; any other name as it is."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name
+    run_id = store.create_run(name, checked.config)
+    for warning in checked.warnings():
+        store.log(run_id, "warning", warning)
+    return run_id
 
 
 def resume(name: str) -> None:

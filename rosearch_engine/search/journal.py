@@ -264,6 +264,7 @@ class Journal:
                 "pair": data.distillation.pairs is not None,
                 "columns": [data.columns.text, data.columns.pair or ""],
                 "sizes": data.counts,
+                "dropped": data.dropped,
                 "fingerprint": data.fingerprint,
             },
             teacher={

@@ -227,13 +227,15 @@ StudentRow = MeasuredStudent | UnmeasuredStudent
 
 
 class DatasetRow(TypedDict):
-    """The data of a run. `sizes` counts each part's sentences; `columns` are the texts', the second may be empty."""
+    """The data of a run. `sizes` counts each part's sentences, `dropped` the rows left out by reason; `columns` are
+    the texts', the second may be empty."""
 
     name: str
     classes: list[str]
     pair: bool
     columns: NotRequired[list[str]]
     sizes: dict[str, int]
+    dropped: NotRequired[dict[str, int]]
     fingerprint: str
 
 

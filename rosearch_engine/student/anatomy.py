@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame
+from rosearch_engine.teacher_folder import RESERVED, unknown_family
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ _DISTILBERT = (
     "output_layer_norm",
 )
 
-# Where a family keeps its layers, what it calls their parts, how many position rows it reserves for padding.
+# Where a family keeps its layers, and what it calls their parts.
 _FAMILIES = {
-    "bert": ("encoder.layer", _BERT, 0),
-    "roberta": ("encoder.layer", _BERT, 2),
-    "xlm-roberta": ("encoder.layer", _BERT, 2),
-    "mpnet": ("encoder.layer", _MPNET, 2),
-    "distilbert": ("transformer.layer", _DISTILBERT, 0),
+    "bert": ("encoder.layer", _BERT),
+    "roberta": ("encoder.layer", _BERT),
+    "xlm-roberta": ("encoder.layer", _BERT),
+    "mpnet": ("encoder.layer", _MPNET),
+    "distilbert": ("transformer.layer", _DISTILBERT),
 }
 
 
@@ -98,18 +98,14 @@ def dissect(teacher: PreTrainedModel) -> Anatomy:
     """
     family = teacher.config.model_type
     if family not in _FAMILIES:
-        raise UserError(
-            "teacher.name",
-            f"teachers of the family '{family}' are not supported.",
-            f"Use one of: {', '.join(_FAMILIES)}.",
-        )
-    layers, names, reserved = _FAMILIES[family]
+        raise unknown_family(family)
+    layers, names = _FAMILIES[family]
     body: Any = teacher.base_model
     tables = body.embeddings
     types = getattr(tables, "token_type_embeddings", None)
     return Anatomy(
         tables.word_embeddings.weight,
-        tables.position_embeddings.weight[reserved:],
+        tables.position_embeddings.weight[RESERVED[family] :],
         None if types is None else types.weight,
         tables.LayerNorm,
         [Layer(*attrgetter(*names)(layer)) for layer in attrgetter(layers)(body)],

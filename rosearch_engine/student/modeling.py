@@ -77,9 +77,9 @@ class Embedding(nn.Module):
 
     def forward(self, ids: torch.Tensor, types: torch.Tensor | None) -> torch.Tensor:
         """ids `(batch, length)` -> states `(batch, length, width)`."""
-        states = self.expand(self.look_up(ids)) + self.positions.weight[: ids.shape[1]]
+        states = self.expand(self.look_up(ids)) + self.positions(torch.arange(ids.shape[1], device=ids.device))
         if self.types is not None:
-            states = states + (self.types.weight[0] if types is None else self.types(types))
+            states = states + self.types(torch.zeros_like(ids) if types is None else types)
         return self.norm(states.to(arithmetic(states)))
 
     def look_up(self, ids: torch.Tensor) -> torch.Tensor:

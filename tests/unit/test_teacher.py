@@ -164,3 +164,80 @@ def test_what_is_no_teacher_is_said_in_plain_words(bench, workshop, home: Path, 
 def test_the_checkpoint_names_the_classes(bench, workshop) -> None:
     config = json.loads((bench.teacher.folder / "config.json").read_text())
     assert config["id2label"] == {str(i): name for i, name in enumerate(bench.data.classes)}
+
+
+def classifier(bench, folder: Path, order: list[int], names: list[str] | None = None) -> Path:
+    """The workshop's teacher with its classes in another order, and these names of them in its config."""
+    model = AutoModelForSequenceClassification.from_pretrained(bench.teacher.folder)
+    with torch.no_grad():
+        model.classifier.weight.copy_(model.classifier.weight[order].clone())
+        model.classifier.bias.copy_(model.classifier.bias[order].clone())
+    model.config.id2label = dict(enumerate(names or [f"LABEL_{i}" for i in order]))
+    model.config.label2id = {name: number for number, name in model.config.id2label.items()}
+    model.save_pretrained(folder)
+    bench.teacher.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_names_of_classes_win_over_their_places(bench, home: Path, tmp_path: Path) -> None:
+    turned = classifier(bench, tmp_path / "turned", [1, 0], [bench.data.classes[1], bench.data.classes[0]])
+    listener = Listener()
+    found = obtain(TeacherConfig(name=str(turned)), bench.data, listener)
+    assert "teacher fine-tuning" not in listener.stages
+    assert found.accuracy == bench.teacher.accuracy
+    np.testing.assert_allclose(found.validation_logits, bench.teacher.validation_logits, atol=1e-5)
+    config = json.loads((found.folder / "config.json").read_text())
+    assert config["id2label"] == {str(i): name for i, name in enumerate(bench.data.classes)}
+    assert found.folder != turned, "the checkpoint that was given stays as it is"
+
+
+def test_another_order_without_names_is_refused(bench, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="another order") as error:
+        obtain(TeacherConfig(name=str(classifier(bench, tmp_path / "turned", [1, 0]))), bench.data, Progress())
+    assert error.value.field == "teacher.name"
+    assert f"{bench.teacher.accuracy:.0%}" in error.value.problem
+
+
+def test_texts_are_cut_to_the_positions_there_are(bench, workshop, home: Path, tmp_path: Path) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(bench.teacher.folder)
+    few = model.bert.embeddings.position_embeddings.weight[:12].clone()
+    model.bert.embeddings.position_embeddings = torch.nn.Embedding.from_pretrained(few)
+    model.config.max_position_embeddings = 12
+    model.save_pretrained(tmp_path / "short", state_dict=without_buffers(model))
+    bench.teacher.tokenizer.save_pretrained(tmp_path / "short")
+    found = obtain(TeacherConfig(name=str(tmp_path / "short"), max_length=128), bench.data, Progress())
+    assert found.max_length == found.frame.positions == 12
+
+
+def without_buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    kept = {name for name, _ in model.named_parameters()}
+    return {name: tensor for name, tensor in model.state_dict().items() if name in kept}
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["model resized", "model not resized"])
+def test_tokens_that_were_added_to_a_tokenizer(told: bool, bench, workshop, home: Path, tmp_path: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    from rosearch_engine.search.context import prepare
+
+    model, tokenizer = AutoModel.from_pretrained(workshop.encoder), AutoTokenizer.from_pretrained(workshop.encoder)
+    tokenizer.add_tokens(["[user]", "[url]"])
+    if told:
+        model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(tmp_path / "more")
+    tokenizer.save_pretrained(tmp_path / "more")
+    rows = [f"[user] {text} [url],{label}" for text, label in zip(
+        [text.replace(",", " ").replace('"', " ") for text in bench.data.distillation.texts[:200]],
+        bench.data.distillation.labels[:200], strict=True)]  # fmt: skip
+    (tmp_path / "users.csv").write_text("\n".join(["text,label", *rows]))
+    for vocabulary in ("seen", "words"):
+        config = workshop.config.model_copy(
+            update={
+                "teacher": TeacherConfig(name=str(tmp_path / "more"), epochs=0.1),
+                "space": workshop.config.space.model_copy(update={"vocabulary": vocabulary}),
+                "data": workshop.config.data.model_copy(update={"name": str(tmp_path / "users.csv")}),
+            }
+        )
+        context = prepare(config, Progress())
+        assert {"[user]", "[url]"} <= set(context.tokenizer.get_vocab())
+        assert "[user]" in context.tokenizer.tokenize("[user] a film")

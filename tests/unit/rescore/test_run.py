@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import statistics
 import time
 from collections.abc import Iterator
@@ -393,3 +395,16 @@ def test_other_data_than_the_runs_is_refused(copied: str) -> None:
     store.update_run(run["id"], dataset={**(run["dataset"] or {}), "fingerprint": "0" * 16})
     with pytest.raises(UserError, match="changed since the run started"):
         rescore(copied, **ASKED, progress=Idle())
+
+
+def test_a_run_whose_front_is_empty_is_told(copied: str) -> None:
+    home = Path(os.environ["ROSEARCH_HOME"])
+    with contextlib.closing(sqlite3.connect(home / "rosearch.db")) as database:
+        database.execute("UPDATE measurement SET floor = 2.0")
+        database.execute("UPDATE candidate SET origin = 'mutation'")
+        database.commit()
+    with pytest.raises(UserError, match="no student of 'calm' stands on the front") as error:
+        rescore(copied, **ASKED)
+    assert "--students" in error.value.remedy
+    assert rosearch("report", copied, "--json").code == 0
+    assert rosearch("transfer", copied, "--json").code in (0, 2)

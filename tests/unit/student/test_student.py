@@ -256,3 +256,19 @@ def test_every_chain_of_the_default_space_can_be_built() -> None:
         model = built(space.chain(layers))
         assert isinstance(model, RoSearchForSequenceClassification)
         assert len(model.operations) == layers
+
+
+@pytest.mark.parametrize("embeddings", [False, True], ids=["linear", "and embeddings"])
+def test_a_quantised_student_answers(embeddings: bool) -> None:
+    from torch.ao.quantization import float_qparams_weight_only_qconfig, quantize_dynamic
+
+    model = built(one_of("transformer"))
+    ids = torch.randint(1, FRAME.vocabulary, (3, 7), generator=torch.Generator().manual_seed(0))
+    wanted: Any = {torch.nn.Linear: torch.ao.quantization.default_dynamic_qconfig}
+    if embeddings:
+        wanted[torch.nn.Embedding] = float_qparams_weight_only_qconfig
+    small = quantize_dynamic(model, wanted)
+    with torch.no_grad():
+        before, after = model(ids).logits, small(ids).logits
+    assert after.shape == before.shape
+    torch.testing.assert_close(after, before, atol=0.2, rtol=0.2)

@@ -1,0 +1,103 @@
+"""All that a start looks at, before anything is made: the command `check`, `search` and the app's start share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosearch_engine import resources
+from rosearch_engine.attack.recipes.catalogue import settle
+from rosearch_engine.config import RunConfig, TeacherConfig
+from rosearch_engine.data import Preview, preview
+from rosearch_engine.errors import UserError
+from rosearch_engine.teacher_folder import Look, is_missing_path, look, order_by_name
+
+_SAMPLE = 5
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Settings that can be met.
+
+    Attributes:
+        config: with the recipe settled and paths in full, so that it means the same whenever and wherever it is used.
+        teacher: None for a name of the hub, at which only the search can look.
+    """
+
+    config: RunConfig
+    data: Preview
+    teacher: Look | None
+
+    def warnings(self) -> tuple[str, ...]:
+        """What a start would go on with, and a reader should know."""
+        found = [f"{count} rows are left out: {reason}." for reason, count in self.data.dropped.items()]
+        found += self.data.warnings
+        length = self.config.teacher.max_length
+        if self.teacher and self.teacher.positions < length:
+            found.append(f"Texts are cut to {self.teacher.positions} word pieces, which is all the teacher reads.")
+        if self.teacher and self.teacher.classes is not None and self.class_order() is None:
+            found.append("The names of the teacher's classes say nothing of their order.")
+        return tuple(found)
+
+    def class_order(self) -> list[str] | None:
+        """The classes as the checkpoint has them; None where its names do not say, or it has no classifier."""
+        theirs = self.teacher.classes if self.teacher else None
+        order = order_by_name(theirs, self.data.classes) if theirs else None
+        return None if order is None else [name for _, name in sorted(zip(order, self.data.classes, strict=True))]
+
+    def facts(self) -> dict[str, Any]:
+        """In plain values."""
+        data, teacher, columns = self.data, self.teacher, self.data.columns
+        return {
+            "data": self.config.data.name,
+            "rows": data.rows_in_all,
+            "classes": data.balance,
+            "sample": list(data.sample[:_SAMPLE]),
+            "columns": {"text": columns.text, "pair": columns.pair, "label": columns.label},
+            "all_columns": list(data.all_columns),
+            "dropped": data.dropped,
+            "warnings": list(self.warnings()),
+            "sizes": data.sizes,
+            "teacher": {
+                "name": self.config.teacher.name,
+                "family": teacher.family if teacher else None,
+                "positions": teacher.positions if teacher else None,
+                "classifier": teacher.classes is not None if teacher else None,
+            },
+            "class_order": self.class_order(),
+            "recipe": {"name": self.config.attack.recipe, "ready": True},
+        }
+
+
+def check(config: RunConfig) -> Checked:
+    """Look at everything that the settings name.
+
+    Raises:
+        UserError: if the data, the teacher or the recipe cannot be had.
+    """
+    attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe, config.attack.level)})
+    data = config.data.model_copy(update={"name": whole(config.data.name)})
+    teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name)})
+    config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher})
+    return Checked(config, preview(data), _teacher(teacher))
+
+
+def _teacher(config: TeacherConfig) -> Look | None:
+    if config.name in resources.RESOURCES:
+        return look(resources.require(config.name))
+    if is_missing_path(config.name):
+        raise UserError("teacher.name", f"the folder {config.name} does not exist.", "Use the folder of a checkpoint.")
+    folder = Path(config.name)
+    return look(folder) if folder.is_dir() else None
+
+
+def whole(name: str) -> str:
+    """A path in full; any other name as it is."""
+    if name in resources.RESOURCES:
+        return name
+    try:
+        path = Path(name).expanduser()
+        return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name
+    except (OSError, RuntimeError, ValueError):
+        return name

@@ -1,0 +1,124 @@
+"""What the files of a teacher's folder say, read without loading it: enough to refuse it before a run is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosearch_engine.errors import UserError
+
+RESERVED: Mapping[str, int] = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "mpnet": 2, "distilbert": 0}
+"""The families that are known, and how many position rows each reserves for padding."""
+
+_WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
+_WORDS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
+# Tokenizers that become fast ones without a tokenizer.json.
+_CONVERTED = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A checkpoint by its files.
+
+    Attributes:
+        positions: most word pieces that it reads.
+        classes: names of its classifier's classes in their order; None for an encoder without a classifier.
+    """
+
+    family: str
+    positions: int
+    classes: tuple[str, ...] | None
+
+
+def look(folder: Path) -> Look:
+    """Look at a checkpoint's folder.
+
+    Raises:
+        UserError: naming what is missing or of a kind that cannot be used.
+    """
+    config = _config(folder)
+    family = str(config.get("model_type", ""))
+    if family not in RESERVED:
+        raise unknown_family(family)
+    if not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
+        raise _error("the folder contains no weights.", "Save the model there with save_pretrained.")
+    _check_tokenizer(folder)
+    positions = min(512, int(config.get("max_position_embeddings", 512)) - RESERVED[family])
+    trained = any(str(kind).endswith("ForSequenceClassification") for kind in config.get("architectures") or [])
+    return Look(family, positions, _classes(config) if trained else None)
+
+
+def order_by_name(theirs: Sequence[str], classes: Sequence[str]) -> tuple[int, ...] | None:
+    """Where a checkpoint has each of the classes, by name; None where the names are not the same."""
+    places = {_key(name): place for place, name in enumerate(theirs)}
+    wanted = [_key(name) for name in classes]
+    if len(places) != len(theirs) or len(set(wanted)) != len(wanted) or set(places) != set(wanted):
+        return None
+    return tuple(places[name] for name in wanted)
+
+
+def unknown_family(family: str) -> UserError:
+    problem = f"teachers of the family '{family}' are not supported."
+    return _error(problem, f"Use one of: {', '.join(RESERVED)}.")
+
+
+def slow_tokenizer(kind: str) -> UserError:
+    problem = f"the tokenizer is slow only ({kind}, without a tokenizer.json)."
+    return _error(problem, "Convert it to a fast tokenizer, or choose another teacher.")
+
+
+def is_missing_path(name: str) -> bool:
+    """Whether a name that is no folder was meant as the path of one."""
+    path = Path(name).expanduser()
+    meant = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+    return not path.is_dir() and (meant or ("/" in name and path.parent.is_dir()))
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        inner = sorted(one.parent.name for one in folder.glob("*/config.json"))
+        if inner:
+            problem = f"the folder is no checkpoint itself, but contains some: {', '.join(inner[:5])}."
+            raise _error(problem, f"Use one of them, such as {folder / inner[-1]}.")
+        raise _error(
+            "the folder contains no config.json.", "Use the folder of a checkpoint, as save_pretrained wrote it."
+        )
+    found = _read(path)
+    if not isinstance(found, dict):
+        raise _error("its config.json contains no settings.", "Save the model again with save_pretrained.")
+    return found
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise _error(
+            f"its {path.name} cannot be read ({error}).", "Save the model again with save_pretrained."
+        ) from None
+
+
+def _check_tokenizer(folder: Path) -> None:
+    if not any((folder / name).is_file() for name in _WORDS):
+        raise _error("the folder contains no tokenizer.", "Save the tokenizer there with save_pretrained.")
+    settings = folder / "tokenizer_config.json"
+    kind = str((_read(settings) if settings.is_file() else {}).get("tokenizer_class") or "")
+    if kind and not (folder / "tokenizer.json").is_file() and kind.removesuffix("Fast") not in _CONVERTED:
+        raise slow_tokenizer(kind)
+
+
+def _classes(config: Mapping[str, Any]) -> tuple[str, ...]:
+    names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    return tuple(str(names[key]) for key in sorted(names, key=int))
+
+
+def _key(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _error(problem: str, remedy: str) -> UserError:
+    return UserError("teacher.name", problem, remedy)

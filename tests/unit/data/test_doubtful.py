@@ -1,0 +1,215 @@
+"""Files that can be read and yet are not what they seem: each is read right or refused with the place and a remedy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from rosearch_engine import data
+from rosearch_engine.config import DataConfig, build
+from rosearch_engine.data import own
+from rosearch_engine.data.held_out import load_held_out
+from rosearch_engine.errors import UserError
+
+SENTENCES = [f"the film number {i} was a fine one for us" for i in range(80)]
+
+
+def csv(path: Path, lines: list[str], header: str | None = "text,label") -> Path:
+    path.write_text("\n".join([header, *lines] if header else lines) + "\n", encoding="utf-8")
+    return path
+
+
+def labelled(labels: list[str]) -> list[str]:
+    return [f"{text},{labels[i % len(labels)]}" for i, text in enumerate(SENTENCES)]
+
+
+def refusal(path: Path, **values: Any) -> UserError:
+    with pytest.raises(UserError) as error:
+        data.load(DataConfig(name=str(path), **values))
+    assert error.value.remedy
+    return error.value
+
+
+def every_text(path: Path) -> set[str]:
+    config = DataConfig(name=str(path))
+    found = data.load(config)
+    parts = (found.distillation, found.validation, found.search_attack, load_held_out(config))
+    return {text for part in parts for text in part.texts}
+
+
+def test_names_that_look_like_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
+    found = data.load(DataConfig(name=str(csv(tmp_path / "zips.csv", labelled(["007", "7", "010"])))))
+    assert found.classes == ("007", "7", "010")
+    found = data.load(DataConfig(name=str(csv(tmp_path / "floats.csv", labelled(["0.0", "1.0"])))))
+    assert found.classes == ("0", "1")
+
+
+def test_words_for_nothing_are_classes(tmp_path: Path) -> None:
+    found = data.load(DataConfig(name=str(csv(tmp_path / "na.csv", labelled(["None", "NA", "nan"])))))
+    assert found.classes == ("NA", "None", "nan")
+
+
+@pytest.mark.parametrize("header", ["text,label, label", "text ,text,label"])
+def test_two_columns_of_one_name(header: str, tmp_path: Path) -> None:
+    error = refusal(csv(tmp_path / "twice.csv", [f"{line},x" for line in labelled(["0", "1"])], header))
+    assert (error.field, error.problem[:23]) == ("data.name", "two columns are called ")
+
+
+def test_bytes_are_text(tmp_path: Path) -> None:
+    table = {"text": [text.encode() for text in SENTENCES], "label": [[b"no", b"yes"][i % 2] for i in range(80)]}
+    pd.DataFrame(table).to_parquet(tmp_path / "bytes.parquet")
+    assert every_text(tmp_path / "bytes.parquet") == set(SENTENCES)
+    assert data.load(DataConfig(name=str(tmp_path / "bytes.parquet"))).classes == ("no", "yes")
+    table["text"][3] = "caf\u00e9".encode("latin-1")
+    pd.DataFrame(table).to_parquet(tmp_path / "bytes.parquet")
+    assert "row 4 of 'text' holds bytes that are not UTF-8" in refusal(tmp_path / "bytes.parquet").problem
+
+
+@pytest.mark.parametrize(("column", "field"), [("text", "data.text"), ("label", "data.label")])
+@pytest.mark.parametrize(("value", "kind"), [({"name": "neg"}, "dict"), (["a", "b"], "list")])
+def test_what_is_no_text_and_no_class_is_refused(
+    column: str, field: str, value: object, kind: str, tmp_path: Path
+) -> None:
+    rows: list[dict[str, object]] = [{"text": text, "label": i % 2} for i, text in enumerate(SENTENCES)]
+    rows[4][column] = value
+    (tmp_path / "typed.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    error = refusal(tmp_path / "typed.jsonl")
+    assert error.field == field
+    assert f"row 5 of '{column}' holds a value of type {kind}" in error.problem
+    with pytest.raises(UserError, match="row 5"):
+        own.take(own.table(tmp_path / "typed.jsonl", False), own.Picked("text", None, "label"), ["0", "1"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["wide.csv", "wide.txt"])
+def test_utf_16_is_named(name: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes("\n".join(["text,label", *labelled(["0", "1"])]).encode(encoding))
+    with pytest.raises(UserError, match="looks like UTF-16") as error:
+        own.table(path, pair=False)
+    assert error.value.remedy == "Save it as UTF-8."
+
+
+def test_one_nul_byte_is_no_text(tmp_path: Path) -> None:
+    path = csv(tmp_path / "nul.csv", [*labelled(["0", "1"]), "one with \0 in it,1"])
+    assert "NUL" in refusal(path).problem
+
+
+def test_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "bom.json").write_text('{"search": {"candidates": 7}}', encoding="utf-8-sig")
+    assert build(file=tmp_path / "bom.json").search.candidates == 7
+
+
+def test_only_a_line_feed_ends_a_sentence(tmp_path: Path) -> None:
+    text = "a warm film\u2028with a cast\r\na dull film\x0cwith no plot\na fine one\x85indeed\x1c \n"
+    (tmp_path / "mine.txt").write_text(text, encoding="utf-8", newline="")
+    assert len(own.table(tmp_path / "mine.txt", pair=False).train) == 3
+
+
+def test_a_quote_that_glues_rows_is_found(tmp_path: Path) -> None:
+    lines = labelled(["0", "1"])
+    lines[5], lines[25] = f'"{lines[5]}', lines[25].replace(" fine", '" fine')
+    error = refusal(csv(tmp_path / "glued.csv", lines))
+    assert "line 7: a quote is opened and closed only in line 27" in error.problem
+
+
+def test_a_quote_that_glues_two_rows_is_found(tmp_path: Path) -> None:
+    lines = [f'"{line}' if i == 9 else line for i, line in enumerate(labelled(["good", "bad"]))]
+    lines[10] = lines[10].replace("film", 'film"')
+    assert (
+        "line 11: a quote is opened and closed only in line 12" in refusal(csv(tmp_path / "glued.csv", lines)).problem
+    )
+
+
+def test_cells_of_several_lines_are_read(tmp_path: Path) -> None:
+    lines = [f'"{text}, really\nand so, it was\n ""indeed""",{i % 2}' for i, text in enumerate(SENTENCES)]
+    texts = every_text(csv(tmp_path / "lines.csv", lines))
+    assert 'the film number 7 was a fine one for us, really and so, it was "indeed"' in texts
+
+
+def test_a_first_line_that_is_a_row(tmp_path: Path) -> None:
+    lines = [f'"{i % 2}","Title {i}","{text}"' for i, text in enumerate(SENTENCES)]
+    error = refusal(csv(tmp_path / "none.csv", lines, header=None))
+    assert "the first line looks like a row" in error.problem
+    assert "Add a header" in error.remedy
+    with pytest.raises(UserError, match="first line looks like a row") as caught:
+        own.guess(own.table(tmp_path / "none.csv", pair=False))
+    assert caught.value.field == "file"
+
+
+def test_columns_that_are_numbered_are_named(tmp_path: Path) -> None:
+    found = data.load(DataConfig(name=str(csv(tmp_path / "numbered.csv", labelled(["0", "1"]), header="0,1"))))
+    assert found.columns == data.Columns("0", None, "1")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "right"),
+    [
+        (["0", "1", "1"], ["1", "2"], [0, 1, 1]),
+        (["1", "2", "1"], ["1", "2"], [0, 1, 0]),
+        (["1", "1", "1"], ["1", "2"], [0, 0, 0]),
+        (["0", "1", "1"], ["no", "yes"], [0, 1, 1]),
+    ],
+)
+def test_labels_are_names_or_numbers_for_the_whole_column(
+    labels: list[str], classes: list[str], right: list[int]
+) -> None:
+    rows = data_of(labels)
+    found, _ = own.take(rows, own.Picked("text", None, "label"), classes)
+    assert [own.class_of(sentence.label or "", classes) for sentence in found] == right
+
+
+@pytest.mark.parametrize(("labels", "row"), [(["0", "2"], 1), (["yes", "0"], 2), (["\u00b2", "1"], 1)])
+def test_labels_that_are_sometimes_names_are_refused(labels: list[str], row: int) -> None:
+    classes = ["no", "yes"] if "yes" in labels else ["1", "2"]
+    with pytest.raises(UserError, match=f"row {row}: ") as error:
+        own.take(data_of(labels), own.Picked("text", None, "label"), classes)
+    assert error.value.field == "label"
+
+
+def data_of(labels: list[str]) -> Any:
+    from rosearch_engine.data.table import Table
+
+    return Table("mine", pd.DataFrame({"text": SENTENCES[: len(labels)], "label": labels}, dtype=object))
+
+
+def folder(path: Path, **splits: pd.DataFrame) -> Path:
+    path.mkdir()
+    for name, rows in splits.items():
+        rows.to_csv(path / f"{name}.csv", index=False)
+    return path
+
+
+def test_a_class_called_none_stays_in_a_folder_too(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"text": SENTENCES, "label": [["hate", "None", "NA"][i % 3] for i in range(80)]})
+    found = data.load(DataConfig(name=str(folder(tmp_path / "hub", train=rows))))
+    assert found.classes == ("NA", "None", "hate")
+    assert found.dropped == {}
+
+
+@pytest.mark.parametrize("names", [None, ["no", "yes"]])
+def test_a_split_without_labels_is_no_evaluation_split(names: list[str] | None, tmp_path: Path) -> None:
+    import datasets
+
+    label = datasets.ClassLabel(names=names) if names else datasets.Value("int64")
+    features = datasets.Features({"text": datasets.Value("string"), "label": label})
+    for name, labels in (("train", [i % 2 for i in range(80)]), ("test", [None] * 80)):
+        texts = [f"{text} in {name}" for text in SENTENCES]
+        table = datasets.Dataset.from_dict({"text": texts, "label": labels}, features=features)
+        table.to_parquet(str(tmp_path / f"{name}.parquet"))
+    found = load_held_out(DataConfig(name=str(tmp_path)))
+    assert len(found) == 12
+    assert all(text.endswith("in train") for text in found.texts)
+
+
+def test_splits_of_other_columns_are_told_apart(tmp_path: Path) -> None:
+    train = pd.DataFrame({"text": SENTENCES, "label": [i % 2 for i in range(80)]})
+    test = pd.DataFrame({"id": range(80), "text": SENTENCES})
+    error = refusal(folder(tmp_path / "hub", train=train, test=test))
+    for word in ("test.csv", "'id'", "'label'", "columns"):
+        assert word in error.problem
+    assert str(tmp_path) not in error.problem
