@@ -41,7 +41,7 @@ def search(
         process.start(name, plan)
         _print_state(name, as_json)
         return
-    process.create(name, plan)
+    process.create(name, plan, here=True)
     _search_here(name, as_json)
 
 
@@ -58,7 +58,7 @@ def resume(
         process.resume(run)
         _print_state(run, as_json)
         return
-    process.reopen(run)
+    process.reopen(run, here=True)
     _search_here(run, as_json)
 
 

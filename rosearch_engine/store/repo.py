@@ -6,6 +6,7 @@ The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -153,10 +154,22 @@ class Store:
         except IntegrityError:
             raise name_taken(name) from None
 
-    def delete_run(self, name: str) -> list[str]:
-        """Forget a run and all that was measured in it; returns the SHA-256 of weights that no run has any more."""
+    def delete_run(self, name: str, seen: RunRow | None = None) -> list[str]:
+        """Forget a run and all that was measured in it; returns the SHA-256 of weights that no run has any more.
+
+        Args:
+            seen: the run as it was when this was decided.
+
+        Raises:
+            UserError: if the run has changed hands since it was `seen`.
+        """
         with self.transaction() as session:
-            session.execute(delete(Run).where(Run.name == name))
+            which = Run.name == name
+            if seen is not None:
+                which &= (Run.id == seen["id"]) & (Run.claim == seen["claim"])
+            gone = session.scalars(delete(Run).where(which).returning(Run.id)).all()
+            if seen is not None and not gone:
+                raise UserError("run", f"'{name}' has just been started or deleted.", "See `status`.")
             kept = select(Candidate.artifact_id).where(Candidate.artifact_id.is_not(None))
             orphans = session.scalars(select(Artifact).where(Artifact.id.not_in(kept))).all()
             for artifact in orphans:
@@ -197,6 +210,24 @@ class Store:
     def update_run(self, run_id: int, **values: Any) -> None:
         with self.transaction() as session:
             session.execute(update(Run).where(Run.id == run_id).values(**values))
+
+    def update_claimed(self, run_id: int, seen: str | None, /, **values: Any) -> bool:
+        """Change a run if it is in the same hands as when its claim was `seen`; returns whether it is."""
+        of_claim = (Run.id == run_id) & (Run.claim == seen)
+        with self.transaction() as session:
+            changed = update(Run).where(of_claim).values(**values).returning(Run.id)
+            return session.scalar(changed) is not None
+
+    def claim_run(self, run_id: int, seen: str | None, **values: Any) -> str | None:
+        """Take a run over in one step, unless it changed hands since its claim was `seen`.
+
+        Of any number of processes that saw the same claim, one gets it.
+
+        Returns:
+            The new claim; None if somebody else was first.
+        """
+        claim = secrets.token_hex(8)
+        return claim if self.update_claimed(run_id, seen, claim=claim, **values) else None
 
     def log(self, run_id: int, kind: str, text: str) -> None:
         with self.transaction() as session:
@@ -265,8 +296,13 @@ class Store:
         last one. A pruned student was stopped below the top of the ladder; its weights need not be kept."""
         with self.transaction() as session:
             candidate = session.get_one(Candidate, candidate_id)
+            waiting = (Candidate.id == candidate_id) & (Candidate.status == "queued")
+            status = "pruned" if pruned else "done"
+            if session.scalar(update(Candidate).where(waiting).values(status=status).returning(Candidate.id)) is None:
+                # The last guard: whoever lost the run without a word must not measure a student twice.
+                raise UserError("run", f"{label(candidate.number)} was measured elsewhere.", "See `status`.")
             candidate.artifact_id = None if weights_file is None else artifact_id(session, *weights_file)
-            candidate.status, candidate.told = "pruned" if pruned else "done", told
+            candidate.status, candidate.told = status, told
             candidate.finished = time.time()
             candidate.latency_ms, candidate.training, candidate.seconds = latency_ms, dict(training), dict(seconds)
             for row in measurements[:-1]:
