@@ -378,6 +378,16 @@ class Store:
                 return student
         raise UserError("student", f"the run has no student '{name}'.", "Names look like s0007; see `report`.")
 
+    def weights_of(self, run_id: int, name: str) -> str | None:
+        """SHA-256 of a student's weights, by its name, number or digest, without reading all the others."""
+        number = name[1:] if name.startswith("s") else name
+        of_student = Candidate.digest == name
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            of_student |= Candidate.number == int(number)
+        weights = select(Artifact.sha256).join(Candidate, Candidate.artifact_id == Artifact.id)
+        with Session(self._engine) as session:
+            return session.scalar(weights.where(Candidate.run_id == run_id, of_student).order_by(Candidate.number))
+
     def teacher_measurement(self, run_id: int) -> MeasurementRow | None:
         """The teacher's own numbers under the run's attack, once they are there."""
         of_teacher = (Measurement.run_id == run_id) & Measurement.candidate_id.is_(None)
