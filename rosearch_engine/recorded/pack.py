@@ -75,7 +75,8 @@ def pack(
         made=_provenance(run, chosen),
         files={part: hashlib.sha256(content).hexdigest() for part, content in sorted(parts.items())},
     )
-    _write(to, overwrite, {MANIFEST: json.dumps(manifest.model_dump(), indent=1).encode()} | dict(sorted(parts.items())))
+    first = {MANIFEST: json.dumps(manifest.model_dump(), indent=1).encode()}
+    _write(to, overwrite, first | dict(sorted(parts.items())))
     return manifest
 
 
@@ -192,7 +193,10 @@ def _is_there(to: Path) -> UserError:
 def _write(to: Path, overwrite: bool, parts: dict[str, bytes]) -> None:
     to = to.expanduser().absolute()
     try:
-        with new_file(to, keep=not overwrite) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with (
+            new_file(to, keep=not overwrite) as draft,
+            zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        ):
             for name, content in parts.items():
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
     except OSError as error:

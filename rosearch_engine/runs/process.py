@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,8 @@ from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
 from rosearch_engine.runs import spawn
 from rosearch_engine.runs.identity import holder, mark
+from rosearch_engine.store.database import database
+from rosearch_engine.store.neighbours import used_elsewhere
 from rosearch_engine.store.repo import Store, check_name, name_taken
 from rosearch_engine.store.rows import RunRow
 
@@ -171,12 +174,25 @@ def remove(name: str) -> None:
     now = state(run)
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
-    for sha256 in store.delete_run(name, run):
-        path = weights_path(sha256)
-        # Another search may just be writing the very same student, whose row is yet to come.
-        if path.exists() and time.time() - path.stat().st_mtime > START_WITHIN:
-            path.unlink()
+    _sweep(store, store.delete_run(name, run))
     shutil.rmtree(log_path(name).parent, ignore_errors=True)
+
+
+def _sweep(store: Store, orphans: Collection[str]) -> None:
+    """Delete weights that no run of any store has any more, by their SHA-256, and those that an earlier sweep left."""
+    left = {note.stem for note in weights_path("").parent.glob("*.left")}
+    asked = left | set(orphans)
+    in_use = store.known_weights(asked) | used_elsewhere(database(), asked)
+    for sha256 in asked:
+        path = weights_path(sha256)
+        note = path.with_suffix(".left")
+        # Another search may just be writing the very same student, whose row is yet to come: the next sweep will tell.
+        if sha256 not in in_use and path.exists() and time.time() - path.stat().st_mtime <= START_WITHIN:
+            note.touch()
+            continue
+        if sha256 not in in_use:
+            path.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
 
 
 def _kill(process: psutil.Process, within: float = 10.0) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -55,6 +55,7 @@ from rosearch_engine.store.models import (
     Measurement,
     Run,
 )
+from rosearch_engine.store.neighbours import remember
 from rosearch_engine.store.rows import (
     CandidateRow,
     EventRow,
@@ -95,6 +96,7 @@ class Store:
                 event.listen(engine, "connect", set_pragmas)
             if not is_current(engine):
                 migrate(address)
+        remember(address)
         return cls(engine, read_only=False)
 
     @classmethod
@@ -377,6 +379,11 @@ class Store:
             if name in (student["name"], str(student["number"]), student["digest"]):
                 return student
         raise UserError("student", f"the run has no student '{name}'.", "Names look like s0007; see `report`.")
+
+    def known_weights(self, among: Collection[str]) -> set[str]:
+        """Those of some weights, by their SHA-256, that this store has a row of."""
+        with Session(self._engine) as session:
+            return set(session.scalars(select(Artifact.sha256).where(Artifact.sha256.in_(among))))
 
     def weights_of(self, run_id: int, name: str) -> str | None:
         """SHA-256 of a student's weights, by its name, number or digest, without reading all the others."""
