@@ -13,9 +13,9 @@ from rosearch_engine.recorded.unpack import unpack
 from rosearch_engine.rescore.run import rescore
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import Candidate, Measurement
-from tests.app.conftest import fill
+from tests.app.conftest import fill, open_page
 from tests.app.conftest import home as app_home
-from tests.app.test_pages import PAGES, open_page
+from tests.app.test_pages import PAGES
 from tests.conftest import Workshop, copy_home, rosearch
 
 home = app_home
