@@ -12,7 +12,8 @@ from rosearch_engine.atomic import new_file
 def keep(name: str, content: bytes) -> str:
     """Lay an uploaded file in the home folder, by its content; returns its path."""
     path = resources.home() / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_name(name)
-    if not path.exists():
+    # What an earlier version, or a damaged disk, left cut off is written again.
+    if not path.is_file() or path.read_bytes() != content:
         with new_file(path) as draft:
             draft.write_bytes(content)
     return str(path)

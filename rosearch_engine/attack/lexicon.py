@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rosearch_engine.atomic import new_file
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.recipes.build import assemble, make_ready
 from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
@@ -89,10 +90,9 @@ class Lexicon:
         if self._file is None or not self._new:
             return
         with suppress(OSError):  # the next process asks again
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._file.with_suffix(".draft")
-            draft.write_bytes(gzip.compress(json.dumps(self._known).encode(), 1))
-            draft.replace(self._file)
+            content = gzip.compress(json.dumps(self._known).encode(), 1)
+            with new_file(self._file) as draft:  # searches that end at once write it at once
+                draft.write_bytes(content)
         self._new = False
 
     def _ask(self, word: str) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class KnownSwaps:
             known = self.new.get(state)
         if known is not None:
             # A damaged row is a missing one.
-            with suppress(zlib.error, ValueError, IndexError):
+            with suppress(zlib.error, ValueError, LookupError, TypeError):
                 texts = [_unpack(row, current, transformations) for row in json.loads(zlib.decompress(known))]
                 self._store.hits += 1
                 return texts

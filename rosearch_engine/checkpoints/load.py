@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load as read_tensors
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -22,7 +22,7 @@ from rosearch_engine.codes import PLAIN, Code, read_code, read_tokenizer
 from rosearch_engine.device import device
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
-from rosearch_engine.paths import weights_path
+from rosearch_engine.paths import damaged_weights, read_weights
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, TeacherRow
@@ -110,6 +110,17 @@ def load(store: Store, run_name: str, student_name: str) -> Loaded:
     )
 
 
+def identity(store: Store, run_name: str, student_name: str) -> tuple[object, ...]:
+    """What tells a model from any other that had the same name: a run may be deleted, and its name used again.
+
+    Raises:
+        UserError: if there is no such run.
+    """
+    run = store.run(run_name)
+    teacher = run["teacher"]["key"] if run["teacher"] else None
+    return run["id"], run["created"], teacher, store.weights_of(run["id"], student_name)
+
+
 def _code(teacher: TeacherRow, student: MeasuredStudent) -> Code:
     name = student["genome"].get("code", "plain")
     return PLAIN if name == "plain" else read_code(teacher["codes"][name])
@@ -147,17 +158,10 @@ def _student(run: RunRow, facts: MeasuredStudent) -> RoSearchForSequenceClassifi
     assert run["teacher"] is not None
     assert run["dataset"] is not None
     assert run["frame"] is not None
-    assert facts["weights_sha256"] is not None
-    path = weights_path(facts["weights_sha256"])
     genome = Genome.from_dict(facts["genome"])
     model = random_student(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])
     try:
-        model.load_state_dict(load_file(path))
-    except FileNotFoundError:
-        raise UserError("student", f"the weights of {facts['name']} are missing.", "Choose another student.") from None
+        model.load_state_dict(read_tensors(read_weights(facts["weights_sha256"] or "", facts["name"])))
     except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            "student", f"the weights of {facts['name']} are damaged ({reason}).", "Choose another student."
-        ) from None
+        raise damaged_weights(facts["name"], str(error).splitlines()[0]) from None
     return model

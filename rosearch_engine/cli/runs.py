@@ -42,7 +42,7 @@ def search(
         _warn(name)
         _print_state(name, as_json)
         return
-    process.create(name, plan)
+    process.create(name, plan, here=True)
     _warn(name)
     _search_here(name, as_json)
 
@@ -88,7 +88,7 @@ def resume(
         process.resume(run)
         _print_state(run, as_json)
         return
-    process.reopen(run)
+    process.reopen(run, here=True)
     _search_here(run, as_json)
 
 
@@ -171,18 +171,21 @@ def pack(
         str, typer.Option(help="Students whose weights are included, e.g. s0003,s0007. Default: four of the front.")
     ] = "",
     name: Annotated[str, typer.Option("--as", help="The run's name in the file. Default: its own name.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a finished run to one file: all measurements, and some students' weights in half precision."""
     from rosearch_engine.recorded.pack import pack as write
 
-    manifest = write(run, to, listed(students), name or None)
+    manifest = write(run, to, listed(students), name or None, overwrite=overwrite)
     size = to.expanduser().stat().st_size
     if as_json:
         facts = {"file": str(to), "bytes": size} | manifest.model_dump(include={"run", "made"})
         print(json.dumps(facts, indent=2))
     else:
-        say(f"{to}: {size / 1e6:.1f} MB, with the weights of {', '.join(manifest.made.students)}")
+        weights = ", ".join(manifest.made.students)
+        with_weights = f"with the weights of {weights}" if weights else "without weights: its Pareto front is empty"
+        say(f"{to}: {size / 1e6:.1f} MB, {with_weights}")
 
 
 @app.command()

@@ -21,7 +21,7 @@ from rosearch_engine.attack.imports import textattack
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.attack.run import Attacker, Result, Said, Target
-from rosearch_engine.checkpoints.load import Loaded, load
+from rosearch_engine.checkpoints.load import Loaded, identity, load
 from rosearch_engine.data.own import LONGEST, Sentence
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import TOLD
@@ -120,7 +120,7 @@ class _Request:
         return bool(self._left)
 
     def _prepare(self) -> None:
-        loaded = _loaded(self._request["run"], self._request["student"])
+        loaded = _load(self._request["run"], self._request["student"])
         sentences = self._sentences(loaded)
         for sentence in sentences:
             _check(sentence)
@@ -257,8 +257,17 @@ def _check(sentence: Sentence) -> None:
         raise UserError("text", f"it has {characters:,} characters.", f"Use at most {LONGEST:,}.")
 
 
+def _load(run: str, student: str) -> Loaded:
+    """The student that has this name now."""
+    store = Store.read()
+    try:
+        return _loaded(run, student, identity(store, run, student))
+    finally:
+        store.close()
+
+
 @lru_cache(maxsize=3)
-def _loaded(run: str, student: str) -> Loaded:
+def _loaded(run: str, student: str, which: tuple[object, ...]) -> Loaded:
     return load(Store.read(), run, student)
 
 

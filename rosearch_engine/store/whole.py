@@ -18,7 +18,18 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 _STAYS = {
-    Run: {"id", "recorded", "provenance", "host", "pid", "process_created", "stop_requested"},
+    Run: {
+        "id",
+        "recorded",
+        "provenance",
+        "host",
+        "pid",
+        "process_created",
+        "process_mark",
+        "claim",
+        "queued",
+        "stop_requested",
+    },
     Candidate: {"id", "run_id", "artifact_id"},
     Measurement: {"id", "run_id", "candidate_id"},
     AttackExample: {"id", "measurement_id"},

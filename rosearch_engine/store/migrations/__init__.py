@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The version this program reads and writes."""
 
 _SCRIPTS = "rosearch_engine.store:migrations"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,14 @@ def test_a_spoilt_file_costs_time_and_nothing_else(bench, victim: Victim, tmp_pa
     assert attack(victim, some(bench, 3), SwapStore("pwws", file)) == attack(victim, some(bench, 3), SwapStore("pwws"))
 
 
-def test_a_damaged_row_is_worked_out_anew_and_mended(bench, victim: Victim, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "found", [bytes.fromhex("00112233"), b"", zlib.compress(b"[7]"), zlib.compress(b"{}")[:-1], zlib.compress(b"7"), 7]
+)
+def test_a_damaged_row_is_worked_out_anew_and_mended(bench, victim: Victim, tmp_path: Path, found: Any) -> None:
     file, sentences = tmp_path / "candidates.db", some(bench, 4)
     expected = attack(victim, sentences, SwapStore("pwws", file))
     with contextlib.closing(sqlite3.connect(file)) as rows, rows:
-        rows.execute("UPDATE states SET found = x'00112233'")
+        rows.execute("UPDATE states SET found = ?", (found,))
     damaged = SwapStore("pwws", file)
     assert attack(victim, sentences, damaged) == expected
     assert damaged.misses > 0

@@ -403,7 +403,7 @@ def test_a_run_whose_front_is_empty_is_told(copied: str) -> None:
         database.execute("UPDATE measurement SET floor = 2.0")
         database.execute("UPDATE candidate SET origin = 'mutation'")
         database.commit()
-    with pytest.raises(UserError, match="no student of 'calm' stands on the front") as error:
+    with pytest.raises(UserError, match="no student of 'calm' is on the Pareto front") as error:
         rescore(copied, **ASKED)
     assert "--students" in error.value.remedy
     assert rosearch("report", copied, "--json").code == 0
