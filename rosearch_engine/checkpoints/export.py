@@ -16,7 +16,7 @@ from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
 from rosearch_engine.operations import operation
 from rosearch_engine.store.repo import Store
-from rosearch_engine.store.rows import Count, MeasuredStudent, Scored, copies_loss, share
+from rosearch_engine.store.rows import Count, MeasuredStudent, RunRow, Scored, copies_loss, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 AUTO = "AutoModelForSequenceClassification"
@@ -36,13 +36,13 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
         raise UserError("student", "the teacher is already a checkpoint.", "Export a student.")
     try:
         with new_folder(folder) as draft:
-            _write(loaded, loaded.facts, run, draft)
+            _write(loaded, loaded.facts, store.run(run), draft)
     except OSError as error:
         raise UserError("to", f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from None
     return folder
 
 
-def _write(loaded: Loaded, facts: MeasuredStudent, run: str, folder: Path) -> None:
+def _write(loaded: Loaded, facts: MeasuredStudent, run: RunRow, folder: Path) -> None:
     # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
     loaded.model.config.calibration_temperature = loaded.temperature
     loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
@@ -92,15 +92,15 @@ def _write_file(source: Path, folder: Path) -> str:
     return text
 
 
-def _card(facts: MeasuredStudent, run: str, classes: tuple[str, ...], bound: float | None) -> str:
+def _card(facts: MeasuredStudent, run: RunRow, classes: tuple[str, ...], bound: float | None) -> str:
     low, high = facts["robustness_interval"]
     success = (
         "no sentence was classified correctly" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
     )
     protocol = "\n".join(f"- {key}: {value}" for key, value in facts["protocol"].items())
-    return f"""# Student {facts["name"]} of run {run}
+    return f"""# Student {facts["name"]} of run {run["name"]}
 
-A small text classifier ({", ".join(classes)}) found and distilled by RoSearch Explorer.
+A small text classifier ({", ".join(classes)}) found and distilled by RoSearch Explorer.{_left_out(run)}
 
 | measured | value |
 | --- | --- |
@@ -165,6 +165,13 @@ def worst_margin(words, swaps, label, other):
 A sentence is certified if `worst_margin` exceeds {2 * bound:g} for every other class. This requires that each word is
 tokenized on its own and that nothing is truncated; the figure above excludes sentences where that is in doubt.
 """
+
+
+def _left_out(run: RunRow) -> str:
+    dropped = run["dataset"].get("dropped") if run["dataset"] else None
+    if not dropped:
+        return ""
+    return f" Rows of its data left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}."
 
 
 def _share(facts: Scored[Never], count: Count) -> str:

@@ -165,3 +165,15 @@ def test_a_queued_student_cannot_be_loaded(home: Path) -> None:
     (home / "gone" / "config.json").write_text("{}")
     with pytest.raises(UserError, match="s0001 is queued"):
         load(store, "mine", "s0001")
+
+
+def test_the_card_tells_which_rows_were_left_out(calm: str, student: str, tmp_path: Path) -> None:
+    store = Store.write()
+    before = store.run(calm)["dataset"]
+    assert before is not None
+    store.update_run(store.run(calm)["id"], dataset={**before, "dropped": {"repeated text": 3}})
+    try:
+        card = (export(store, calm, student, tmp_path / "out") / "README.md").read_text(encoding="utf-8")
+    finally:
+        store.update_run(store.run(calm)["id"], dataset=before)
+    assert "Rows of its data left out: 3 repeated text." in card
