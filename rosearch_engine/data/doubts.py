@@ -60,7 +60,9 @@ def refuse_row_as_names(frame: pd.DataFrame) -> None:
     if names == [str(place) for place in range(len(names))]:
         return  # a table that was written without names of its own
     for place, name in enumerate(names):
-        if name in _common(frame.iloc[:, place]):
+        column = frame.iloc[:, place]
+        # First what is quick: most names are no value at all.
+        if (column.astype(str) == name).sum() > 1 and name in _common(column):
             problem = f"the first line looks like a row: '{name}' is also a value of its column."
             raise UserError("data.name", problem, "Add a header line with the columns' names, or choose the columns.")
 
