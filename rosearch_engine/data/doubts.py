@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 
+import numpy as np
 import pandas as pd
 
 from rosearch_engine.data import labels
@@ -62,7 +63,8 @@ def refuse_row_as_names(frame: pd.DataFrame) -> None:
     for place, name in enumerate(names):
         column = frame.iloc[:, place]
         # First what is quick: most names are no value at all.
-        if (column.astype(str) == name).sum() > 1 and name in _common(column):
+        alike = sum(isinstance(value, str | int | np.integer) and str(value) == name for value in column)
+        if alike > 1 and name in _common(column):
             problem = f"the first line looks like a row: '{name}' is also a value of its column."
             raise UserError("data.name", problem, "Add a header line with the columns' names, or choose the columns.")
 
