@@ -145,7 +145,7 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bo
         try:
             found = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
             return Outputs(found["logits"], found.get("hidden"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             shutil.rmtree(folder)  # damaged: made again
     raise UserError("disk", f"files written to {folder.parent} cannot be read back.", "Check the disk.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,7 +22,18 @@ from rosearch_engine.store.repo import check_name
 from rosearch_engine.store.rows import label
 from rosearch_engine.store.whole import Whole
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+)
 _REMEDY = "Get the file again; nothing was imported."
 
 
