@@ -465,7 +465,6 @@ def test_a_taken_or_impossible_name_is_refused_in_words(
     from app.search import new_run
 
     monkeypatch.setattr(new_run, "missing", lambda settings: [])
-    monkeypatch.setattr(process, "settle", lambda recipe: recipe)
     for name in ("demo", "../etc"):
         app = open_page("search")
         next(box for box in app.text_input if box.label == "Run name").set_value(name)

@@ -156,7 +156,9 @@ def test_who_lost_the_run_writes_no_last_word(store: Store) -> None:
 
 # What `search` and `resume` do, up to the point where modules load.
 LOADING = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as from a terminal, also where it is ignored
 from rosearch_engine.config import build
 from rosearch_engine.runs import process
 name, *settings = sys.argv[1:]

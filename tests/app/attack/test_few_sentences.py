@@ -58,7 +58,7 @@ def test_the_columns_are_found_and_can_be_picked(run_id: int, idle: None) -> Non
     boxes["Label"].set_value("verdict").run()
     assert not app.error
     {box.label: box for box in app.main.selectbox}["Label"].set_value("id").run()
-    assert "row 3: '3' is not one of the classes" in said(app, "error")
+    assert "row 1: '1' is not one of the classes" in said(app, "error")
     assert "negative, positive" in said(app, "error")
 
 
