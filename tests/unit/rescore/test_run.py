@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from filelock import FileLock
 
@@ -27,6 +26,7 @@ from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.rescore.figures import held_out_figures, survivors
 from rosearch_engine.rescore.run import rescore, training_seed
+from rosearch_engine.runs.identity import holder
 from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import BAG, CHAIN
@@ -352,15 +352,8 @@ def test_an_unknown_run_and_one_without_students_are_refused(home: Path) -> None
 
 def revive(run: str) -> None:
     """Have the run's search be alive: this very process."""
-    me, store = psutil.Process(), Store.write()
-    store.update_run(
-        store.run(run)["id"],
-        exit=None,
-        pid=me.pid,
-        process_created=me.create_time(),
-        heartbeat=time.time(),
-        stop_requested=None,
-    )
+    store, alive = Store.write(), {"exit": None, "heartbeat": time.time(), "stop_requested": None}
+    store.update_run(store.run(run)["id"], **alive, **holder(os.getpid()))
 
 
 def test_a_run_that_is_being_searched_is_refused(copied: str) -> None:
