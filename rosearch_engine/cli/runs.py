@@ -18,16 +18,20 @@ from rosearch_engine.progress import Facts, Progress, Stopped
 if TYPE_CHECKING:  # the store takes its time to import
     from rosearch_engine.store.rows import Ending, RunRow
 
+Preset = Annotated[str, typer.Option(help="demo (minutes) or standard.")]
+ConfigFile = Annotated[Path | None, typer.Option(help="JSON file of settings that override the preset.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; can be repeated.")
+]
+
 app = typer.Typer()
 
 
 @app.command()
 def search(
-    preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
-    config: Annotated[Path | None, typer.Option(help="JSON file of settings that override the preset.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; can be repeated.")
-    ] = None,
+    preset: Preset = "standard",
+    config: ConfigFile = None,
+    settings: Settings = None,
     run: Annotated[str | None, typer.Option(help="Name of the run. Default: preset and time.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
     as_json: AsJson = False,
@@ -49,11 +53,9 @@ def search(
 
 @app.command()
 def check(
-    preset: Annotated[str, typer.Option(help="demo (minutes) or standard.")] = "standard",
-    config: Annotated[Path | None, typer.Option(help="JSON file of settings that override the preset.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="One setting; can be repeated.")
-    ] = None,
+    preset: Preset = "standard",
+    config: ConfigFile = None,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at the data, the teacher and the attack as `search` would, without starting anything."""

@@ -22,6 +22,7 @@ from rosearch_engine.store.repo import check_name
 from rosearch_engine.store.rows import label
 from rosearch_engine.store.whole import Whole
 
+# What zipfile, its decompressors (NotImplementedError: one that it does not know) and json raise of damaged files.
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,

@@ -16,7 +16,7 @@ from rosearch_engine.store.models import Candidate, Measurement
 from tests.app.conftest import fill, open_page
 from tests.app.conftest import home as app_home
 from tests.app.test_pages import PAGES
-from tests.conftest import Workshop, copy_home, rosearch
+from tests.conftest import rosearch
 
 home = app_home
 PANELS = ("New run", "Watch", "Compare runs")
@@ -34,17 +34,14 @@ def sink(run: str, *, first: int | None = None) -> None:
 
 
 @pytest.fixture
-def copied(calm: str, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def sunk(copied: str) -> str:
     """The calm run with an empty front and without baselines."""
-    to = tmp_path / "copied"
-    copy_home(workshop.home, to)
-    monkeypatch.setenv("ROSEARCH_HOME", str(to))
-    sink(calm)
+    sink(copied)
     store = Store.write()
     with store.transaction() as session:
         session.execute(update(Candidate).values(origin="sample"))
-    assert not any(row["front"] or row["knee"] for row in store.students(store.run(calm)["id"]))
-    return calm
+    assert not any(row["front"] or row["knee"] for row in store.students(store.run(copied)["id"]))
+    return copied
 
 
 @pytest.mark.parametrize("students", [1, 12])
@@ -72,33 +69,33 @@ def test_every_page_opens_where_the_first_students_do_not_count(home: Path, page
     assert not app.error
 
 
-def test_a_report_says_that_none_counts(copied: str) -> None:
-    answer = rosearch("report", copied)
+def test_a_report_says_that_none_counts(sunk: str) -> None:
+    answer = rosearch("report", sunk)
     assert answer.code == 0, answer.err
     assert "below floor" in answer.out
-    assert not any(row["front"] for row in rosearch("report", copied, "--json").json["students"])
-    assert rosearch("report", copied, "--statistics", "--json").code == 0
+    assert not any(row["front"] for row in rosearch("report", sunk, "--json").json["students"])
+    assert rosearch("report", sunk, "--statistics", "--json").code == 0
 
 
-def test_what_to_rescore_must_be_named(copied: str) -> None:
+def test_what_to_rescore_must_be_named(sunk: str) -> None:
     with pytest.raises(UserError, match="no student of 'calm' is on the Pareto front"):
-        rescore(copied, n=5, seeds=1, recipes=["pwws"])
-    assert set(rescore(copied, n=5, seeds=1, recipes=["pwws"], students=["s0001"])["students"]) == {"s0001", "teacher"}
-    assert set(rescore(copied, n=6, seeds=1, recipes=["pwws"], students=["teacher"])["students"]) == {"teacher"}
+        rescore(sunk, n=5, seeds=1, recipes=["pwws"])
+    assert set(rescore(sunk, n=5, seeds=1, recipes=["pwws"], students=["s0001"])["students"]) == {"s0001", "teacher"}
+    assert set(rescore(sunk, n=6, seeds=1, recipes=["pwws"], students=["teacher"])["students"]) == {"teacher"}
 
 
-def test_it_is_packed_without_weights_and_comes_back(copied: str, tmp_path: Path) -> None:
-    answer = rosearch("pack", copied, "--to", str(tmp_path / "run.zip"), "--as", "sunk")
+def test_it_is_packed_without_weights_and_comes_back(sunk: str, tmp_path: Path) -> None:
+    answer = rosearch("pack", sunk, "--to", str(tmp_path / "run.zip"), "--as", "sunk")
     assert answer.code == 0, answer.err
     assert "without weights" in answer.out
     assert unpack(tmp_path / "run.zip") == "sunk"
     store = Store.read()
     assert not any(row["weights_sha256"] for row in store.students(store.run("sunk")["id"]))
-    assert pack(copied, tmp_path / "one.zip", students=["s0001"]).made.students == ["s0001"]
+    assert pack(sunk, tmp_path / "one.zip", students=["s0001"]).made.students == ["s0001"]
 
 
-def test_one_baseline_below_the_floor_can_be_rescored(copied: str) -> None:
+def test_one_baseline_below_the_floor_can_be_rescored(sunk: str) -> None:
     store = Store.write()
     with store.transaction() as session:
         session.execute(update(Candidate).where(Candidate.number == 1).values(origin="chain"))
-    assert set(rescore(copied, n=5, seeds=1, recipes=["pwws"])["students"]) == {"s0001", "teacher"}
+    assert set(rescore(sunk, n=5, seeds=1, recipes=["pwws"])["students"]) == {"s0001", "teacher"}

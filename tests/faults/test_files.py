@@ -13,16 +13,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.recorded.pack import pack
 from rosearch_engine.store import Store
-from tests.conftest import Workshop, copy_home, rosearch
-
-
-@pytest.fixture
-def copied(calm: str, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The calm run in a home folder that may be damaged."""
-    home = tmp_path / "home"
-    copy_home(workshop.home, home)
-    monkeypatch.setenv("ROSEARCH_HOME", str(home))
-    return calm
+from tests.conftest import rosearch
 
 
 def _weights(run: str) -> tuple[str, Path]:

@@ -14,17 +14,8 @@ from rosearch_engine.live import worker
 from rosearch_engine.paths import weights_path
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import Artifact, Run
-from tests.conftest import Workshop, copy_home
 
 TEXT = "a charming and often funny film that never grows dull"
-
-
-@pytest.fixture
-def copied(calm: str, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    home = tmp_path / "home"
-    copy_home(workshop.home, home)
-    monkeypatch.setenv("ROSEARCH_HOME", str(home))
-    return calm
 
 
 def said(run: str) -> list[float]:
