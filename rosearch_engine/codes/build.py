@@ -65,6 +65,7 @@ def make_code(
     tokenizer: PreTrainedTokenizerBase | None = None,
     known: Iterable[str] = (),
     ties: bool = True,
+    joined: Iterable[str] = (),
 ) -> Code:
     """The code of that name for a split's sentences, kept for `read_code`. Equal sentences give equal codes.
 
@@ -72,11 +73,14 @@ def make_code(
         tokenizer: its whole words are known words too, after those of the sentences.
         known: more known words, after those: no misspelt word, and last among what one may be corrected to.
         ties: tie synonyms before the tokenizer; off where the students' graphs do it (`heads_of`).
+        joined: words with a hyphen or apostrophe that are to be one word to the tokenizer too.
 
     Raises:
         UserError: if WordNet is needed and missing.
     """
-    if name == "plain":
+    joins = {word.lower(): _in_one(word.lower()) for word in joined if WORD.fullmatch(word) and "’" not in word}
+    joins = {word: one for word, one in joins.items() if one != word and one not in joins}
+    if name == "plain" and not joins:
         return PLAIN
     texts = [*split.texts, *(split.pairs or ())]
     counts = word_counts(texts)
@@ -84,10 +88,16 @@ def make_code(
     if name in TIES and ties:
         require_wordnet("space.codes")
         heads = synonym_heads(counts)
+    heads = joins | {word: joins.get(head, head) for word, head in heads.items()}
     lexicon = _lexicon(counts, tokenizer, known) if name in ("characters", "both") else []
     code = _code(name, Canonical(heads, lexicon))
     _keep(code)
     return code
+
+
+def _in_one(word: str) -> str:
+    """A word without its hyphens and apostrophes, at which a tokenizer would part it."""
+    return word.replace("-", "").replace("'", "")
 
 
 def read_code(digest: str) -> Code:
