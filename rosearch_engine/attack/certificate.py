@@ -62,13 +62,13 @@ class Variant:
 
     Attributes:
         words: as the attack splits it.
-        fixed: places among them that are not swapped any more.
+        fixed: at places among them that are not swapped any more, what was put there; None: the word was left.
         whole: whether the variants of its sentence are all there is to see for its graph.
     """
 
     text: Text
     words: list[str]
-    fixed: set[int]
+    fixed: Mapping[int, str | None]
     whole: bool = True
 
 
@@ -79,13 +79,15 @@ class Case:
     Attributes:
         margins: `(classes,)` what its label is ahead of each class.
         worst: the same after the worst of all combinations.
-        found: of each word that can be swapped, its swaps and what each takes from each margin `(swaps, classes)`.
+        found: by the place of each word that can be swapped, its swaps and what each takes from each margin
+            `(swaps, classes)`.
         reason: why nothing can be proved.
     """
 
+    variant: Variant
     margins: np.ndarray
     worst: np.ndarray
-    found: list[tuple[str, list[str | None], np.ndarray]]
+    found: dict[int, tuple[list[str | None], np.ndarray]]
     reason: str
 
 
@@ -184,18 +186,14 @@ class Certifier:
         seen = {at: self._of(word).swaps for at, word in enumerate(words) if self._is_seen(word)}
         whole = not seen
         if seen and isinstance(text, str) and math.prod(map(len, seen.values())) <= MOST_VARIANTS:
-            return [
-                Variant(
-                    _swapped(text, words, swaps), [swaps.get(at) or word for at, word in enumerate(words)], set(seen)
-                )
-                for picked in itertools.product(*seen.values())
-                for swaps in [dict(zip(seen, picked, strict=True))]
-            ]
-        return [Variant(text, words, set(), whole)]
+            picked = [dict(zip(seen, some, strict=True)) for some in itertools.product(*seen.values())]
+            return [Variant(_swapped(text, words, some), _replaced(words, some), some) for some in picked]
+        return [Variant(text, words, {}, whole)]
 
     def _is_seen(self, word: str) -> bool:
         """Whether the graph tells some swap of the word from the word."""
-        return self._graph is not None and not self._graph.is_blind_to(self._of(word).tokens)
+        options = self._of(word)
+        return self._graph is not None and len(options.swaps) > 1 and not self._graph.is_blind_to(options.tokens)
 
     def _views(self, texts: Sequence[Text]) -> Iterator[View | None]:
         return iter(self._graph.views(texts)) if self._graph else itertools.repeat(None)
@@ -207,7 +205,7 @@ class Certifier:
         logits = self._evidence[tokens, 0].sum(axis=0) + self._bias if view is None else view.logits
         margins = logits[label] - logits
         losses = np.zeros_like(margins)
-        longest, found = len(tokens), []
+        longest, found = len(tokens), dict[int, tuple[list[str | None], np.ndarray]]()
         for at, word in enumerate(variant.words):
             options = self._of(word)
             if at in variant.fixed or len(options.swaps) == 1:
@@ -216,7 +214,7 @@ class Certifier:
             taken = (said[0, label] - said[0]) - (said[:, label, None] - said)
             losses += taken.max(axis=0)
             longest += options.growth
-            found.append((word, options.swaps, taken))
+            found[at] = options.swaps, taken
         reason = ""
         # One that just fits may have been cut to fit.
         if longest >= self._max_length:
@@ -225,20 +223,18 @@ class Certifier:
             reason = "a word that can be swapped is tokenized together with its neighbour"
         elif not variant.whole:
             reason = "too many swaps change what the graph reads"
-        return Case(margins, margins - losses, found, reason)
+        return Case(variant, margins, margins - losses, found, reason)
 
     def _certify(self, cases: Sequence[Case], label: int) -> Certificate:
         """Of a sentence and its variants, the worst of which counts."""
         own = cases[0]
-        worst = np.min([case.worst for case in cases], axis=0)
-        others = [place for place in range(len(worst)) if place != label]
-        nearest = min(others, key=lambda place: worst[place])
-        moves = tuple(_move(word, swaps, taken[:, nearest]) for word, swaps, taken in own.found)
+        others = [place for place in range(len(own.margins)) if place != label]
+        worst, nearest = min(((case, place) for case in cases for place in others), key=lambda at: at[0].worst[at[1]])
+        left = float(worst.worst[nearest])
         reason = next((case.reason for case in cases if case.reason), "")
-        certified = not reason and worst[nearest] > self._needed + CLEARANCE
-        return Certificate(
-            bool(certified), float(min(own.margins[others])), float(worst[nearest]), self._needed, moves, reason
-        )
+        certified = not reason and left > self._needed + CLEARANCE
+        margin, moves = float(min(own.margins[others])), _moves(own, worst, nearest)
+        return Certificate(bool(certified), margin, left, self._needed, moves, reason)
 
     def _said(self, options: Options, view: View | None, place: int | None) -> np.ndarray:
         """What the ledger says of each option of a word `(options, classes)`, where it stands."""
@@ -308,14 +304,19 @@ def _first_places(words: Sequence[list[int]], row: list[int]) -> list[int | None
     return places
 
 
+def _replaced(words: Sequence[str], swaps: Mapping[int, str | None]) -> list[str]:
+    """The words with others at some places; None leaves one."""
+    return [swaps.get(at) or word for at, word in enumerate(words)]
+
+
 def _swapped(text: str, words: Sequence[str], swaps: Mapping[int, str | None]) -> str:
     """The text with other words at some places among its words; None leaves one."""
-    parts, end = [], 0
+    parts, end, others = [], 0, _replaced(words, swaps)
     for at, word in enumerate(words):
         begin = text.find(word, end)
         if begin < 0:
             return text  # found glued later on
-        parts += [text[end:begin], swaps.get(at) or word]
+        parts += [text[end:begin], others[at]]
         end = begin + len(word)
     return "".join(parts) + text[end:]
 
@@ -331,6 +332,18 @@ def _is_border(sign: str) -> bool:
     return sign != "’" and unicodedata.category(sign).startswith("P")
 
 
-def _move(word: str, swaps: list[str | None], taken: np.ndarray) -> Move:
-    most = int(taken.argmax())
-    return Move(word, swaps[most], float(taken[most]))
+def _moves(own: Case, worst: Case, nearest: int) -> tuple[Move, ...]:
+    """What each word of a sentence takes of its margin to one class in the worst of its variants."""
+    fixed = worst.variant.fixed
+    changed = [at for at, swap in fixed.items() if swap is not None]
+    # What swaps that the graph reads take together, no one of them can be charged with.
+    each = float(own.margins[nearest] - worst.margins[nearest]) / max(1, len(changed))
+    moves = []
+    for at, word in enumerate(own.variant.words):
+        if at in fixed:
+            moves.append(Move(word, fixed[at], each if at in changed else 0.0))
+        elif at in worst.found:
+            swaps, taken = worst.found[at]
+            most = int(taken[:, nearest].argmax())
+            moves.append(Move(word, swaps[most], float(taken[most, nearest])))
+    return tuple(moves)

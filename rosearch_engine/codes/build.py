@@ -78,8 +78,7 @@ def make_code(
     Raises:
         UserError: if WordNet is needed and missing.
     """
-    joins = {word.lower(): _in_one(word.lower()) for word in joined if WORD.fullmatch(word) and "’" not in word}
-    joins = {word: one for word, one in joins.items() if one != word and one not in joins}
+    joins = _joins(joined)
     if name == "plain" and not joins:
         return PLAIN
     texts = [*split.texts, *(split.pairs or ())]
@@ -88,6 +87,7 @@ def make_code(
     if name in TIES and ties:
         require_wordnet("space.codes")
         heads = synonym_heads(counts)
+    joins = {word: one for word, one in joins.items() if one not in heads}
     heads = joins | {word: joins.get(head, head) for word, head in heads.items()}
     lexicon = _lexicon(counts, tokenizer, known) if name in ("characters", "both") else []
     code = _code(name, Canonical(heads, lexicon))
@@ -95,9 +95,11 @@ def make_code(
     return code
 
 
-def _in_one(word: str) -> str:
-    """A word without its hyphens and apostrophes, at which a tokenizer would part it."""
-    return word.replace("-", "").replace("'", "")
+def _joins(words: Iterable[str]) -> dict[str, str]:
+    """Words without their hyphens and apostrophes, at which a tokenizer would part them; in lower case."""
+    small = [word.lower() for word in words if WORD.fullmatch(word) and "’" not in word]
+    joins = {word: word.replace("-", "").replace("'", "") for word in small}
+    return {word: one for word, one in joins.items() if one != word and one not in joins}
 
 
 def read_code(digest: str) -> Code:
