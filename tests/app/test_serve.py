@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import MAIN, get, serving
+from tests.app.conftest import SCREENS
+from tests.serving import get, serving
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_the_real_command_serves_every_page(address: str) -> None:
 def test_a_page_renders_from_another_folder(home: Path, tmp_path: Path) -> None:
     code = f"""
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file({str(MAIN)!r}, default_timeout=60).run()
+app = AppTest.from_file({str(SCREENS)!r}, default_timeout=60).run()
 assert not app.exception, app.exception
 print(app.title[0].value)
 """
