@@ -119,9 +119,15 @@ def attack(
         UserError: if too many attacks wait.
     """
     budget, seconds = _bounded(budget), min(seconds, SECONDS) if access.is_shared() else seconds
-    visitor = access.visitor()
-    worker.require_room(visitor, len(models))
-    return {model: worker.submit(run, model, recipe, text, pair, budget, seconds, visitor) for model in models}
+    visitor, jobs = access.visitor(), dict[str, Job]()
+    try:
+        for model in models:
+            jobs[model] = worker.submit(run, model, recipe, text, pair, budget, seconds, visitor)
+    except UserError:
+        for job in jobs.values():
+            job.stop()
+        raise
+    return jobs
 
 
 def attack_batch(
@@ -133,7 +139,6 @@ def attack_batch(
         UserError: if too many attacks wait.
     """
     visitor = access.visitor()
-    worker.require_room(visitor, 1)
     return worker.submit_batch(run, model, recipe, sentences, _bounded(budget), BATCH_SECONDS, visitor)
 
 

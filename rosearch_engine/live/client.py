@@ -137,7 +137,14 @@ class AttackWorker:
         seconds: float = SECONDS,
         visitor: str = "",
     ) -> Job:
-        """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once."""
+        """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once.
+
+        Args:
+            visitor: who asks, for the bound on each.
+
+        Raises:
+            UserError: if this visitor, or all together, have as many attacks waiting as may.
+        """
         request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
         return self._hand_over(visitor, request | {"text": text, "pair": pair})
 
@@ -151,22 +158,21 @@ class AttackWorker:
         seconds: float = BATCH_SECONDS,
         visitor: str = "",
     ) -> Job:
-        """Attack some sentences, a few at a time, single ones of others going first; returns at once."""
+        """Attack some sentences, a few at a time, single ones of others going first; returns at once.
+
+        Raises:
+            UserError: as `submit`.
+        """
         request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
         return self._hand_over(visitor, request | {"batch": [vars(sentence) for sentence in sentences]})
 
-    def require_room(self, visitor: str, more: int) -> None:
-        """Refuse further attacks where too many wait.
-
-        Raises:
-            UserError: if this visitor, or all together, would have more than may wait.
-        """
+    def _require_room(self, visitor: str) -> None:
         waiting = [job for job in list(self._jobs.values()) if job.counts]
         own = sum(job.visitor == visitor for job in waiting)
-        if own + more > MOST_EACH:
+        if own >= MOST_EACH:
             problem = f"{own} of your attacks are not done yet, and at most {MOST_EACH} may be."
             raise UserError("attack", problem, "Wait for them, or stop one.")
-        if len(waiting) + more > MOST:
+        if len(waiting) >= MOST:
             raise UserError("attack", f"{len(waiting)} attacks are waiting already.", "Try again in a few minutes.")
 
     def before(self, identity: int) -> int:
@@ -174,6 +180,7 @@ class AttackWorker:
         return sum(job.counts for number, job in list(self._jobs.items()) if number < identity)
 
     def _hand_over(self, visitor: str, request: dict[str, Any]) -> Job:
+        self._require_room(visitor)
         self.start()
         number = next(self._numbers)
         job = self._jobs[number] = Job(self, number, visitor)
