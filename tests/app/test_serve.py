@@ -89,7 +89,7 @@ def test_answers_tell_the_browser_what_is_allowed(address: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "answers", "refuses"),
     [
-        ({"ROSEARCH_HOSTS": "lab.example, Two.example"}, ["lab.example", "two.example:80", "localhost"], ["evil.example"]),
+        ({"ROSEARCH_HOSTS": "lab.example, B.example"}, ["lab.example", "b.example:80", "localhost"], ["evil.example"]),
         ({"ROSEARCH_MODE": "demo"}, ["demo.example", "10.0.0.7"], []),
         ({"ROSEARCH_MODE": "demo", "ROSEARCH_HOSTS": "lab.example"}, ["lab.example", "127.0.0.1"], ["evil.example"]),
         ({"ROSEARCH_MODE": "dmeo"}, ["localhost"], ["evil.example"]),
