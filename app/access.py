@@ -22,7 +22,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 
 Mode = Literal["alone", "demo", "team"]
-Action = Literal["start", "stop", "resume", "delete", "upload", "mark"]
+Action = Literal["start", "stop", "resume", "delete", "upload", "mark", "note", "rename", "work"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
@@ -33,6 +33,9 @@ _WORDS: Final[dict[Action, str]] = {
     "delete": "runs cannot be deleted",
     "upload": "files cannot be uploaded",
     "mark": "verdicts cannot be saved",
+    "note": "notes cannot be saved",
+    "rename": "runs cannot be renamed",
+    "work": "work in the background cannot be started or stopped",
 }
 _FILES: Final = (".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".gz")
 _ON_YOUR_OWN: Final = "Run the program on your own machine to do so: `make app`."
@@ -66,6 +69,13 @@ def enter() -> None:
         st.write("Log in to go on.")
         st.button("Log in", type="primary", icon=":material/login:", key="login", on_click=st.login)
         st.stop()
+
+
+def show_user() -> None:
+    """Who is logged in, and the way out; nothing where nobody logs in."""
+    if mode() == "team" and _is_logged_in():
+        st.caption(f"Logged in as {st.user.get('email') or st.user.get('name') or 'somebody'}.")
+        st.button("Log out", icon=":material/logout:", key="logout", on_click=st.logout)
 
 
 def user() -> str | None:

@@ -44,4 +44,5 @@ with state.guarded():
     with st.sidebar:
         sidebar.show()
         glossary.button()
+        access.show_user()
     page.run()

@@ -25,6 +25,7 @@ ENGINE = {
     "process": {"start", "stop", "resume", "remove", "create", "reopen"},
     "Store": {"write"},
     "uploads": {"keep", "remove"},
+    "jobs": {"start", "stop"},
 }
 # They write, but for no visitor: the recorded run that comes with the program, a checkpoint to take away.
 NOT_VISITORS = {"recorded.py", "export.py"}
