@@ -128,6 +128,5 @@ def test_what_a_hidden_button_would_send_is_refused_by_the_server(
     assert runs(alone / "again") == [], "the messages alone delete it"
 
     address, home = demo
-    opener(address).open("search", run="example")
     replay(address, frames)
     assert runs(home) == ["example"]
