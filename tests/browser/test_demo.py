@@ -18,7 +18,7 @@ from rosearch_engine.store import Store
 from tests.browser.conftest import RECORDED, Opener
 from tests.browser.screen import LONG, Screen
 from tests.browser.test_attack import attack_the_first_example
-from tests.conftest import Workshop
+from tests.conftest import fetched
 from tests.serving import serving
 
 FORBIDDEN = (
@@ -28,12 +28,16 @@ PAGES = ("", "search", "front", "statistics", "architecture", "attack", "export"
 
 
 @pytest.fixture
-def demo(made_workshop: Workshop, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def demo(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A demo's address and home folder, with the recorded run that comes with the program."""
     home = tmp_path / "home"
     settings = {"ROSEARCH_HOME": str(home), "ROSEARCH_RECORDED": str(RECORDED), "ROSEARCH_MODE": "demo"}
-    with serving(tmp_path, NLTK_DATA=made_workshop.nltk_data, **settings) as (address, _):
+    with serving(tmp_path, NLTK_DATA=nltk_data(), **settings) as (address, _):
         yield address, home
+
+
+def nltk_data() -> str:
+    return str(fetched("stopwords").parents[1])
 
 
 def runs(home: Path) -> list[str]:
@@ -103,13 +107,13 @@ def _until_answered(socket: ClientConnection) -> None:
 
 
 def test_what_a_hidden_button_would_send_is_refused_by_the_server(
-    demo: tuple[str, Path], made_workshop: Workshop, tmp_path: Path, opener: Opener
+    demo: tuple[str, Path], tmp_path: Path, opener: Opener
 ) -> None:
     """The messages of somebody who deletes the run where that is allowed, sent to the demo and, to see that they
     still do what they did, to a server without a bar."""
     alone = tmp_path / "alone"
     (alone / "served").mkdir(parents=True)
-    settings = {"ROSEARCH_RECORDED": str(RECORDED), "NLTK_DATA": made_workshop.nltk_data}
+    settings = {"ROSEARCH_RECORDED": str(RECORDED), "NLTK_DATA": nltk_data()}
     with serving(alone / "served", ROSEARCH_HOME=str(alone / "home"), **settings) as (address, _):
         screen = opener(address)
         frames = recorded_frames(screen)
