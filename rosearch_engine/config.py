@@ -198,7 +198,7 @@ class SpaceConfig(Section):
     @model_validator(mode="after")
     def _context_has_words(self) -> SpaceConfig:
         if self.is_invariant and self.vocabulary != "words":
-            raise ValueError("an invariant context needs the vocabulary 'words'")
+            raise PydanticCustomError("needs_words", "An invariant context needs space.vocabulary=words.")
         return self
 
 
@@ -434,6 +434,9 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         field = ".".join(str(part) for part in first["loc"]) or "config"
         if first["type"] == "extra_forbidden":
             raise UserError(field, "no such setting.", _nearest(field)) from None
+        if first["type"] == "needs_words":
+            remedy = "Set that, or space.context=bounded."
+            raise UserError("space.context", first["msg"], remedy) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 
