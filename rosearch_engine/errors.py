@@ -17,6 +17,9 @@ class UserError(Exception):
         self.problem = problem
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
+        return type(self), (self.field, self.problem, self.remedy)  # so that it can pass between processes
+
     def as_dict(self) -> dict[str, str]:
         return {"field": self.field, "problem": self.problem, "remedy": self.remedy}
 

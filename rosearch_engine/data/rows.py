@@ -12,7 +12,7 @@ import pandas as pd
 
 from rosearch_engine import resources
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import columns, files, hub, split
+from rosearch_engine.data import apart, columns, files, hub, split
 from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Split
 from rosearch_engine.data.table import Table
@@ -54,10 +54,8 @@ def read(config: DataConfig) -> Table:
         is_file, is_folder = path.is_file(), path.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError("data.name", f"it is not a valid path ({error}).", "Check the path.") from None
-    if is_folder:
-        return hub.read(path.name, folder=str(path))
-    if is_file or files.suffix_of(config.name):
-        return files.read(path)
+    if is_folder or is_file or files.suffix_of(config.name):
+        return apart.read(path)
     return hub.read(config.name)
 
 
@@ -74,7 +72,10 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
     if evaluation is not None:
         repeated = train["key"].isin(set(evaluation["key"]))
         train = _drop(train, repeated, "also in the evaluation split", dropped)
-        evaluation = evaluation[evaluation["words"] >= config.min_words]
+        short = evaluation["words"] < config.min_words
+        evaluation = _drop(
+            evaluation, short, f"of fewer than {config.min_words} words in the evaluation split", dropped
+        )
     classes = _classes(table, train, chosen)
     if len(train) < FEWEST_ROWS:
         problem = f"{len(train)} usable rows are too few."

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from rosearch_engine.data.own import Sentence
-from rosearch_engine.runs import spawn
+from rosearch_engine import spawn
 
 WorkerState = Literal["idle", "starting", "ready", "dead"]
 JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
