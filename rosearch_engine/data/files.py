@@ -130,7 +130,7 @@ def _names(text: str, separator: str, quoting: Literal[0, 3]) -> list[str]:
 
 
 def _jsonl(text: str, name: str) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, Any]] = []
     names: set[str] = set()
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():

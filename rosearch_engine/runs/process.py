@@ -20,12 +20,12 @@ from typing import Literal
 import psutil
 from sqlalchemy.exc import DatabaseError
 
+from rosearch_engine import spawn
 from rosearch_engine.check import check
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
-from rosearch_engine import spawn
 from rosearch_engine.runs.identity import holder, mark
 from rosearch_engine.store.database import database
 from rosearch_engine.store.neighbours import used_elsewhere

@@ -13,9 +13,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from rosearch_engine import data
+from rosearch_engine import data, spawn
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import apart, limits
+from rosearch_engine.data import limits
 from rosearch_engine.errors import UserError
 
 LINE = b"a fine film for all of us,1\n"
@@ -83,5 +83,5 @@ def test_more_columns_than_are_read(suffix: str, tmp_path: Path) -> None:
 def test_a_reader_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(b"text,label\n" + LINE * 20_000)
-    monkeypatch.setattr(apart.spawn, "command", lambda *_, **__: ["sh", "-c", "ulimit -v 10; exec cat /dev/zero"])
+    monkeypatch.setattr(spawn, "command", lambda *_, **__: ["sh", "-c", "ulimit -v 10; exec cat /dev/zero"])
     assert "of memory to be read" in refusal(path)
