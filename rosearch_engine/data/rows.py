@@ -72,7 +72,6 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
     if evaluation is not None:
         repeated = train["key"].isin(set(evaluation["key"]))
         train = _drop(train, repeated, "also in the evaluation split", dropped)
-        reason = f"of fewer than {config.min_words} words in the evaluation split"
         short = evaluation["words"] < config.min_words
         evaluation = _drop(
             evaluation, short, f"of fewer than {config.min_words} words in the evaluation split", dropped
