@@ -8,6 +8,8 @@ import re
 from rosearch_engine import resources
 from rosearch_engine.atomic import new_file
 
+_LONGEST = 100
+
 
 def keep(name: str, content: bytes) -> str:
     """Lay an uploaded file in the home folder, by its content; returns its path."""
@@ -21,4 +23,5 @@ def keep(name: str, content: bytes) -> str:
 
 def safe_name(name: str) -> str:
     """A file's name without anything that a folder could take amiss."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "data.csv"
+    return plain[-_LONGEST:].lstrip(".") or "data.csv"  # its end says what kind it is

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rosearch_engine import resources
@@ -11,6 +10,7 @@ from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.config import RunConfig, TeacherConfig
 from rosearch_engine.data import Preview, preview
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 from rosearch_engine.teacher_folder import Look, is_missing_path, look, order_by_name
 
 _SAMPLE = 5
@@ -77,27 +77,33 @@ def check(config: RunConfig) -> Checked:
         UserError: if the data, the teacher or the recipe cannot be had.
     """
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe, config.attack.level)})
-    data = config.data.model_copy(update={"name": whole(config.data.name)})
-    teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name)})
+    data = config.data.model_copy(update={"name": whole(config.data.name, "data.name")})
+    teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name, "teacher.name")})
     config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher})
-    return Checked(config, preview(data), _teacher(teacher))
+    return Checked(config, preview(data), look_at(teacher))
 
 
-def _teacher(config: TeacherConfig) -> Look | None:
+def look_at(config: TeacherConfig) -> Look | None:
+    """The teacher by its files; None for a name of the hub.
+
+    Raises:
+        UserError: if it is a folder that is missing or cannot be used.
+    """
     if config.name in resources.RESOURCES:
         return look(resources.require(config.name))
+    folder = given_path(config.name, "teacher.name")
     if is_missing_path(config.name):
         raise UserError("teacher.name", f"the folder {config.name} does not exist.", "Use the folder of a checkpoint.")
-    folder = Path(config.name)
     return look(folder) if folder.is_dir() else None
 
 
-def whole(name: str) -> str:
-    """A path in full; any other name as it is."""
+def whole(name: str, field: str) -> str:
+    """A path in full; any other name as it is.
+
+    Raises:
+        UserError: if nothing can be called that.
+    """
     if name in resources.RESOURCES:
         return name
-    try:
-        path = Path(name).expanduser()
-        return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name
-    except (OSError, RuntimeError, ValueError):
-        return name
+    path = given_path(name, field)
+    return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name

@@ -490,7 +490,9 @@ def fingerprint(*stages: Any) -> str:
 def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None:
     for stage, fields in above.items():
         if not isinstance(fields, Mapping):
-            raise UserError(stage, "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.')
+            raise UserError(
+                stage or "config", "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.'
+            )
         below.setdefault(stage, {}).update(fields)
 
 

@@ -31,6 +31,7 @@ from rosearch_engine.data import Dataset
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame
+from rosearch_engine.given import given_path
 from rosearch_engine.inference import accuracy, inputs_for, predict
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
@@ -244,7 +245,7 @@ def _source(name: str) -> str:
     """The folder or hub name behind a teacher's name."""
     if name in BUNDLED:
         return str(require(name))
-    folder = Path(name).expanduser()
+    folder = given_path(name, "teacher.name")
     if folder.is_dir():
         look(folder)
         return str(folder.resolve())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 
 RESERVED: Mapping[str, int] = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "mpnet": 2, "distilbert": 0}
 """The families that are known, and how many position rows each reserves for padding."""
@@ -71,8 +72,12 @@ def slow_tokenizer(kind: str) -> UserError:
 
 
 def is_missing_path(name: str) -> bool:
-    """Whether a name that is no folder was meant as the path of one."""
-    path = Path(name).expanduser()
+    """Whether a name that is no folder was meant as the path of one.
+
+    Raises:
+        UserError: if nothing can be called that.
+    """
+    path = given_path(name, "teacher.name")
     meant = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
     return not path.is_dir() and (meant or ("/" in name and path.parent.is_dir()))
 

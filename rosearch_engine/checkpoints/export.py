@@ -14,6 +14,7 @@ from rosearch_engine.atomic import new_folder
 from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 from rosearch_engine.operations import operation
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import Count, MeasuredStudent, RunRow, Scored, copies_loss, share
@@ -28,7 +29,7 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
     Raises:
         UserError: if the folder is not empty or cannot be written, or there is no such student.
     """
-    folder = folder.expanduser().resolve()
+    folder = given_path(folder, "to").resolve()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError("to", f"{folder} is not empty.", "Choose a new folder.")
     loaded = load(store, run, student)

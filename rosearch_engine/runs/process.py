@@ -158,7 +158,8 @@ def remove(name: str) -> None:
         UserError: if there is no such run, or it is alive.
     """
     store = Store.write()
-    run = store.run(name)
+    # A damaged run can be deleted too.
+    run = next((run for run in store.runs() if run["name"] == name), None) or store.run(name)
     now = state(run)
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")

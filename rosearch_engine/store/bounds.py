@@ -1,17 +1,22 @@
-"""What a run that comes from elsewhere may say: every figure finite and possible, every part there that a reader takes
-for granted. What is true of rows that this program measured is checked of those that it did not.
+"""What rows may say: every figure finite and possible, every part there that a reader takes for granted.
+
+A run that comes from elsewhere is checked whole before it is kept. Rows of the store itself are checked as they are
+read, so that a damaged one is told as such, wherever it would first have been stumbled over.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
-from rosearch_engine.store.rows import COUNTS, Outcome, Purpose
+from rosearch_engine.errors import UserError
+from rosearch_engine.store.models import AttackExample, Base, Candidate, Event, Mark, Measurement, Run
+from rosearch_engine.store.rows import COUNTS, Outcome, Purpose, Reason, label
 
 GREATEST = 2**63 - 1  # a database's
 _DEEPEST = 20
@@ -20,6 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0, le=GREATEST)]
 Positive = Annotated[int, Field(gt=0, le=GREATEST)]
+Extra = Literal["forbid", "ignore"]
 Status = Literal["queued", "done", "failed", "pruned"]
 
 _LOOSE = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
@@ -51,10 +57,10 @@ class _Dataset(BaseModel):
     untried: Count = 0
 
 
-class _Teacher(BaseModel):
+class _OwnTeacher(BaseModel):
     model_config = _LOOSE
     name: str
-    key: str
+    folder: str
     accuracy: Share
     weights: Positive
     encoder_weights: Positive
@@ -63,17 +69,82 @@ class _Teacher(BaseModel):
     codes: dict[str, str]
 
 
+class _Teacher(_OwnTeacher):
+    key: str
+
+
+class _Named(BaseModel):
+    model_config = _LOOSE
+    name: str
+
+
+class _Attack(BaseModel):
+    model_config = _LOOSE
+    recipe: str
+
+
+class _Search(BaseModel):
+    model_config = _LOOSE
+    strategy: str
+
+
+class _Distil(BaseModel):
+    model_config = _LOOSE
+    inherit: bool
+
+
+class _Settings(BaseModel):
+    """What is read of the settings of a run that may be of any version."""
+
+    model_config = _LOOSE
+    data: _Named
+    teacher: _Named
+    attack: _Attack
+    search: _Search
+    distil: _Distil
+    space: dict[str, Any]
+    objectives: dict[str, Any]
+
+
+class _Node(BaseModel):
+    model_config = _LOOSE
+    operation: str
+    heads: Count
+    feed_forward: Count
+    activation: str
+    teacher_layer: Count
+
+
+class _Genome(BaseModel):
+    model_config = _LOOSE
+    width: Positive
+    rank: Positive
+    pooling: str
+    merge: str
+    code: str = "plain"
+    nodes: Annotated[list[_Node], Field(max_length=12)]
+    edges: list[Annotated[list[Count], Field(min_length=2, max_length=2)]]
+
+
 class _Progress(BaseModel):
     model_config = _LOOSE
+    stage: str
+    done: Count
+    total: Count
+    student: str | None = None
     spent: dict[str, Amount] = {}
     shared: dict[str, Count] = {}
     device: str = ""
 
 
-class _Exit(BaseModel):
+class _Ending(BaseModel):
     model_config = _LOOSE
-    reason: Literal["finished"]
+    reason: Reason
     message: str
+
+
+class _Finished(_Ending):
+    reason: Literal["finished"]
     time: Amount
 
 
@@ -148,12 +219,12 @@ RUN: dict[str, Any] = {
     "teacher": (Annotated[dict[str, Any], _like(_Teacher)], ...),
     "frame": (Annotated[dict[str, Any], _like(_Frame)], ...),
     "progress": (Annotated[dict[str, Any], _like(_Progress)] | None, None),
-    "exit": (Annotated[dict[str, Any], _like(_Exit)], ...),
+    "exit": (Annotated[dict[str, Any], _like(_Finished)], ...),
     "active_seconds": (Amount, ...),
 }
 CANDIDATE: dict[str, Any] = {
     "number": (Annotated[int, Field(ge=0, le=10**9)], ...),
-    "genome": (Json, ...),
+    "genome": (Annotated[dict[str, Any], _like(_Genome)], ...),
     "parents": (list[Count], ...),
     "asked_after": (Annotated[int, Field(ge=-1, le=GREATEST)], ...),
     "told": (Annotated[int, Field(ge=0, le=GREATEST)] | None, None),
@@ -200,6 +271,72 @@ EXAMPLE: dict[str, Any] = {
     "flips": (Count | None, None),
     "worst_swap": (SaidJson | None, None),
 }
+
+
+_OWN_RUN: dict[str, Any] = {
+    "config": (Annotated[dict[str, Any], _like(_Settings)], ...),
+    "dataset": (Annotated[dict[str, Any], _like(_Dataset)] | None, ...),
+    "teacher": (Annotated[dict[str, Any], _like(_OwnTeacher)] | None, ...),
+    "frame": (Annotated[dict[str, Any], _like(_Frame)] | None, ...),
+    "progress": (Annotated[dict[str, Any], _like(_Progress)] | None, ...),
+    "exit": (Annotated[dict[str, Any], _like(_Ending)] | None, ...),
+}
+_OWN: dict[type[Base], dict[str, Any]] = {
+    Run: _OWN_RUN,
+    Candidate: CANDIDATE,
+    Measurement: MEASUREMENT,
+    AttackExample: EXAMPLE,
+    Event: {},
+    Mark: {},
+}
+
+
+def schema(table: type[Base], own: Mapping[str, Any], *, without: Collection[str] = (), extra: Extra) -> Any:
+    """A model with the fields and types of a table's columns.
+
+    Args:
+        own: closer bounds of some fields, and fields beside the columns.
+        without: columns that are no fields.
+        extra: what is done with other fields.
+    """
+    kinds = get_type_hints(table)
+    fields: dict[str, Any] = {}
+    for column in table.__table__.columns:
+        if column.name not in without:
+            default = getattr(column.default, "arg", None)
+            needed = not column.nullable and (default is None or callable(default))
+            fields[column.name] = (get_args(kinds[column.name])[0], ... if needed else default)
+    config = ConfigDict(strict=True, allow_inf_nan=False, extra=extra)
+    return create_model(table.__name__, __config__=config, **{**fields, **own})
+
+
+@cache
+def _of_store(table: type[Base]) -> Any:
+    return schema(table, _OWN[table], extra="ignore").__pydantic_validator__
+
+
+def check_row(table: type[Base], values: Mapping[str, Any]) -> None:
+    """Check a row of the store, given as plain values by column.
+
+    Raises:
+        UserError: naming the row and the column that is damaged.
+    """
+    try:
+        _of_store(table).validate_python(values)
+        if table is Measurement and values["held"] > values["attacked"]:
+            raise damaged_row(table, values, "held", "more than were attacked")
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise damaged_row(table, values, str(first["loc"][0]), first["msg"]) from None
+
+
+def damaged_row(table: type[Base], values: Mapping[str, Any], column: str, what: str) -> UserError:
+    """What is said of a row that cannot be read."""
+    name = repr(values.get("name")) if table is Run else f"number {values.get('id')}"
+    if table is Candidate and isinstance(values.get("number"), int):
+        name = label(values["number"])
+    problem = f"the row of {table.__tablename__.replace('_', ' ')} {name} is damaged ({column}: {what})."
+    return UserError("database", problem, "Delete the run it belongs to, or bring back a copy of the database.")
 
 
 def check_together(candidates: Sequence[Any], measurements: Sequence[Any]) -> None:

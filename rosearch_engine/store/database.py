@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.util import immutabledict
 
 from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError, is_full_disk
@@ -42,7 +44,26 @@ def sqlite_file(address: str) -> Path | None:
 def read_only(file: Path) -> Engine:
     """A SQLite file that cannot be written to."""
     uri = file.absolute().as_uri()
-    return create_engine(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+    return connect(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+
+
+def connect(address: str | URL) -> Engine:
+    """An engine that reads damaged cells as what no sound row holds (`bounds.check_row`), rather than fail at them."""
+    engine = create_engine(address, json_deserializer=_read_json)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _read_softly)
+    return engine
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return "no JSON"
+
+
+def _read_softly(connection: Any, _: Any) -> None:
+    connection.text_factory = lambda content: content.decode("utf-8", "replace")
 
 
 def is_current(engine: Engine) -> bool:
@@ -135,17 +156,18 @@ def readable(address: str) -> Iterator[None]:
         yield
     except DatabaseError as error:
         raise damaged(error) from None
-    except (ArgumentError, ImportError, OSError) as error:
+    except (SQLAlchemyError, ValueError, ImportError, OSError) as error:
         place = address_without_password(address)
-        raise UserError(
-            "ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Set it to the address of a database."
-        ) from None
+        # What cannot be taken apart is not repeated: it may hold a password.
+        why = f" ({error})" if isinstance(error, ImportError | OSError) else ""
+        raise UserError("ROSEARCH_STORE", f"{place} cannot be used{why}.", "Set it to a database's address.") from None
 
 
 def address_without_password(address: str) -> str:
+    """Where a database is, without whatever lets one in."""
     try:
-        return make_url(address).render_as_string(hide_password=True)
-    except ArgumentError:
+        return make_url(address)._replace(username=None, password=None, query=immutabledict()).render_as_string()
+    except (ArgumentError, ValueError):
         return "the address"
 
 

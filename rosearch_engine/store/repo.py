@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy import Engine, delete, event, func, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Cost, Genome
 from rosearch_engine.store.database import (
+    connect,
     create_sqlite,
     database,
     is_current,
@@ -37,6 +38,7 @@ from rosearch_engine.store.made_rows import (
     candidate_row,
     event_row,
     example_row,
+    listed_run,
     mark_row,
     measurement_of,
     measurement_row,
@@ -91,7 +93,7 @@ class Store:
             file = sqlite_file(address)
             if file is not None:
                 create_sqlite(file)
-            engine = create_engine(address)
+            engine = connect(address)
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", set_pragmas)
             if not is_current(engine):
@@ -111,7 +113,7 @@ class Store:
             file = sqlite_file(address)
             if file is not None:
                 create_sqlite(file)
-            engine = create_engine(address) if file is None else read_only(file)
+            engine = connect(address) if file is None else read_only(file)
             if not is_current(engine):
                 try:
                     migrate(address)
@@ -192,19 +194,19 @@ class Store:
             .order_by(Run.created.desc(), Run.id.desc())
         )
         with Session(self._engine) as session:
-            return [run_row(run, students) for run, students in session.execute(query)]
+            return [listed_run(run, students) for run, students in session.execute(query)]
 
     def run(self, name: str) -> RunRow:
         """One run by its name.
 
         Raises:
-            UserError: if there is none of that name.
+            UserError: if there is none of that name, or its row is damaged.
         """
         with Session(self._engine) as session:
-            run = session.scalar(select(Run).where(Run.name == name))
+            run = session.scalar(select(Run).where(Run.name == name)) if is_name(name) else None
             if run is None:
                 names = session.scalars(select(Run.name).order_by(Run.created.desc()).limit(8)).all()
-                known = f"Existing runs: {', '.join(names)}." if names else "There are no runs yet."
+                known = f"Existing runs: {', '.join(map(str, names))}." if names else "There are no runs yet."
                 raise UserError("run", f"there is no run '{name}'.", known)
             done = (Candidate.run_id == run.id) & (Candidate.status == "done")
             return run_row(run, session.scalar(select(func.count(Candidate.id)).where(done)) or 0)
@@ -439,13 +441,18 @@ class Store:
             ]
 
 
+def is_name(name: str) -> bool:
+    """Whether a run may be called that."""
+    return 0 < len(name) <= 60 and not name.startswith(".") and all(c.isalnum() or c in "-_." for c in name)
+
+
 def check_name(name: str) -> None:
     """Refuse a run name that cannot be a folder or a part of an address.
 
     Raises:
         UserError: if it is empty, long, or holds anything but letters, digits, '-', '_' and '.'.
     """
-    if not name or len(name) > 60 or name.startswith(".") or not all(c.isalnum() or c in "-_." for c in name):
+    if not is_name(name):
         raise UserError("run", f"'{name}' is not a valid run name.", "Use 1 to 60 letters, digits, '-', '_' or '.'.")
 
 

@@ -5,9 +5,9 @@ What belongs to one database, one machine or one person stays behind: row number
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, get_args, get_type_hints
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -39,19 +39,8 @@ _STAYS = {
 
 
 def _row(table: type[Base], own: dict[str, Any]) -> Any:
-    """A schema with the fields and types of a table's own columns, so that a file cannot bring in anything else.
-
-    Args:
-        own: closer bounds of some fields, and fields beside the columns.
-    """
-    kinds = get_type_hints(table)
-    fields: dict[str, Any] = {}
-    for column in table.__table__.columns:
-        if column.name not in _STAYS[table]:
-            default = getattr(column.default, "arg", None)
-            needed = not column.nullable and (default is None or callable(default))
-            fields[column.name] = (get_args(kinds[column.name])[0], ... if needed else default)
-    return create_model(table.__name__, __config__=_STRICT, **{**fields, **own})
+    # Anything else cannot come in with a file.
+    return bounds.schema(table, own, without=_STAYS[table], extra="forbid")
 
 
 _Run = _row(Run, bounds.RUN)
