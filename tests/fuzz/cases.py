@@ -94,10 +94,13 @@ def _as_json(value: Any) -> str:
 
 @st.composite
 def _settings(draw: Draw) -> list[str]:
-    field = st.sampled_from(FIELDS) | TEXTS
-    value = VALUES.map(_as_json) | TEXTS
+    field = st.sampled_from(FIELDS)
+    usual = st.sampled_from(
+        ["1", "2", "8", "40", "0.5", "1.0", "true", "null", "pareto", "random", "[32, 64]", "[0.5]"]
+    )
+    value = usual | usual | VALUES.map(_as_json) | TEXTS
     one = st.tuples(field, st.sampled_from(["=", "=", "=", " = ", ""]), value).map("".join)
-    return draw(st.lists(one | TEXTS, min_size=1, max_size=3))
+    return draw(st.lists(one, min_size=1, max_size=3) | st.lists(one | TEXTS, min_size=1, max_size=2))
 
 
 def _use_settings(given: list[str], folder: Path) -> None:
@@ -178,12 +181,13 @@ def _written(suffix: str, names: list[str], table: list[list[Any]], separator: s
         lines = [_as_json(dict(zip(names, row, strict=False))) for row in table]
         return "\n".join(lines).encode()
     if suffix == ".parquet":
-        content = io.BytesIO()
-        try:
-            pd.DataFrame([dict(zip(names, row, strict=False)) for row in table]).to_parquet(content)
-        except Exception:  # no such table can be written
-            return b"PAR1"
-        return content.getvalue()
+        frame = pd.DataFrame([dict(zip(names, row, strict=False)) for row in table])
+        for some in (frame, frame.map(str)):
+            with contextlib.suppress(Exception):  # no such table can be written
+                content = io.BytesIO()
+                some.to_parquet(content)
+                return content.getvalue()
+        return b"PAR1"
     cell = "\t" if suffix == ".tsv" else separator
     lines = [cell.join(str(one) for one in row) for row in [names, *table]]
     return _bytes("\n".join(lines), "utf-8")
@@ -244,7 +248,7 @@ def _teacher_by_name(name: str) -> None:
 
 
 @functools.cache
-def _whole_run() -> dict[str, Any]:
+def whole_run() -> dict[str, Any]:
     """A small run as it is packed, but for weights; made once."""
     import tempfile
 
@@ -280,7 +284,7 @@ def _environment(**values: str) -> Iterator[None]:
 def _changed(draw: Draw, tree: Any) -> Any:
     """A tree of JSON with one to three of its places changed, gone or doubled."""
     tree = copy.deepcopy(tree)
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         place: Any = None
         key: Any = None
         inner = tree
@@ -295,18 +299,24 @@ def _changed(draw: Draw, tree: Any) -> Any:
             del place[key]
         elif kind == 1 and isinstance(place, list):
             place.append(copy.deepcopy(inner))
-        elif kind < 5 and isinstance(inner, int | float):
-            place[key] = draw(_NUMBERS)
+        elif kind < 7 and isinstance(inner, float):
+            place[key] = inner * draw(st.floats(0, 2)) if kind < 5 else draw(_NUMBERS)
+        elif kind < 7 and isinstance(inner, int):
+            place[key] = inner + draw(st.integers(-2, 2)) if kind < 5 else draw(_NUMBERS)
+        elif kind < 7 and isinstance(inner, str):
+            place[key] = draw(TEXTS)
         else:
             place[key] = draw(VALUES)
     return tree
 
 
-@st.composite
-def _zips(draw: Draw) -> bytes:
-    parts = {ROWS: json.dumps(draw(_changed(_whole_run()))).encode(), f"tokenizers/{'0' * 16}/tokenizer.json": b"{}"}
-    if draw(st.integers(0, 5)) == 0:
-        parts[draw(st.sampled_from(["../x", "/tmp/x", "weights/../../x", "x.pkl", "codes/x"]) | TEXTS)] = b"x"
+def packed(rows: Any) -> dict[str, bytes]:
+    """The parts of a run's file, with a manifest that vouches for them."""
+    parts = {ROWS: json.dumps(rows).encode(), f"tokenizers/{'0' * 16}/tokenizer.json": b"{}"}
+    return {MANIFEST: _manifest(parts), **parts}
+
+
+def _manifest(parts: dict[str, bytes]) -> bytes:
     manifest = {
         "format": "rosearch-run",
         "version": 1,
@@ -317,16 +327,26 @@ def _zips(draw: Draw) -> bytes:
         },
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()},
     }  # fmt: skip
-    if draw(st.integers(0, 3)) == 0:
+    return json.dumps(manifest).encode()
+
+
+@st.composite
+def _zips(draw: Draw) -> bytes:
+    rows = draw(_changed(whole_run())) if draw(st.integers(0, 9)) else whole_run()
+    parts = {ROWS: json.dumps(rows).encode(), f"tokenizers/{'0' * 16}/tokenizer.json": b"{}"}
+    if draw(st.integers(0, 19)) == 0:
+        parts[draw(st.sampled_from(["../x", "/tmp/x", "weights/../../x", "x.pkl", "codes/x"]) | TEXTS)] = b"x"
+    manifest = json.loads(_manifest(parts))
+    if draw(st.integers(0, 9)) == 0:
         manifest = draw(_changed(manifest))
     content = io.BytesIO()
-    method = draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]))
+    method = draw(st.sampled_from([zipfile.ZIP_STORED] + 9 * [zipfile.ZIP_DEFLATED] + [zipfile.ZIP_LZMA]))
     with zipfile.ZipFile(content, "w", method) as archive:
         for name, part in {MANIFEST: json.dumps(manifest).encode(), **parts}.items():
             with contextlib.suppress(UnicodeEncodeError):
                 archive.writestr(zipfile.ZipInfo(name.replace("\0", "") or "x"), part, method)
     whole = content.getvalue()
-    return draw(_broken(whole)) if draw(st.integers(0, 3)) == 0 else whole
+    return draw(_broken(whole)) if draw(st.integers(0, 9)) == 0 else whole
 
 
 def _use_zip(content: bytes, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rosearch_engine.errors import UserError
-from tests.fuzz.cases import KINDS
+from tests.fuzz.cases import KINDS, packed, whole_run
 from tests.fuzz.watch import Watch
 
 # At least 2,000 in all; `benchmarks/fuzz.py` draws many more.
@@ -64,6 +66,19 @@ def test_a_hostile_input_ends_in_a_sentence(kind: str, home: Path, tmp_path: Pat
 
     each()
     assert refused or kind == "names", "nothing hostile was drawn"
+
+
+def test_what_is_not_hostile_is_taken(home: Path, tmp_path: Path) -> None:
+    plain = io.BytesIO()
+    with zipfile.ZipFile(plain, "w") as archive:
+        for name, part in packed(whole_run()).items():
+            archive.writestr(name, part)
+    KINDS["recorded runs"].use(plain.getvalue(), tmp_path)
+    KINDS["settings"].use(["search.seed=3", "space.ranks=[8]"], tmp_path)
+    KINDS["rows"].use([], tmp_path)
+    KINDS["data files"].use(
+        (".csv", b"text,label\n" + b"".join(b"the film number %d,%d\n" % (i, i % 2) for i in range(60))), tmp_path
+    )
 
 
 def test_there_are_enough_cases() -> None:
