@@ -11,7 +11,7 @@ from rosearch_engine.config import RunConfig, TeacherConfig
 from rosearch_engine.data import Preview, preview
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
-from rosearch_engine.teacher_folder import Look, is_missing_path, look, order_by_name
+from rosearch_engine.teacher_folder import Look, is_missing_path, look, look_at_hub, order_by_name
 
 _SAMPLE = 5
 
@@ -22,27 +22,26 @@ class Checked:
 
     Attributes:
         config: with the recipe settled and paths in full, so that it means the same whenever and wherever it is used.
-        teacher: None for a name of the hub, at which only the search can look.
     """
 
     config: RunConfig
     data: Preview
-    teacher: Look | None
+    teacher: Look
 
     def warnings(self) -> tuple[str, ...]:
         """What a start would go on with, and a reader should know."""
         found = [f"{count} rows are left out: {reason}." for reason, count in self.data.dropped.items()]
         found += self.data.warnings
         length = self.config.teacher.max_length
-        if self.teacher and self.teacher.positions < length:
+        if self.teacher.positions < length:
             found.append(f"Texts are cut to {self.teacher.positions} word pieces, which is all the teacher reads.")
-        if self.teacher and self.teacher.classes is not None and self.class_order() is None:
+        if self.teacher.classes is not None and self.class_order() is None:
             found.append("The names of the teacher's classes say nothing of their order.")
         return tuple(found)
 
     def class_order(self) -> list[str] | None:
         """The classes as the checkpoint has them; None where its names do not say, or it has no classifier."""
-        theirs = self.teacher.classes if self.teacher else None
+        theirs = self.teacher.classes
         order = order_by_name(theirs, self.data.classes) if theirs else None
         return None if order is None else [name for _, name in sorted(zip(order, self.data.classes, strict=True))]
 
@@ -61,9 +60,9 @@ class Checked:
             "sizes": data.sizes,
             "teacher": {
                 "name": self.config.teacher.name,
-                "family": teacher.family if teacher else None,
-                "positions": teacher.positions if teacher else None,
-                "classifier": teacher.classes is not None if teacher else None,
+                "family": teacher.family,
+                "positions": teacher.positions,
+                "classifier": teacher.classes is not None,
             },
             "class_order": self.class_order(),
             "recipe": {"name": self.config.attack.recipe, "ready": True},
@@ -83,18 +82,18 @@ def check(config: RunConfig) -> Checked:
     return Checked(config, preview(data), look_at(teacher))
 
 
-def look_at(config: TeacherConfig) -> Look | None:
-    """The teacher by its files; None for a name of the hub.
+def look_at(config: TeacherConfig) -> Look:
+    """The teacher by its files, all but its weights.
 
     Raises:
-        UserError: if it is a folder that is missing or cannot be used.
+        UserError: if it is missing or cannot be used.
     """
     if config.name in resources.RESOURCES:
         return look(resources.require(config.name))
     folder = given_path(config.name, "teacher.name")
     if is_missing_path(config.name):
         raise UserError("teacher.name", f"the folder {config.name} does not exist.", "Use the folder of a checkpoint.")
-    return look(folder) if folder.is_dir() else None
+    return look(folder) if folder.is_dir() else look_at_hub(config.name)
 
 
 def whole(name: str, field: str) -> str:

@@ -36,7 +36,7 @@ from rosearch_engine.inference import accuracy, inputs_for, predict
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
 from rosearch_engine.student.anatomy import dissect, frame
-from rosearch_engine.teacher_folder import is_missing_path, look, order_by_name, slow_tokenizer
+from rosearch_engine.teacher_folder import is_missing_path, look, look_at_hub, order_by_name, slow_tokenizer
 
 BUNDLED = ("minilm", "mpnet-base")
 # Padded tokens of a fine-tuning batch: some 64 to 128 sentences.
@@ -219,7 +219,7 @@ def _fine_tune(
     dissect(model).words.requires_grad_(False)
     sentences = encode_split(data.distillation, tokenizer, _length(config, model))
     labels = torch.from_numpy(data.distillation.labels).to(where)
-    plan = training_plan(lambda _: sentences.lengths, _TOKENS, config.epochs, config.seed)
+    plan = fine_tuning_plan(sentences.lengths, config)
     steps = len(plan)
     optimiser = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01, fused=True
@@ -241,6 +241,15 @@ def _fine_tune(
     model.eval()
 
 
+def fine_tuning_plan(lengths: np.ndarray, config: TeacherConfig) -> list[tuple[int, np.ndarray]]:
+    """The batches of a teacher's fine-tuning, one a step.
+
+    Args:
+        lengths: word pieces of each sentence `(sentences,)`, as they are cut.
+    """
+    return training_plan(lambda _: lengths, _TOKENS, config.epochs, config.seed)
+
+
 def _source(name: str) -> str:
     """The folder or hub name behind a teacher's name."""
     if name in BUNDLED:
@@ -251,6 +260,7 @@ def _source(name: str) -> str:
         return str(folder.resolve())
     if is_missing_path(name):
         raise UserError("teacher.name", f"the folder {name} does not exist.", "Use the folder of a checkpoint.")
+    look_at_hub(name)
     return name
 
 

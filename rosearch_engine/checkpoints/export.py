@@ -16,6 +16,7 @@ from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
 from rosearch_engine.operations import operation
+from rosearch_engine.report import untried
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import Count, MeasuredStudent, RunRow, Scored, copies_loss, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
@@ -119,7 +120,7 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 | temperature | {facts["temperature"]:.3f} (divide the logits by it for calibrated probabilities) |
 
 Held: classified correctly after the attack and after every single swap, on calibrated or on raw logits, whichever
-is lower. All shares are relative to all attacked sentences.
+is lower. All shares are relative to all attacked sentences.{_untried(run, facts["attacked"])}
 Adversarial copies: training sentences whose words the adversary swapped in one gradient step, and after three more. If
 the second loss is far above the first, the student has only learned to resist one gradient step.
 These are search-time figures: the student was selected by them, so expect lower figures on new sentences.
@@ -166,6 +167,11 @@ def worst_margin(words, swaps, label, other):
 A sentence is certified if `worst_margin` exceeds {2 * bound:g} for every other class. This requires that each word is
 tokenized on its own and that nothing is truncated; the figure above excludes sentences where that is in doubt.
 """
+
+
+def _untried(run: RunRow, attacked: int) -> str:
+    said = untried(run, attacked)
+    return f"\n{said}" if said else ""
 
 
 def _left_out(run: RunRow) -> str:

@@ -59,20 +59,26 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Look at the data, the teacher and the attack as `search` would, without starting anything."""
-    from rosearch_engine.check import check as look
-
     quieten()
+    from rosearch_engine.check import check as look
+    from rosearch_engine.search.outlook import outlook
+
     checked = look(build(preset, config, settings or []))
+    ahead = outlook(checked)
+    facts = {**checked.facts(), **ahead.facts()}
+    facts["warnings"] += ahead.warnings()
     if as_json:
-        print(json.dumps(checked.facts(), indent=2))
+        print(json.dumps(facts, indent=2))
         return
-    facts = checked.facts()
     say(f"{facts['rows']} rows of {facts['data']}; columns: {facts['columns']}")
     table("Classes", ["class", "rows"], [[name, str(count)] for name, count in facts["classes"].items()])
     table("Parts", ["part", "rows"], [[name, str(count)] for name, count in facts["sizes"].items()])
     teacher = facts["teacher"]
-    say(f"Teacher: {teacher['name']} ({teacher['family'] or 'looked at when the search starts'})")
-    say(f"Attack: {facts['recipe']['name']}")
+    steps = f"{facts['teacher_steps']:,} steps of fine-tuning" if facts["teacher_steps"] else "used as it is"
+    say(f"Teacher: {teacher['name']} ({teacher['family']}), {steps}, reads {teacher['positions']} word pieces")
+    words = facts["words"]
+    swaps = f"; {words['with_swaps']:,} of {words['attacked']:,} attacked words have swaps" if words else ""
+    say(f"Attack: {facts['recipe']['name']}, ready{swaps}")
     for line in [*facts["sample"], *facts["warnings"]]:
         say(line)
 

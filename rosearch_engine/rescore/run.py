@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rosearch_engine.attack.certificate import Certifier
-from rosearch_engine.attack.lexicon import Lexicon
+from rosearch_engine.attack.lexicon import Lexicon, tries
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.protocol import example, protocol, score
 from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
@@ -37,7 +37,7 @@ from rosearch_engine.rescore.figures import summary
 from rosearch_engine.rescore.rows import Rescoring
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
-from rosearch_engine.search.context import Context, attacker, prepare, recipe_lexicon, targets
+from rosearch_engine.search.context import Context, attack_notes, attacker, prepare, recipe_lexicon, targets
 from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
@@ -91,6 +91,7 @@ def rescore(
     assert run["dataset"] is not None
     available = run["dataset"]["sizes"]["held_out"]
     notes = [] if n <= available else [f"{n} held-out sentences were requested; {available} are all there are"]
+    notes += [f"{recipe}: {note}" for recipe in attacks for note in work.notes(recipe)]
     said = summary(store, run["id"], recipes=list(attacks), names=names, n=len(sentences), hashes=hashes)
     return {
         "run": run_name,
@@ -183,6 +184,16 @@ class _Work:
         if training.student is None:
             return self._config.teacher.seed
         return training_seed(training.student["seed"], training.k)
+
+    def notes(self, recipe: str) -> tuple[str, ...]:
+        """What is to be said of a recipe that has little or nothing to try on the sentences."""
+        lexicon = self._lexicon(recipe)
+        return attack_notes(tries(lexicon, [one.text for one in self._sentences]) if lexicon else None)
+
+    def _lexicon(self, recipe: str) -> Lexicon | None:
+        if recipe not in self._lexicons:
+            self._lexicons[recipe] = recipe_lexicon(recipe)
+        return self._lexicons[recipe]
 
     def _expected(self, training: _Training, attacks: int) -> float:
         """Seconds that the job should take, by what the search took; for the teacher as for the slowest student."""

@@ -35,6 +35,7 @@ from rosearch_engine.data import files, hub, own, rows
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Space
 from rosearch_engine.genome.operators import sample
+from rosearch_engine.given import given_path
 from rosearch_engine.recorded.layout import MANIFEST, ROWS
 from rosearch_engine.recorded.unpack import unpack
 from rosearch_engine.report import summary, table_rows
@@ -241,7 +242,9 @@ def _data_by_name(name: str) -> None:
 
 
 def _teacher_by_name(name: str) -> None:
-    check.look_at(config.validate({"teacher": {"name": name}}).teacher)
+    settings = config.validate({"teacher": {"name": name}}).teacher
+    if is_missing_path(name) or given_path(name, "teacher.name").is_dir():  # what is left is the hub's
+        check.look_at(settings)
 
 
 # Recorded runs
