@@ -278,6 +278,7 @@ def test_the_draft_of_another_process_is_left_alone(workshop: Any) -> None:
 
 def test_sentences_with_nothing_to_try_are_counted_and_told(workshop: Any, tmp_path: Path) -> None:
     from rosearch_engine.checkpoints.export import export
+    from rosearch_engine.config import build
     from rosearch_engine.report import summary
     from rosearch_engine.search.loop import search
     from rosearch_engine.store import Store
@@ -295,9 +296,8 @@ def test_sentences_with_nothing_to_try_are_counted_and_told(workshop: Any, tmp_p
     assert run["dataset"] is not None
     untried = run["dataset"]["untried"]
     student = store.students(run["id"])[0]
-    nothing = sum(
-        row["swaps"] == 0 and row["outcome"] == "held" for row in store.examples(student["measurement_id"] or 0)
-    )
+    examples = store.examples(student["measurement_id"] or 0)
+    nothing = sum(row["swaps"] == 0 and row["outcome"] == "held" for row in examples)
     assert 0 < nothing <= untried < 20
     expected = f"{untried} of the 20 attacked sentences have no word that the attack can swap"
     assert any(expected in line for line in summary(store, run, "finished")["headline"])
