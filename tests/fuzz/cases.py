@@ -182,11 +182,10 @@ def _written(suffix: str, names: list[str], table: list[list[Any]], separator: s
         lines = [_as_json(dict(zip(names, row, strict=False))) for row in table]
         return "\n".join(lines).encode()
     if suffix == ".parquet":
-        frame = pd.DataFrame([dict(zip(names, row, strict=False)) for row in table])
-        for some in (frame, frame.map(str)):
+        for cell in (lambda value: value, str):
             with contextlib.suppress(Exception):  # no such table can be written
                 content = io.BytesIO()
-                some.to_parquet(content)
+                pd.DataFrame([dict(zip(names, map(cell, row), strict=False)) for row in table]).to_parquet(content)
                 return content.getvalue()
         return b"PAR1"
     cell = "\t" if suffix == ".tsv" else separator
