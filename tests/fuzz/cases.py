@@ -182,14 +182,14 @@ def _written(suffix: str, names: list[str], table: list[list[Any]], separator: s
         lines = [_as_json(dict(zip(names, row, strict=False))) for row in table]
         return "\n".join(lines).encode()
     if suffix == ".parquet":
-        for cell in (lambda value: value, str):
+        for cells in (table, [[str(cell) for cell in row] for row in table]):
             with contextlib.suppress(Exception):  # no such table can be written
                 content = io.BytesIO()
-                pd.DataFrame([dict(zip(names, map(cell, row), strict=False)) for row in table]).to_parquet(content)
+                pd.DataFrame([dict(zip(names, row, strict=False)) for row in cells]).to_parquet(content)
                 return content.getvalue()
         return b"PAR1"
-    cell = "\t" if suffix == ".tsv" else separator
-    lines = [cell.join(str(one) for one in row) for row in [names, *table]]
+    between = "\t" if suffix == ".tsv" else separator
+    lines = [between.join(str(one) for one in row) for row in [names, *table]]
     return _bytes("\n".join(lines), "utf-8")
 
 
