@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import time
 
+import pandas as pd
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV. A text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    return table.map(_as_text).to_csv(index=False)
+
+
+def _as_text(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
 
 def percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{share:.{digits}%}"

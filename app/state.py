@@ -20,7 +20,7 @@ from rosearch_engine.rescore import figures
 from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.rescore.rows import CurvesRow, HeldOutFigures, HeldOutRow
 from rosearch_engine.runs import process
-from rosearch_engine.store.database import address_without_password, database
+from rosearch_engine.store.database import address_without_password, database, is_there
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
@@ -30,7 +30,7 @@ CHART, RUNS, BOXES, PAIRS = "front_chart", "all_runs", "boxes_chart", "pairs_cha
 
 
 @st.cache_resource(max_entries=4, on_release=Store.close, show_spinner=False)
-def _store(address: str) -> Store:
+def _store(address: str, is_there: bool) -> Store:
     return Store.read(address)
 
 
@@ -40,7 +40,7 @@ def store() -> Store:
     Raises:
         UserError: if the database is damaged.
     """
-    return _store(database())
+    return _store(database(), is_there(database()))
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from rosearch_engine.given import given_path
 from rosearch_engine.inference import accuracy, inputs_for, predict
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
+from rosearch_engine.sealed import broken, seal
 from rosearch_engine.student.anatomy import dissect, frame
 from rosearch_engine.teacher_folder import is_missing_path, look, look_at_hub, order_by_name, slow_tokenizer
 
@@ -109,7 +110,10 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         with new_folder(folder, keep=True) as draft:
             model.to("cpu").save_pretrained(draft)  # type: ignore[arg-type]
             tokenizer.save_pretrained(draft)
+            seal(draft)
     try:
+        if damaged := broken(folder):
+            raise UserError("teacher.name", f"{damaged} is not what was written.", "Delete it.")
         model, tokenizer = _load(str(folder), config.name, data.classes)
     except UserError as error:
         if folder.parent != home() / "teachers":
@@ -143,7 +147,10 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bo
         if not folder.exists():
             with new_folder(folder, keep=True) as draft:
                 write_outputs(teacher, sentences, parts, draft, progress)
+                seal(draft)
         try:
+            if damaged := broken(folder):
+                raise ValueError(f"{damaged} is not what was written")
             found = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
             return Outputs(found["logits"], found.get("hidden"))
         except (OSError, ValueError, EOFError):

@@ -283,7 +283,7 @@ def downloads(whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name:
     """Results to take away: all that is known as JSON, a row a sentence as CSV."""
     for title, make, kind in (
         ("JSON", lambda: json.dumps(whole, indent=2, ensure_ascii=False), "application/json"),
-        ("CSV", lambda: result_table(rows).to_csv(index=False), "text/csv"),
+        ("CSV", lambda: formats.csv(result_table(rows)), "text/csv"),
     ):
         st.download_button(
             title,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rosearch_engine.cli.console import bars, say, table
+from rosearch_engine.cli.console import bars, say, say_json, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
@@ -39,7 +38,7 @@ def report(
     if statistics or together:
         what["statistics"] = architecture_statistics(store, [run, *listed(together)])
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     for line in what["headline"]:
         say(line)
@@ -92,7 +91,7 @@ def attack(
         show.follow(progress)
         answer = attack_sentences(run, name, recipe, sentences, query_budget, progress, level, two_swaps)
     if as_json:
-        print(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     for row in answer["sentences"]:
         say(f"[{row['outcome']}, {row['queries']} queries] {row['original']}")
@@ -144,7 +143,7 @@ def rescore(
     with watched(as_json, on_stop=kept) as progress:
         what = rescore_run(run, n, seeds, listed(recipes), listed(students), top, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     for recipe in what["recipes"]:
         table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
@@ -179,7 +178,7 @@ def transfer(
     with watched(as_json) as progress:
         what = transfer_run(run, listed(students), recipe, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     table(f"{run}: fooled by another model's adversarial sentences ({what['recipe']})", *table_rows(what))
     say(what["label"])
@@ -199,7 +198,7 @@ def export(
     run, name = run_and_name(student)
     folder = write(Store.read(), run, name, to)
     if as_json:
-        print(json.dumps({"folder": str(folder), "run": run, "student": name}))
+        say_json({"folder": str(folder), "run": run, "student": name})
     else:
         say(f"{student} is exported to {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
 

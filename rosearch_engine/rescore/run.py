@@ -78,7 +78,7 @@ def rescore(
     if run["recorded"]:
         remedy = "Start a run of your own with its settings and re-score that."
         raise UserError("run", f"'{run_name}' is a recorded run and cannot be re-scored.", remedy)
-    with _alone(store, run_name) as still_alone:
+    with _alone(store, run) as still_alone:
         config = stored(run["config"])
         chosen = _choose(store, run, students, top)
         attacks = {recipe: _attack_config(config, recipe) for recipe in _recipes(recipes, config)}
@@ -295,11 +295,16 @@ def _refuse_numbers(n: int, seeds: int, top: int) -> None:
 
 
 @contextmanager
-def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
+def _alone(store: Store, held: RunRow) -> Iterator[Callable[[], None]]:
     """Hold the run for re-scoring; gives what raises once its search is alive again."""
 
+    run_name = held["name"]
+
     def refuse_search() -> None:
-        now = state(store.run(run_name))
+        run = store.run(run_name)
+        if (run["id"], run["created"]) != (held["id"], held["created"]):
+            raise UserError("run", f"'{run_name}' has been deleted meanwhile; this is another one.", "Rescore that.")
+        now = state(run)
         if now in ALIVE:
             raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait until it ends, then rescore.")
 

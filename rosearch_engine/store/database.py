@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, inspect, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    StaticPool,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 from sqlalchemy.util import immutabledict
 
@@ -45,6 +57,19 @@ def read_only(file: Path) -> Engine:
     """A SQLite file that cannot be written to."""
     uri = file.absolute().as_uri()
     return connect(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+
+
+def empty() -> Engine:
+    """A database with nothing in it, for readers of one that nobody has made yet: reading makes no file."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    Base.metadata.create_all(engine)
+    return engine
+
+
+def is_there(address: str) -> bool:
+    """Whether a database has been made; of one that is no file, only a connection would tell."""
+    file = sqlite_file(address)
+    return file is None or file.exists()
 
 
 def connect(address: str | URL) -> Engine:

@@ -25,7 +25,9 @@ from rosearch_engine.store.database import (
     connect,
     create_sqlite,
     database,
+    empty,
     is_current,
+    is_there,
     lacks_columns,
     migrate,
     outdated,
@@ -111,8 +113,8 @@ class Store:
         address = address or database()
         with readable(address):
             file = sqlite_file(address)
-            if file is not None:
-                create_sqlite(file)
+            if not is_there(address):
+                return cls(empty(), read_only=True)
             engine = connect(address) if file is None else read_only(file)
             if not is_current(engine):
                 try:
@@ -329,8 +331,11 @@ class Store:
         examples: Sequence[Example],
     ) -> None:
         """Add a further measurement of a student, or of the teacher when `candidate_id` is None."""
-        with self.transaction() as session:
-            _measure(session, run_id, candidate_id, measurement, examples)
+        try:
+            with self.transaction() as session:
+                _measure(session, run_id, candidate_id, measurement, examples)
+        except IntegrityError:
+            raise UserError("run", "it has been deleted meanwhile.", "See `status`.") from None
 
     def candidates(self, run_id: int) -> list[CandidateRow]:
         """Every candidate of a run as it stands in its table, in the order of their numbers."""
