@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import glossary, state
+from app import formats, glossary, state
 from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
 
 

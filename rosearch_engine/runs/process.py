@@ -25,7 +25,7 @@ from rosearch_engine.check import check
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
-from rosearch_engine.resources import home
+from rosearch_engine.resources import home_path
 from rosearch_engine.runs.identity import holder, mark
 from rosearch_engine.store.database import database
 from rosearch_engine.store.neighbours import used_elsewhere
@@ -220,7 +220,7 @@ def state(run: RunRow) -> State:
 
 def log_path(name: str) -> Path:
     check_name(name)
-    return home() / "runs" / name / "log.txt"
+    return home_path() / "runs" / name / "log.txt"
 
 
 def log_tail(name: str, lines: int = 30) -> list[str]:

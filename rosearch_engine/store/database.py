@@ -27,7 +27,7 @@ from sqlalchemy.util import immutabledict
 
 from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError, is_full_disk
-from rosearch_engine.resources import home
+from rosearch_engine.resources import home_path
 from rosearch_engine.store import migrations
 from rosearch_engine.store.models import Base
 
@@ -39,7 +39,7 @@ _LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a Pos
 
 def database() -> str:
     """SQLAlchemy address of the store: `ROSEARCH_STORE`, or a SQLite file in the home folder."""
-    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home() / "rosearch.db")
+    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home_path() / "rosearch.db")
 
 
 def sqlite_address(path: Path) -> str:

@@ -21,6 +21,7 @@ from rosearch_engine import __version__
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Cost, Genome
+from rosearch_engine.resources import home
 from rosearch_engine.store.database import (
     connect,
     create_sqlite,
@@ -90,6 +91,7 @@ class Store:
         Raises:
             UserError: if the database is damaged, cannot be written, or a later version's.
         """
+        home()  # to write anything, it must be there
         address = address or database()
         with readable(address):
             file = sqlite_file(address)
