@@ -251,7 +251,7 @@ def _print_state(name: str, as_json: bool) -> None:
         return
     now = facts["progress"] or {}
     who = now.get("student") or "preparing"
-    at = f" ({who}: {now['stage']} {now['done']}/{now['total']})" if now.get("total") else ""
+    at = f" ({who}: {now.get('stage')} {now.get('done')}/{now['total']})" if now.get("total") else ""
     say(f"{name}: {facts['state']}, {facts['students']} students{at if facts['state'] == 'running' else ''}")
     if facts["exit"] and facts["exit"]["message"]:
         say(facts["exit"]["message"])

@@ -38,9 +38,12 @@ class _Said(BaseModel):
     probabilities: list[Share]
 
 
-class _Protocol(BaseModel):
+class _OwnProtocol(BaseModel):
     model_config = _LOOSE
     recipe: str
+
+
+class _Protocol(_OwnProtocol):
     level: str
     query_budget: Positive
     hash: str
@@ -128,9 +131,9 @@ class _Genome(BaseModel):
 
 class _Progress(BaseModel):
     model_config = _LOOSE
-    stage: str
-    done: Count
-    total: Count
+    stage: str = ""
+    done: Count = 0
+    total: Count = 0
     student: str | None = None
     spent: dict[str, Amount] = {}
     shared: dict[str, Count] = {}
@@ -284,7 +287,7 @@ _OWN_RUN: dict[str, Any] = {
 _OWN: dict[type[Base], dict[str, Any]] = {
     Run: _OWN_RUN,
     Candidate: CANDIDATE,
-    Measurement: MEASUREMENT,
+    Measurement: {**MEASUREMENT, "protocol": (Annotated[dict[str, Any], _like(_OwnProtocol)], ...)},
     AttackExample: EXAMPLE,
     Event: {},
     Mark: {},
