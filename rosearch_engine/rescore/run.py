@@ -32,7 +32,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.rescore.elite import baselines, elite
+from rosearch_engine.rescore.elite import baselines, some_elite
 from rosearch_engine.rescore.figures import summary
 from rosearch_engine.rescore.rows import Rescoring
 from rosearch_engine.resources import home, is_ready
@@ -330,10 +330,7 @@ def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_
         known = [store.student(run["id"], name) for name in names if name != TEACHER]
         chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
     else:
-        chosen = elite(students, top)
-        if not chosen:
-            problem = f"no student of '{run['name']}' is on the Pareto front."
-            raise UserError("students", problem, "Name some with --students; `report` lists them.")
+        chosen = some_elite(run["name"], students, top)
     seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
     found: list[_Chosen] = []
     for student in chosen:
