@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
+from app import access
 from app.cache import Ledger, Step
 from rosearch_engine import report
 from rosearch_engine.errors import UserError
@@ -20,7 +21,7 @@ from rosearch_engine.rescore import figures
 from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.rescore.rows import CurvesRow, HeldOutFigures, HeldOutRow
 from rosearch_engine.runs import process
-from rosearch_engine.store.database import address_without_password, database, is_there
+from rosearch_engine.store.database import address_without_password, database
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
@@ -30,7 +31,7 @@ CHART, RUNS, BOXES, PAIRS = "front_chart", "all_runs", "boxes_chart", "pairs_cha
 
 
 @st.cache_resource(max_entries=4, on_release=Store.close, show_spinner=False)
-def _store(address: str, is_there: bool) -> Store:
+def _store(address: str) -> Store:
     return Store.read(address)
 
 
@@ -40,7 +41,7 @@ def store() -> Store:
     Raises:
         UserError: if the database is damaged.
     """
-    return _store(database(), is_there(database()))
+    return _store(database())
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def guarded() -> Iterator[None]:
         show_error(error)
     except DatabaseError as error:
         _store.clear()
-        place = address_without_password(database())
+        place = "the database" if access.is_shared() else address_without_password(database())
         show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Check the database, then reload."))
 
 

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rosearch_engine import operations
@@ -29,6 +37,7 @@ Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
 TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
+ContextName = Literal["bounded", "invariant"]
 Adversary = Literal["off", "gradient"]
 GREATEST_RANK = 4096
 GREATEST_SEED = 2**53 - 1  # what a browser can count to
@@ -160,6 +169,21 @@ class SpaceConfig(Section):
         "2 B in the worst case is certified. Smaller: more certified sentences, less influence of the graph. Empty: "
         "no ledger.",
     )
+    context: ContextName = Field(
+        "bounded",
+        description="What the graph beside a ledger reads. 'bounded': the words as they are; what it says is bounded "
+        "by B. 'invariant': of each word only what no swap can change, its class of words that swaps join; the graph "
+        "then needs no bound, weighs the evidence of every word, and is trained together with it on their exact worst "
+        "case. Needs the vocabulary 'words'.",
+    )
+    coefficients: int = Field(
+        3,
+        ge=0,
+        le=16,
+        description="Under an invariant context: number of coefficients by which the graph weighs the evidence of each "
+        "word, each with weights of its own (one per word and class). 0: the graph only adds what it says of the "
+        "sentence as a whole.",
+    )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
         min_length=1,
@@ -185,7 +209,23 @@ class SpaceConfig(Section):
     @property
     def ties_in_graph(self) -> bool:
         """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
-        return self.vocabulary == "words" and self.ledger_bound is not None
+        return self.vocabulary == "words" and self.ledger_bound is not None and not self.is_invariant
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether graphs read only what no swap can change."""
+        return self.context == "invariant"
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether students have a ledger, beside a bounded or an invariant context."""
+        return self.ledger_bound is not None or self.is_invariant
+
+    @model_validator(mode="after")
+    def _context_has_words(self) -> SpaceConfig:
+        if self.is_invariant and self.vocabulary != "words":
+            raise ValueError("an invariant context needs the vocabulary 'words'")
+        return self
 
 
 class DistilConfig(Section):
@@ -374,7 +414,7 @@ class RunConfig(Section):
     @property
     def ties_synonyms(self) -> bool:
         """Whether an input code, the adversary or the ledger draws on WordNet."""
-        learns = self.distil.adversary != "off" or self.space.ledger_bound is not None
+        learns = self.distil.adversary != "off" or self.space.has_ledger
         return not set(TIES).isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, cast
 
 from rosearch_engine.genome import Genome
@@ -78,7 +78,7 @@ Reported = ReportedMeasured | ReportedUnmeasured
 
 
 class Summary(TypedDict):
-    """A run in numbers."""
+    """A run in numbers. `left_out` counts the students that are not among these."""
 
     run: str
     state: str
@@ -88,13 +88,19 @@ class Summary(TypedDict):
     protocol: ProtocolRow | None
     headline: list[str]
     students: list[Reported]
+    left_out: int
     statistics: NotRequired[dict[str, Any]]
 
 
-def summary(store: Store, run: RunRow, state: str) -> Summary:
-    """A run, its teacher under the same attack, and every student; plain values only."""
+def summary(store: Store, run: RunRow, state: str, most: int | None = None) -> Summary:
+    """A run, its teacher under the same attack, and its students by number; plain values only.
+
+    Args:
+        most: of more students than this, only the front and as many of the best are told, and how many are not.
+    """
     students = store.students(run["id"])
     done = measured(students)
+    told = students if most is None or len(students) <= most else _best(students, most)
     teacher = store.teacher_measurement(run["id"])
     return {
         "run": run["name"],
@@ -104,8 +110,22 @@ def summary(store: Store, run: RunRow, state: str) -> Summary:
         "teacher": None if run["teacher"] is None else _with_figures(run["teacher"], teacher),
         "protocol": done[0]["protocol"] if done else None,
         "headline": _headline(run, state, students, teacher),
-        "students": [_reported(student) for student in students],
+        "students": [_reported(student) for student in told],
+        "left_out": len(students) - len(told),
     }
+
+
+def _best(students: Sequence[StudentRow], most: int) -> list[StudentRow]:
+    """The front, and those that hold most of the rest."""
+    return sorted(sorted(students, key=_place)[: max(most, sum(student["front"] for student in students))], key=_number)
+
+
+def _number(student: StudentRow) -> int:
+    return student["number"]
+
+
+def _place(student: StudentRow | Reported) -> tuple[bool, bool, float]:
+    return student["status"] != "done", not student["front"], -(student["robustness"] or 0)
 
 
 def _with_figures(teacher: TeacherRow, figures: MeasurementRow | None) -> Mapping[str, object]:
@@ -142,7 +162,7 @@ def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     n = f", n={done[0]['attacked']}" if done else ""
     header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "certified"]
     header += ["success", "queries", "parameters", "compression"]
-    order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
+    order = sorted(what["students"], key=_place)
     if not any(student["copies_loss"] for student in order):
         return header, [_row(student) for student in order]
     return [*header, "loss on copies"], [[*_row(student), _losses(student)] for student in order]

@@ -18,16 +18,15 @@ MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
+def serving(folder: Path, port: int | None = None, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
     """The app's address and its process, which ends with the block.
 
     Args:
+        port: to serve at; None for any.
         folder: where the command is typed, and where `served.txt` takes what the server writes.
         settings: environment variables beside those in force.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
     command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
     with (folder / "served.txt").open("ab") as log:
@@ -39,6 +38,13 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]
         finally:
             server.kill()
             server.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
 
 
 def get(address: str) -> tuple[int, bytes]:

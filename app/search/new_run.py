@@ -8,13 +8,11 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app import recipes, state
-from app.search import cost, forms
-from app.uploads import keep
+from app import access, actions, recipes, state
+from app.search import cost, forms, uploaded
 from rosearch_engine import config, resources
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import process
 
 PRESET_WORDS = {
     "demo": "12 students, two bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
@@ -38,6 +36,9 @@ FILE_TYPES = ["csv", "tsv", "jsonl", "parquet"]
 
 def form() -> None:
     """The whole form; starts the search on a press."""
+    if not access.may("start"):
+        state.show_error(access.refusal("start"))
+        return
     run, presets = state.run(), sorted(config.PRESETS, key=lambda name: name != "demo")
     if run is not None:
         presets.append(state.like(run["name"]))
@@ -125,9 +126,10 @@ def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
         answers: dict[str, Any] = {"name": (name or "").strip()}
     else:
         sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
+        uploaded.panel()
         if sent is None:
             return None
-        answers = {"name": keep(sent.name, sent.getvalue())}
+        answers = {"name": actions.upload(sent.name, sent.getvalue())}
     with st.expander("Columns", icon=":material/view_column:"):
         for column in ("text", "pair", "label"):
             given = st.text_input(
@@ -206,8 +208,9 @@ def _look_key(answers: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 def _looked_at(name: str, text: str | None, pair: str | None, label: str | None) -> dict[str, Any]:
     from rosearch_engine import data
 
-    settings = config.validate({"data": {"name": name, "text": text, "pair": pair, "label": label}}).data
-    found = data.preview(settings)
+    settings = config.validate({"data": {"name": name, "text": text, "pair": pair, "label": label}})
+    access.require_sources(settings)
+    found = data.preview(settings.data)
     columns = [f"{kind}: {value}" for kind, value in vars(found.columns).items() if value]
     return {
         "rows": found.rows,
@@ -225,7 +228,7 @@ def _free_name(preset: str, known: set[str]) -> str:
 
 def _start(name: str, settings: RunConfig, shown: UserError | None) -> None:
     try:
-        process.start(name, settings)
+        actions.start(name, settings)
     except UserError as error:
         if shown is None or error.as_dict() != shown.as_dict():  # the preview may say it already
             state.show_error(error)

@@ -27,14 +27,15 @@ def say(text: str, error: bool = False) -> None:
 
 def say_json(value: object) -> None:
     """A value for a program. What JSON has no number for (a ratio to nothing is infinite) is null."""
-    print(json.dumps(_strict(value), indent=2, allow_nan=False))
+    print(json.dumps(strict(value), indent=2, allow_nan=False))
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
+    """The value with None for every number that JSON has none for."""
     if isinstance(value, dict):
-        return {name: _strict(one) for name, one in value.items()}
+        return {name: strict(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_strict(one) for one in value]
+        return [strict(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

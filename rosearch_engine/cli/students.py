@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rosearch_engine.cli.console import bars, say, say_json, table
+from rosearch_engine.cli.console import bars, say, say_json, strict, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress
+
+SHOWN = 40  # students in a report for people, beside the front
 
 app = typer.Typer()
 
@@ -25,6 +29,9 @@ def report(
     together: Annotated[
         str, typer.Option("--with", metavar="RUNS", help="More runs to include in the statistics, e.g. a,b.")
     ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help=f"List every student, not only the front and the best {SHOWN}.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List a run's students with their measurements."""
@@ -34,17 +41,26 @@ def report(
 
     store = Store.read()
     row = store.run(run)
-    what = summary(store, row, process.state(row))
+    what = summary(store, row, process.state(row), None if every or as_json else SHOWN)
     if statistics or together:
         what["statistics"] = architecture_statistics(store, [run, *listed(together)])
     if as_json:
-        say_json(what)
+        _print_json(what)
         return
     for line in what["headline"]:
         say(line)
     table(f"Students of {run}", *table_rows(what))
+    if what["left_out"]:
+        say(f"{what['left_out']:,} more students are not on the front: --all lists them, --json all numbers.")
     if "statistics" in what:
         _print_statistics(what["statistics"])
+
+
+def _print_json(what: Mapping[str, Any]) -> None:
+    """As `json.dumps` with an indent, but a line for each student: thousands take a second, not ten."""
+    head = json.dumps(strict({name: value for name, value in what.items() if name != "students"}), indent=2)
+    rows = ",\n    ".join(json.dumps(strict(student)) for student in what["students"])
+    print(f'{head[:-2]},\n  "students": [\n    {rows}\n  ]\n}}')
 
 
 def _print_statistics(what: dict[str, Any]) -> None:

@@ -21,7 +21,6 @@ import psutil
 from sqlalchemy.exc import DatabaseError
 
 from rosearch_engine import spawn
-from rosearch_engine.check import check
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
@@ -67,6 +66,8 @@ def create(name: str, config: RunConfig, *, here: bool = False) -> int:
     before = next((run for run in store.runs() if run["name"] == name), None)
     if before and (state(before) in ALIVE or store.candidates(before["id"])):
         raise name_taken(name)
+    from rosearch_engine.check import check  # pandas takes its time to import
+
     checked = check(config)
     if before:
         store.delete_run(name, before)

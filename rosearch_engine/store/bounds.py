@@ -157,7 +157,7 @@ class _Training(BaseModel):
 
 
 class _Frame(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = _LOOSE
     vocabulary: Positive
     positions: Positive
     token_types: Count

@@ -1,7 +1,7 @@
 """Reading and writing runs.
 
 `Store.write()` is for the search process, `Store.read()` for everyone else: it cannot change a byte.
-The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works (`ROSEARCH_STORE`).
+The embedded default is SQLite in write-ahead mode; `ROSEARCH_STORE` may name another file, or a PostgreSQL server.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, delete, event, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,19 +23,18 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Cost, Genome
 from rosearch_engine.resources import home
 from rosearch_engine.store.database import (
-    connect,
     create_sqlite,
     database,
-    empty,
     is_current,
-    is_there,
     lacks_columns,
     migrate,
+    not_yet_made,
     outdated,
     read_only,
     readable,
-    set_pragmas,
+    server_read_only,
     sqlite_file,
+    writable,
 )
 from rosearch_engine.store.made_rows import (
     candidate_row,
@@ -97,9 +96,7 @@ class Store:
             file = sqlite_file(address)
             if file is not None:
                 create_sqlite(file)
-            engine = connect(address)
-            if engine.dialect.name == "sqlite":
-                event.listen(engine, "connect", set_pragmas)
+            engine = writable(address)
             if not is_current(engine):
                 migrate(address)
         remember(address)
@@ -109,15 +106,17 @@ class Store:
     def read(cls, address: str | None = None) -> Store:
         """The store for looking only; an empty one where none has been made yet. An older one is brought up to date.
 
+        Where there is no file, none is made.
+
         Raises:
             UserError: if the database is damaged or a later version's, or it is too old and cannot be written.
         """
         address = address or database()
         with readable(address):
             file = sqlite_file(address)
-            if not is_there(address):
-                return cls(empty(), read_only=True)
-            engine = connect(address) if file is None else read_only(file)
+            if file is not None and not file.exists():
+                return cls(not_yet_made(file), read_only=True)
+            engine = server_read_only(address) if file is None else read_only(file)
             if not is_current(engine):
                 try:
                     migrate(address)
