@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rosearch_engine import operations
@@ -31,6 +39,10 @@ TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
 ContextName = Literal["bounded", "invariant"]
 Adversary = Literal["off", "gradient"]
+GREATEST_RANK = 4096
+GREATEST_SEED = 2**53 - 1  # what a browser can count to
+MANY = 100_000_000
+"""Bound of counts that have no better one: what is above it cannot be meant, and would not fit an array's numbers."""
 LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
 
 
@@ -74,17 +86,17 @@ class DataConfig(Section):
     pair: str | None = Field(None, description="Column of the second sentence, for sentence-pair tasks.")
     label: str | None = Field(None, description="Class column. Empty: detected by its name and content.")
     limit: int | None = Field(
-        None, ge=40, description="Use at most this many rows, sampled at random with the seed. Empty: all."
+        None, ge=40, le=MANY, description="Use at most this many rows, sampled at random with the seed. Empty: all."
     )
     validation: int = Field(
-        1000, ge=10, description="Sentences for measuring clean accuracy and fitting the temperature."
+        1000, ge=10, le=MANY, description="Sentences for measuring clean accuracy and fitting the temperature."
     )
-    search_attack: int = Field(400, ge=5, description="Sentences the search may attack.")
+    search_attack: int = Field(400, ge=5, le=MANY, description="Sentences the search may attack.")
     held_out: int = Field(
-        1000, ge=5, description="Sentences no search ever sees; the best students are re-scored on them."
+        1000, ge=5, le=MANY, description="Sentences no search ever sees; the best students are re-scored on them."
     )
-    min_words: int = Field(4, ge=1, description="Minimum length, in words, of a sentence in an attack set.")
-    seed: int = Field(0, ge=0, description="Seed for the split.")
+    min_words: int = Field(4, ge=1, le=MANY, description="Minimum length, in words, of a sentence in an attack set.")
+    seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for the split.")
 
 
 class TeacherConfig(Section):
@@ -102,7 +114,7 @@ class TeacherConfig(Section):
     max_length: int = Field(
         128, ge=8, le=512, description="Maximum input length in word pieces; longer inputs are truncated."
     )
-    seed: int = Field(0, ge=0, description="Seed for fine-tuning.")
+    seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for fine-tuning.")
 
 
 class SpaceConfig(Section):
@@ -180,6 +192,20 @@ class SpaceConfig(Section):
         "edit away. 'both': both.",
     )
 
+    @field_validator("widths", "heads", "feed_forwards")
+    @classmethod
+    def _are_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < share <= 1 for share in shares):
+            raise PydanticCustomError("shares", "Input should be shares above 0 and at most 1")
+        return shares
+
+    @field_validator("ranks")
+    @classmethod
+    def _are_sizes(cls, ranks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 1 <= rank <= GREATEST_RANK for rank in ranks):
+            raise PydanticCustomError("ranks", "Input should be ranks from 1 to {most}", {"most": GREATEST_RANK})
+        return ranks
+
     @property
     def ties_in_graph(self) -> bool:
         """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
@@ -256,7 +282,7 @@ class DistilConfig(Section):
         description="Additional unlabelled sentences from the same domain: a data set, as in `data.name`. The teacher "
         "labels them. Empty: none.",
     )
-    extra_limit: int = Field(20_000, ge=1, description="Use at most this many of the extra sentences.")
+    extra_limit: int = Field(20_000, ge=1, le=MANY, description="Use at most this many of the extra sentences.")
     copies: int = Field(
         0,
         ge=0,
@@ -278,9 +304,11 @@ class AttackConfig(Section):
         description="Attack recipe; `doctor` lists those ready on this machine. 'auto': PWWS, or DeepWordBug if "
         "WordNet is missing.",
     )
-    sentences: int = Field(100, ge=5, description="Sentences of the search attack set to attack each student on.")
+    sentences: int = Field(
+        100, ge=5, le=MANY, description="Sentences of the search attack set to attack each student on."
+    )
     query_budget: int = Field(
-        2000, ge=10, description="Maximum model queries per sentence; the same for every student."
+        2000, ge=10, le=MANY, description="Maximum model queries per sentence; the same for every student."
     )
     level: Level = Field(
         "standard",
@@ -297,6 +325,7 @@ class AttackConfig(Section):
     seconds: float = Field(
         300.0,
         ge=1,
+        le=MANY,
         description="Time limit per sentence for the attack's own work, in seconds. A sentence that exceeds it counts "
         "as lost.",
     )
@@ -305,11 +334,12 @@ class AttackConfig(Section):
 class ObjectivesConfig(Section):
     """What the search looks for."""
 
-    robustness: float = Field(1.0, ge=0, description="Weight of after-attack accuracy in the scalar fitness.")
-    accuracy: float = Field(1.0, ge=0, description="Weight of clean accuracy in the scalar fitness.")
+    robustness: float = Field(1.0, ge=0, le=1000, description="Weight of after-attack accuracy in the scalar fitness.")
+    accuracy: float = Field(1.0, ge=0, le=1000, description="Weight of clean accuracy in the scalar fitness.")
     compression: float = Field(
         0.3,
         ge=0,
+        le=1000,
         description="Weight of the fraction of the teacher's parameters that is saved, in the scalar fitness.",
     )
     edge: float = Field(
@@ -335,6 +365,7 @@ class SearchConfig(Section):
     minutes: float | None = Field(
         None,
         gt=0,
+        le=MANY,
         description="Start no new students after this many minutes of training and attack. Empty: no limit.",
     )
     population: int = Field(8, ge=2, le=1000, description="Population size: parents kept by the evolution.")
@@ -366,7 +397,7 @@ class SearchConfig(Section):
         description="Reduction factor R of the ladder: one in R students is promoted to the next rung, with R times "
         "the steps and sentences.",
     )
-    seed: int = Field(0, ge=0, description="Seed for every random decision of the run.")
+    seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for every random decision of the run.")
 
 
 class RunConfig(Section):
@@ -502,20 +533,29 @@ def fingerprint(*stages: Any) -> str:
 def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None:
     for stage, fields in above.items():
         if not isinstance(fields, Mapping):
-            raise UserError(stage, "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.')
+            raise UserError(
+                stage or "config", "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.'
+            )
         below.setdefault(stage, {}).update(fields)
 
 
 def _read_file(file: Path) -> Mapping[str, Any]:
     try:
+        if not file.is_file():  # a device or a pipe may never end
+            raise UserError("config", f"{file} is not a file.", "Check the path.")
+        if file.stat().st_size > _MOST_OF_A_FILE:
+            raise UserError("config", f"{file} is larger than {_MOST_OF_A_FILE:,} bytes.", "Give a file of settings.")
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError("config", f"{file} cannot be read ({error.strerror}).", "Check the path.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError("config", f"{file} is not JSON ({error}).", "Fix the file there.") from None
     if not isinstance(content, Mapping):
         raise UserError("config", f"{file} contains no settings.", 'Write {"search": {"candidates": 20}}, for example.')
     return content
+
+
+_MOST_OF_A_FILE = 1_000_000
 
 
 def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
@@ -525,7 +565,7 @@ def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
     stage, field, text = match.groups()
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text.strip()
     expected = RunConfig.model_fields.get(stage)
     fields = getattr(expected.annotation, "model_fields", {}) if expected else {}

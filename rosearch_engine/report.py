@@ -138,6 +138,24 @@ def _reported(student: StudentRow) -> Reported:
     return cast(Reported, told | {"copies_loss": copies_loss(student)})
 
 
+def untried(run: RunRow, attacked: int) -> str | None:
+    """What is to be said of attacked sentences on which the run's attack had nothing to try; None where it always had.
+
+    Args:
+        attacked: how many sentences were attacked.
+    """
+    count = run["dataset"].get("untried") if run["dataset"] else None
+    return untried_words(count, attacked) if count else None
+
+
+def untried_words(count: int, attacked: int) -> str:
+    """The same, of so many sentences."""
+    return (
+        f"{count:,} of the {attacked:,} attacked sentences have no word that the attack can swap: there was nothing to "
+        "try, so whatever is right there counts as held."
+    )
+
+
 def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the students' table, the front first, then by after-attack accuracy."""
     done = [student for student in what["students"] if student["status"] == "done"]
@@ -270,6 +288,9 @@ def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: Meas
             f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, held "
             f"{teacher['robustness']:.1%} (n={teacher['attacked']}), {run['teacher']['weights']:,} parameters"
         )
+    nothing = untried(run, done[0]["attacked"]) if done else None
+    if nothing:
+        lines.append(nothing)
     if done:
         recipe, best = done[0]["protocol"]["recipe"], max(student["robustness"] for student in done)
         lines.append(

@@ -64,7 +64,7 @@ def form() -> None:
             )
             return
         answers["data"] |= data
-        _preview(answers["data"])
+        shown = _preview(answers["data"])
         start = st.container(border=True)
         st.markdown("**Advanced settings**")
         for stage, (title, about) in SECTIONS.items():
@@ -78,10 +78,10 @@ def form() -> None:
         state.show_error(error)
         return
     with start:
-        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"])
+        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"], shown)
 
 
-def _start_box(settings: RunConfig, preset: str) -> None:
+def _start_box(settings: RunConfig, preset: str, shown: UserError | None) -> None:
     known = {row["name"] for row in state.runs()}
     lacking = missing(settings)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -100,7 +100,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
         st.warning(f"Not on this machine yet: {state.plain(names)}. To download it, run:", icon=":material/download:")
         st.code("python -m rosearch_engine fetch " + " ".join(status.name for status in lacking), language="bash")
     if pressed:
-        _start((name or "").strip(), settings)
+        _start((name or "").strip(), settings, shown)
 
 
 def missing(settings: RunConfig) -> list[resources.Status]:
@@ -160,18 +160,19 @@ def _recipe(wanted: str | None, preset: str) -> str:
     return name
 
 
-def _preview(answers: dict[str, Any]) -> None:
+def _preview(answers: dict[str, Any]) -> UserError | None:
+    """A look at the data, if asked for; returns what it shows to be wrong."""
     key = _look_key(answers)
     asked = st.button("Preview the data", icon=":material/table_view:", key="look")
     if asked:
         st.session_state["looked_at"] = key
     if st.session_state.get("looked_at") != key:
-        return
+        return None
     try:
         found = _looked_at(answers["name"], answers["text"], answers["pair"], answers["label"])
     except UserError as error:
         state.show_error(error)
-        return
+        return error
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.dataframe(found["rows"], height=240, key="preview_rows")
@@ -183,6 +184,7 @@ def _preview(answers: dict[str, Any]) -> None:
         for warning in found["warnings"]:
             st.caption(state.plain(warning))
         st.caption(" · ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in found["sizes"].items()))
+    return None
 
 
 def looked_at(settings: RunConfig) -> dict[str, int] | None:
@@ -224,11 +226,12 @@ def _free_name(preset: str, known: set[str]) -> str:
     return next(name for n in range(1, len(known) + 2) if (name := f"{preset}-{n}") not in known)
 
 
-def _start(name: str, settings: RunConfig) -> None:
+def _start(name: str, settings: RunConfig, shown: UserError | None) -> None:
     try:
         actions.start(name, settings)
     except UserError as error:
-        state.show_error(error)
+        if shown is None or error.as_dict() != shown.as_dict():  # the preview may say it already
+            state.show_error(error)
         return
     state.choose(run=name, student=None, panel="Watch")
     st.rerun()

@@ -14,7 +14,9 @@ from rosearch_engine.atomic import new_folder
 from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 from rosearch_engine.operations import operation
+from rosearch_engine.report import untried
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import Count, MeasuredStudent, RunRow, Scored, copies_loss, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
@@ -28,7 +30,7 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
     Raises:
         UserError: if the folder is not empty or cannot be written, or there is no such student.
     """
-    folder = folder.expanduser().resolve()
+    folder = given_path(folder, "to").resolve()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError("to", f"{folder} is not empty.", "Choose a new folder.")
     loaded = load(store, run, student)
@@ -118,7 +120,7 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 | temperature | {facts["temperature"]:.3f} (divide the logits by it for calibrated probabilities) |
 
 Held: classified correctly after the attack and after every single swap, on calibrated or on raw logits, whichever
-is lower. All shares are relative to all attacked sentences.
+is lower. All shares are relative to all attacked sentences.{_untried(run, facts["attacked"])}
 Adversarial copies: training sentences whose words the adversary swapped in one gradient step, and after three more. If
 the second loss is far above the first, the student has only learned to resist one gradient step.
 These are search-time figures: the student was selected by them, so expect lower figures on new sentences.
@@ -168,6 +170,11 @@ def worst_margin(words, swaps, label, other):
 A sentence is certified if `worst_margin` exceeds {2 * bound:g} for every other class. This requires that each word is
 tokenized on its own and that nothing is truncated; the figure above excludes sentences where that is in doubt.
 """
+
+
+def _untried(run: RunRow, attacked: int) -> str:
+    said = untried(run, attacked)
+    return f"\n{said}" if said else ""
 
 
 def _invariant_proof() -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rosearch_engine.cli.console import bars, say, table
+from rosearch_engine.cli.console import bars, say, say_json, strict, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
@@ -58,8 +58,8 @@ def report(
 
 def _print_json(what: Mapping[str, Any]) -> None:
     """As `json.dumps` with an indent, but a line for each student: thousands take a second, not ten."""
-    head = json.dumps({name: value for name, value in what.items() if name != "students"}, indent=2)
-    rows = ",\n    ".join(json.dumps(student) for student in what["students"])
+    head = json.dumps(strict({name: value for name, value in what.items() if name != "students"}), indent=2)
+    rows = ",\n    ".join(json.dumps(strict(student)) for student in what["students"])
     print(f'{head[:-2]},\n  "students": [\n    {rows}\n  ]\n}}')
 
 
@@ -107,7 +107,7 @@ def attack(
         show.follow(progress)
         answer = attack_sentences(run, name, recipe, sentences, query_budget, progress, level, two_swaps)
     if as_json:
-        print(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     for row in answer["sentences"]:
         say(f"[{row['outcome']}, {row['queries']} queries] {row['original']}")
@@ -159,7 +159,7 @@ def rescore(
     with watched(as_json, on_stop=kept) as progress:
         what = rescore_run(run, n, seeds, listed(recipes), listed(students), top, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     for recipe in what["recipes"]:
         table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
@@ -194,7 +194,7 @@ def transfer(
     with watched(as_json) as progress:
         what = transfer_run(run, listed(students), recipe, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     table(f"{run}: fooled by another model's adversarial sentences ({what['recipe']})", *table_rows(what))
     say(what["label"])
@@ -214,7 +214,7 @@ def export(
     run, name = run_and_name(student)
     folder = write(Store.read(), run, name, to)
     if as_json:
-        print(json.dumps({"folder": str(folder), "run": run, "student": name}))
+        say_json({"folder": str(folder), "run": run, "student": name})
     else:
         say(f"{student} is exported to {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
 

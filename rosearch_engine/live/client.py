@@ -13,9 +13,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from rosearch_engine import spawn
 from rosearch_engine.data.own import Sentence
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import spawn
 
 WorkerState = Literal["idle", "starting", "ready", "dead"]
 JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -11,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError, is_full_disk
-from rosearch_engine.resources import home
+from rosearch_engine.resources import home_path
 from rosearch_engine.store import migrations
 from rosearch_engine.store.models import Base
 
@@ -28,7 +29,7 @@ _LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a Pos
 
 def database() -> str:
     """SQLAlchemy address of the store: `ROSEARCH_STORE`, or a SQLite file in the home folder."""
-    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home() / "rosearch.db")
+    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home_path() / "rosearch.db")
 
 
 def sqlite_address(path: Path) -> str:
@@ -73,8 +74,8 @@ def writable(address: str) -> Engine:
     """A database to write to."""
     url = parsed(address)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url)
+        return _engine(url, pool_pre_ping=True)
+    engine = _engine(url)
     event.listen(engine, "connect", set_pragmas)
     return engine
 
@@ -82,12 +83,31 @@ def writable(address: str) -> Engine:
 def read_only(file: Path) -> Engine:
     """A SQLite file that cannot be written to."""
     uri = file.absolute().as_uri()
-    return create_engine(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+    return _engine(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+
+
+def _engine(address: str | URL, **more: Any) -> Engine:
+    """An engine that reads damaged cells as what no sound row holds (`bounds.check_row`), rather than fail at them."""
+    engine = create_engine(address, json_deserializer=_read_json, **more)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _read_softly)
+    return engine
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return "no JSON"
+
+
+def _read_softly(connection: Any, _: Any) -> None:
+    connection.text_factory = lambda content: content.decode("utf-8", "replace")
 
 
 def server_read_only(address: str) -> Engine:
     """A server's database in which nothing can be changed."""
-    return create_engine(address, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+    return _engine(address, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
 
 
 def not_yet_made(file: Path) -> Engine:
@@ -101,7 +121,7 @@ def not_yet_made(file: Path) -> Engine:
             connection.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
         return connection
 
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    return _engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
 def is_current(engine: Engine) -> bool:
@@ -198,7 +218,7 @@ def readable(address: str) -> Iterator[None]:
         place, name = address_without_password(address), error.name or "its driver"
         remedy = "For a PostgreSQL server write postgresql+psycopg://… and: pip install '.[postgres]'"
         raise UserError("ROSEARCH_STORE", f"{place} cannot be used: {name} is not installed.", remedy) from None
-    except (ArgumentError, OSError, ValueError, TypeError) as error:
+    except (SQLAlchemyError, OSError, ValueError, TypeError) as error:
         place, why = address_without_password(address), f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise UserError(
             "ROSEARCH_STORE", f"{place} cannot be used{why}.", "Set it to the address of a database."
