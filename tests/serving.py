@@ -17,20 +17,19 @@ MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 
 
 @contextlib.contextmanager
-def serving(folder: Path, port: int | None = None, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
+def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
     """The app's address and its process, which ends with the block.
 
     Args:
-        port: to serve at; None for any.
         folder: where the command is typed, and where `served.txt` takes what the server writes.
-        settings: environment variables beside those in force.
+        settings: environment variables beside those in force; `STREAMLIT_SERVER_PORT` is any free one unless set.
     """
-    port = port or free_port()
+    port = settings.get("STREAMLIT_SERVER_PORT") or str(free_port())
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
     command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
     with (folder / "served.txt").open("ab") as log:
         server = psutil.Popen(
-            [*command, "--server.port", str(port)], cwd=folder, env=environment, stdout=log, stderr=log
+            [*command, "--server.port", port], cwd=folder, env=environment, stdout=log, stderr=log
         )
         try:
             yield _wait(f"http://127.0.0.1:{port}", server), server

@@ -104,7 +104,7 @@ def address(run_id: int, provider: str, tmp_path: Path) -> Iterator[str]:
     app = f"http://localhost:{port}"
     secrets.write_text(SECRETS.format(app=app, provider=provider, random="r4nd0m" * 8))
     settings = {"ROSEARCH_MODE": "team", "ROSEARCH_USERS": ADDRESS, "STREAMLIT_SECRETS_FILES": str(secrets)}
-    with serving(tmp_path, port, **settings):
+    with serving(tmp_path, STREAMLIT_SERVER_PORT=str(port), **settings):
         yield app
 
 
