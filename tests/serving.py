@@ -28,9 +28,7 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
     command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
     with (folder / "served.txt").open("ab") as log:
-        server = psutil.Popen(
-            [*command, "--server.port", port], cwd=folder, env=environment, stdout=log, stderr=log
-        )
+        server = psutil.Popen([*command, "--server.port", port], cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             yield _wait(f"http://127.0.0.1:{port}", server), server
         finally:
