@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rosearch_engine import operations
@@ -29,6 +29,7 @@ Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
 TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
+ContextName = Literal["bounded", "invariant"]
 Adversary = Literal["off", "gradient"]
 LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
 
@@ -156,6 +157,21 @@ class SpaceConfig(Section):
         "2 B in the worst case is certified. Smaller: more certified sentences, less influence of the graph. Empty: "
         "no ledger.",
     )
+    context: ContextName = Field(
+        "bounded",
+        description="What the graph beside a ledger reads. 'bounded': the words as they are; what it says is bounded "
+        "by B. 'invariant': of each word only what no swap can change, its class of words that swaps join; the graph "
+        "then needs no bound, weighs the evidence of every word, and is trained together with it on their exact worst "
+        "case. Needs the vocabulary 'words'.",
+    )
+    coefficients: int = Field(
+        3,
+        ge=0,
+        le=16,
+        description="Under an invariant context: number of coefficients by which the graph weighs the evidence of each "
+        "word, each with weights of its own (one per word and class). 0: the graph only adds what it says of the "
+        "sentence as a whole.",
+    )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
         min_length=1,
@@ -167,7 +183,23 @@ class SpaceConfig(Section):
     @property
     def ties_in_graph(self) -> bool:
         """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
-        return self.vocabulary == "words" and self.ledger_bound is not None
+        return self.vocabulary == "words" and self.ledger_bound is not None and not self.is_invariant
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether graphs read only what no swap can change."""
+        return self.context == "invariant"
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether students have a ledger, beside a bounded or an invariant context."""
+        return self.ledger_bound is not None or self.is_invariant
+
+    @model_validator(mode="after")
+    def _context_has_words(self) -> SpaceConfig:
+        if self.is_invariant and self.vocabulary != "words":
+            raise PydanticCustomError("needs_words", "An invariant context needs space.vocabulary=words.")
+        return self
 
 
 class DistilConfig(Section):
@@ -351,7 +383,7 @@ class RunConfig(Section):
     @property
     def ties_synonyms(self) -> bool:
         """Whether an input code, the adversary or the ledger draws on WordNet."""
-        learns = self.distil.adversary != "off" or self.space.ledger_bound is not None
+        learns = self.distil.adversary != "off" or self.space.has_ledger
         return not set(TIES).isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 
@@ -402,6 +434,9 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         field = ".".join(str(part) for part in first["loc"]) or "config"
         if first["type"] == "extra_forbidden":
             raise UserError(field, "no such setting.", _nearest(field)) from None
+        if first["type"] == "needs_words":
+            remedy = "Set that, or space.context=bounded."
+            raise UserError("space.context", first["msg"], remedy) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 

@@ -141,6 +141,7 @@ class Workshop:
             'space.codes=["plain"]',
             "space.vocabulary=seen",
             "space.ledger_bound=null",
+            "space.context=bounded",
             "distil.adversary=off",
             "attack.recipe=pwws",
             "attack.sentences=12",

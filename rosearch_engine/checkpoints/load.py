@@ -123,7 +123,8 @@ def identity(store: Store, run_name: str, student_name: str) -> tuple[object, ..
 
 def _code(teacher: TeacherRow, student: MeasuredStudent) -> Code:
     name = student["genome"].get("code", "plain")
-    return PLAIN if name == "plain" else read_code(teacher["codes"][name])
+    digest = teacher["codes"].get(name, PLAIN.digest)
+    return PLAIN if digest == PLAIN.digest else read_code(digest)
 
 
 def _read(folder: Path, kind: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -119,6 +120,8 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         vocabulary=len(readings.pieces),
         ledger_bound=config.space.ledger_bound,
         ties_in_graph=config.space.ties_in_graph,
+        invariant=config.space.is_invariant,
+        coefficients=config.space.coefficients if config.space.is_invariant else 0,
     )
     progress.stage(Stage.LOADING_ATTACK)
     release_memory()
@@ -142,7 +145,7 @@ def _without_swaps(
 ) -> tuple[str, ...]:
     """What is to be said where no word can be swapped: a language without a lexicon, or a code that reads all alike."""
     notes: tuple[str, ...] = ()
-    if config.distil.adversary != "off" or config.space.ledger_bound is not None:
+    if config.distil.adversary != "off" or config.space.has_ledger:
         swaps = {name: reading.corpus.swaps for name, reading in readings.by_code.items()}
         empty = [name for name, table in swaps.items() if table is None or table.is_empty]
         if "plain" in empty:
@@ -183,10 +186,14 @@ def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str,
     what stands before it, so that neither an adversary nor a ledger could count with them.
     """
     kind = type(teacher.tokenizer.backend_tokenizer.model).__name__
-    asked = (config.space.vocabulary == "words", config.space.ledger_bound, config.distil.adversary != "off")
+    asked = (config.space.vocabulary == "words", config.space.has_ledger, config.distil.adversary != "off")
     if kind == "WordPiece" or not any(asked):
         return config, ()
-    space = {"vocabulary": "seen" if asked[0] else config.space.vocabulary, "ledger_bound": None}
+    space: dict[str, Any] = {
+        "context": "bounded",
+        "vocabulary": "seen" if asked[0] else config.space.vocabulary,
+        "ledger_bound": None,
+    }
     fitting = config.model_copy(
         update={
             "space": config.space.model_copy(update=space),
