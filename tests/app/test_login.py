@@ -104,16 +104,17 @@ def address(run_id: int, provider: str, tmp_path: Path) -> Iterator[str]:
     app = f"http://localhost:{port}"
     secrets.write_text(SECRETS.format(app=app, provider=provider, random="r4nd0m" * 8))
     settings = {"ROSEARCH_MODE": "team", "ROSEARCH_USERS": ADDRESS, "STREAMLIT_SECRETS_FILES": str(secrets)}
-    with serving(tmp_path, port, **settings):
+    with serving(tmp_path, STREAMLIT_SERVER_PORT=str(port), **settings):
         yield app
 
 
 @contextlib.contextmanager
 def visiting(address: str, cookies: dict[str, str]) -> Iterator[ClientConnection]:
-    """A browser's connection to the app."""
+    """A browser's connection to the app, with the token that tells it from a foreign page's."""
+    fetch(f"{address}/_stcore/health", cookies)
     with connect(
         f"ws://{urlsplit(address).netloc}/_stcore/stream",
-        subprotocols=[Subprotocol("streamlit")],
+        subprotocols=[Subprotocol("streamlit"), Subprotocol(cookies["_streamlit_xsrf"])],
         origin=Origin(address),
         additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
         max_size=None,
@@ -148,7 +149,7 @@ def fetch(url: str, cookies: dict[str, str]) -> http.client.HTTPResponse:
     connection.request("GET", f"{place.path}?{place.query}", headers={"Cookie": sent} if sent else {})
     answer = connection.getresponse()
     for line in answer.headers.get_all("Set-Cookie") or []:
-        cookies.update({name: one.value for name, one in SimpleCookie(line).items()})
+        cookies.update({name: one.coded_value for name, one in SimpleCookie(line).items()})
     answer.read()
     return answer
 
@@ -167,6 +168,8 @@ def test_who_logs_in_is_known_and_may_act(address: str, home: Path) -> None:
             break
         url = answer.headers["Location"]
     assert answer.status in (302, 303, 307), (url, answer.status)
+    assert "oauth2callback" in url
+    assert any("user" in name for name in cookies), cookies
     with visiting(address, cookies) as socket:
         answers = rerun(socket)
         assert "Log out" in ids_of_buttons(answers)
