@@ -45,6 +45,7 @@ def parsed(address: str) -> URL:
     """
     try:
         url = make_url(address)
+        url.get_dialect()  # there may be none of that name
     except (ArgumentError, ValueError):
         raise _no_address("its text is not the address of a database, so it cannot be used.") from None
     kind = url.get_backend_name()
