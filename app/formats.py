@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\n")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -72,4 +72,7 @@ def csv(table: pd.DataFrame) -> str:
 
 
 def _as_text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")  # a carriage return alone would not be quoted
+    return f"'{text}" if text.startswith(_FORMULAS) else text

@@ -51,6 +51,8 @@ def parsed(address: str) -> URL:
     kind = url.get_backend_name()
     if kind not in ("sqlite", "postgresql"):
         raise _no_address(f"databases of the kind '{kind}' cannot be used.")
+    if url.drivername.startswith("sqlite+") and url.drivername != "sqlite+pysqlite":
+        raise _no_address("SQLite's files cannot be used by another driver than Python's own.")
     if kind == "sqlite" and (not url.database or url.database.startswith((":memory:", "file:"))):
         raise _no_address("a SQLite database that is no ordinary file cannot be used: processes share it.")
     return url
