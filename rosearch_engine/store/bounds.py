@@ -120,8 +120,9 @@ class _Node(BaseModel):
 
 class _Genome(BaseModel):
     model_config = _LOOSE
-    width: Positive
-    rank: Positive
+    # Of a bag of words both are 0.
+    width: Count
+    rank: Count
     pooling: str
     merge: str
     code: str = "plain"
