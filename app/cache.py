@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.front_chart.points import Points
 from rosearch_engine.front import Front
 from rosearch_engine.objectives import vector
-from rosearch_engine.store.rows import StudentRow, is_measured
+from rosearch_engine.store.rows import MeasurementRow, StudentRow, is_measured
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Ledger:
         self._rows: list[StudentRow] = []
         self._steps: list[Step] = []
         self._front, self._told, self._seconds = Front(), -1, 0.0
+        self._points, self._drawn = Points(), (-1, False, b"")
 
     def rows(self, marker: int) -> list[StudentRow]:
         """Every student by number, as of a marker that changes with each."""
@@ -50,6 +52,14 @@ class Ledger:
         with self._lock:
             self._catch_up(marker)
             return self._steps
+
+    def points(self, marker: int, teacher: MeasurementRow | None) -> bytes:
+        """Every measured student as the picture of the front takes it: written once for all who look."""
+        with self._lock:
+            self._catch_up(marker)
+            if self._drawn[:2] != (marker, teacher is None):
+                self._drawn = (marker, teacher is None, self._points.json(self._rows, teacher))
+            return self._drawn[2]
 
     def _catch_up(self, marker: int) -> None:
         if marker == self._marker:

@@ -87,6 +87,34 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
             _fact(name, value, help_text)
 
 
+def short_card(run: RunRow, student: MeasuredStudent) -> None:
+    """The student in hand in a few lines, with the ways on."""
+    with st.container(border=True):
+        st.markdown(f"**Selected: {student['name']}** · {words.ORIGINS.get(student['origin'], student['origin'])}")
+        st.caption(words.summary(student))
+        if not student["weights_sha256"]:
+            nearest_with_weights(run, student)
+        ways_on("front")
+
+
+def nearest_with_weights(run: RunRow, student: MeasuredStudent) -> None:
+    """Why a student can be neither attacked nor exported, and a jump to the most alike that can."""
+    able = [row for row in measured(state.students(run)) if row["weights_sha256"]]
+    st.caption("Its weights are not included (hollow mark): it can't be attacked or exported here.")
+    if not able:
+        return
+    own = (student["accuracy"], student["robustness"])
+    nearest = min(able, key=lambda row: abs(row["accuracy"] - own[0]) + abs(row["robustness"] - own[1]))
+    if st.button(
+        f"Go to {nearest['name']}, the nearest with weights",
+        icon=":material/near_me:",
+        width="stretch",
+        key="nearest",
+    ):
+        state.choose(student=nearest["name"])
+        st.rerun()
+
+
 def _held_out(student: MeasuredStudent) -> None:
     """What sentences that no search saw said of it, if it was attacked again."""
     run = state.run()
@@ -136,15 +164,20 @@ def _metric(
 
 
 def ways_on(skip: str = "") -> None:
-    """Buttons from a student to the other screens."""
-    for page, label, icon in (
-        ("architecture", "View its architecture", ":material/account_tree:"),
-        ("attack", "Attack it", ":material/bolt:"),
-        ("export", "Export it", ":material/inventory_2:"),
-        ("front", "Back to the Pareto front", ":material/scatter_plot:"),
+    """Buttons from a student to the other screens; those that need its weights say so where it has none."""
+    student = state.student()
+    able = student is not None and bool(student["weights_sha256"])
+    reason = "The weights of this student are not included in the recorded run."
+    for page, label, icon, needs_weights in (
+        ("architecture", "View its architecture", ":material/account_tree:", False),
+        ("attack", "Attack it", ":material/bolt:", True),
+        ("export", "Export it", ":material/inventory_2:", True),
+        ("front", "Back to the Pareto front", ":material/scatter_plot:", False),
     ):
         main = page != skip and not (skip == "" and page == "front")
-        if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}"):
+        off = needs_weights and not able
+        help_text = reason if off else None
+        if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}", disabled=off, help=help_text):
             state.go(page)
 
 

@@ -6,11 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import glossary, state
 from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
+
+PERCENTAGES = (
+    *("clean accuracy", "after attack", "low", "high", "calibrated", "raw logits", "one-swap robust", "certified"),
+    "success rate",
+)
+CSV_NAMES = {name: f"{name} (%)" for name in PERCENTAGES} | {
+    "low": "from (%)",
+    "high": "to (%)",
+    "attacked": "n",
+    "compression": "compression (x)",
+    "encoder compression": "encoder compression (x)",
+    "latency ms": "latency (ms)",
+}
+DIGITS = dict.fromkeys(PERCENTAGES, 1) | {
+    "compression": 2,
+    "encoder compression": 2,
+    "latency ms": 2,
+    "queries": 1,
+}
 
 
 def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame:
@@ -121,14 +139,22 @@ def pick_from(table: pd.DataFrame) -> None:
     )
 
 
-def downloads(table: pd.DataFrame, figure: go.Figure, name: str) -> None:
-    """A table and its chart to take away. The chart's own menu has its picture."""
-    with st.container(horizontal=True):
-        for title, make, file, kind in (
-            ("Table (CSV)", lambda: table.to_csv(index=False), f"{name}.csv", "text/csv"),
-            ("Chart (HTML)", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html"),
-        ):
-            st.download_button(title, make, file, kind, icon=":material/download:", on_click="ignore")
+def download(table: pd.DataFrame, name: str) -> None:
+    """The table to take away, under the names that it is shown with. The picture's own button saves the picture."""
+    st.download_button(
+        "Table (CSV)",
+        lambda: written(table),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def written(table: pd.DataFrame) -> str:
+    """The table as CSV: its shown names with their units, percentages in tenths, compression in hundredths."""
+    named = table.rename(columns=CSV_NAMES)
+    return str(named.round({CSV_NAMES.get(name, name): digits for name, digits in DIGITS.items()}).to_csv(index=False))
 
 
 def height(rows: int, most: int = 320) -> int:
