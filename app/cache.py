@@ -20,11 +20,17 @@ class Step:
         name: the student's.
         hypervolume: of all students so far.
         seconds: spent on all students so far, also on those that failed or were stopped early.
+        joined: whether it was on the front then.
+        robustness: its after-attack accuracy.
+        when: when it was measured, in seconds since 1970.
     """
 
     name: str
     hypervolume: float
     seconds: float
+    joined: bool
+    robustness: float
+    when: float
 
 
 class Ledger:
@@ -74,5 +80,5 @@ class Ledger:
                 grew = self._front.add(row["number"], vector(row))
                 # The first ones may all be below the floor: then nothing is on the front yet.
                 volume = self._front.hypervolume() if grew or not steps else steps[-1].hypervolume
-                steps.append(Step(row["name"], volume, self._seconds))
+                steps.append(Step(row["name"], volume, self._seconds, grew, row["robustness"], row["finished"]))
         self._steps, self._marker = steps, marker

@@ -20,6 +20,7 @@ from rosearch_engine.store.rows import (
     Settings,
     StudentRow,
     copies_loss,
+    is_latency_disturbed,
     measured,
     share,
 )
@@ -72,7 +73,7 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
         "Compression": (formats.times(student["compression"]), known["compression"]),
         "Encoder compression": (formats.times(student["encoder_compression"]), known["encoder compression"]),
         "Parameters": (formats.count(student["weights"]), known["parameters"]),
-        "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
+        "Latency": (_latency(student), known["latency"]),
         "After-attack accuracy, calibrated": (_share(student, "calibrated_held"), known["calibrated"]),
         "After-attack accuracy, raw logits": (_share(student, "raw_held"), known["raw"]),
         "Robust to every single swap": (_share(student, "one_swap_held"), known["one swap"]),
@@ -142,6 +143,11 @@ def _fact(name: str, value: str, help_text: str) -> None:
         st.markdown(f"**{value}**", width="content")
 
 
+def _latency(student: MeasuredStudent) -> str:
+    disturbed = " (disturbed by other work)" if is_latency_disturbed(student) else ""
+    return f"{student['latency_ms']:.1f} ms{disturbed}"
+
+
 def _share(student: MeasuredStudent, count: Count) -> str:
     held = share(student, count)
     return "not measured" if held is None else formats.percent(held, 0)
@@ -202,6 +208,16 @@ def about(run: RunRow, rows: Sequence[StudentRow]) -> str:
         f"{failed} failed" if failed else "",
         f"{pruned} pruned early" if pruned else "",
         f"{state.plain((run['dataset'] or config['data'])['name'])}",
-        f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences per student",
+        f"attacked with {state.plain(recipe(config))}, {_sentences(run, done)} per student",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _sentences(run: RunRow, students: Sequence[MeasuredStudent]) -> str:
+    """How many sentences each student was attacked on, as it was: small data has fewer than were asked for."""
+    found = sorted({row["attacked"] for row in students})
+    if not found:
+        asked = run["config"]["attack"]["sentences"]
+        there = run["dataset"]["sizes"]["search_attack"] if run["dataset"] else asked
+        return formats.plural(min(asked, there), "sentence")
+    return formats.plural(found[0], "sentence") if len(found) == 1 else f"{found[0]} to {found[-1]} sentences"

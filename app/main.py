@@ -40,6 +40,7 @@ st.html(
 with state.guarded():
     recorded.bring()
     state.take_picks()
+    state.show_notices()
     with st.sidebar:
         sidebar.show()
         glossary.button()

@@ -80,8 +80,14 @@ def _live_badge(name: str) -> None:
         st.rerun()
     now = process.state(run)
     badge(now, run)
+    alive = now in process.ALIVE
+    done, planned = run["students"], words.planned(run["config"])
+    # A tab in the background tells how far the search is.
+    st.set_page_config(page_title=f"({done}/{planned}) {name}" if alive else "RoSearch Explorer")
     # The page was drawn for what held then: draw it anew once the search has ended or has its first student.
-    seen = (name, now in process.ALIVE, bool(measured(state.students(run))))
+    seen = (name, alive, bool(done))
     before, st.session_state["badge"] = st.session_state.get("badge", seen), seen
     if before[0] == name and before != seen:
+        if before[1] and not alive:
+            state.notice(f"{name}: {words.ended(now, done, planned)}", words.STATES[now][1])
         st.rerun()

@@ -164,6 +164,17 @@ def choose(**picks: Any) -> None:
     st.session_state["pending"] = st.session_state.get("pending", {}) | picks
 
 
+def notice(text: str, icon: str) -> None:
+    """Show a toast with the next run of the page: one that is shown just before a rerun is gone with it."""
+    st.session_state.setdefault("notices", []).append((plain(text), icon))
+
+
+def show_notices() -> None:
+    """What `notice` was told since the last run of the page."""
+    for text, icon in st.session_state.pop("notices", []):
+        st.toast(text, icon=icon, duration="long")
+
+
 def go(page: str, **picks: Any) -> None:
     """Open another page with the run and student in hand, or with the ones given."""
     choose(**picks)

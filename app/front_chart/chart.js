@@ -221,6 +221,9 @@ class Chart {
       if (!hollow) mark.setAttribute('fill', ink);
       mark.onkeydown = event => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); this.pick(row); } };
     }
+    if (!this.rows.length) {
+      make('text', { class: 'text title', x: (LEFT + right) / 2, y: (top + floor) / 2, 'text-anchor': 'middle' }, svg, view.empty);
+    }
     const knee = rows.find(row => row.flags & KNEE);
     if (knee) {
       const [px, py] = [x.at(knee[xk]), y.at(knee[yk])];

@@ -72,6 +72,7 @@ class View:
         told |= {"plane": plane, "axes": AXES, "again": list(self.again)}
         told |= {"shown": None if self.shown is None else list(self.shown)}
         told |= {"others": [{"run": run, "points": front_of(rows, x, y)} for run, rows in self.others.items()]}
+        told |= {"empty": "Nothing passes." if self.shown is not None else "Students appear here by themselves."}
         told |= {"label": f"{self.plane}: a point for each student. The same figures stand in the table of students."}
         return json.dumps(told).encode()
 

@@ -73,11 +73,14 @@ def best_of(students: Sequence[StudentRow]) -> MeasuredStudent | None:
 
 
 def default_student(students: Sequence[StudentRow]) -> MeasuredStudent | None:
-    """Who is shown first: the best searched student on the front; else the knee, else any."""
+    """Who is shown first: the best searched student on the front, of those whose weights are here if any are; else
+    the knee, else any."""
     rows = measured(students)
-    best = best_searched(rows)
-    if best is not None and best["front"]:
-        return best
+    able = [row for row in rows if row["weights_sha256"]]
+    for some in (able, rows):
+        best = best_searched(some)
+        if best is not None and best["front"]:
+            return best
     return next((row for row in rows if row["knee"]), rows[0] if rows else None)
 
 
