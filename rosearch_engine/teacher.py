@@ -26,7 +26,7 @@ from transformers import (
 
 from rosearch_engine.atomic import new_folder
 from rosearch_engine.batching import Encoded, encode_split, reading_batches, training_plan
-from rosearch_engine.config import TeacherConfig, fingerprint
+from rosearch_engine.config import FINE_TUNING_TOKENS, TeacherConfig, fingerprint
 from rosearch_engine.data import Dataset
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.errors import UserError
@@ -38,8 +38,6 @@ from rosearch_engine.student.anatomy import dissect, frame
 from rosearch_engine.teacher_folder import is_missing_path, look, order_by_name, slow_tokenizer
 
 BUNDLED = ("minilm", "mpnet-base")
-# Padded tokens of a fine-tuning batch: some 64 to 128 sentences.
-_TOKENS = 2048
 # Counts up when the way of fine-tuning changes, so that no teacher of the old way is taken for one of the new.
 _REVISION = 2
 
@@ -218,7 +216,7 @@ def _fine_tune(
     dissect(model).words.requires_grad_(False)
     sentences = encode_split(data.distillation, tokenizer, _length(config, model))
     labels = torch.from_numpy(data.distillation.labels).to(where)
-    plan = training_plan(lambda _: sentences.lengths, _TOKENS, config.epochs, config.seed)
+    plan = training_plan(lambda _: sentences.lengths, FINE_TUNING_TOKENS, config.epochs, config.seed)
     steps = len(plan)
     optimiser = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01, fused=True

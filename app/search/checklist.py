@@ -34,7 +34,8 @@ BASELINE = "Teacher under the same attack"
 _SIGNS = {"done": "✓", "now": "▸", "next": "·"}
 _STYLE = """<style>
 .ticks { list-style: none; margin: 0 0 .4rem !important; padding: 0 !important; font-size: .93rem; line-height: 1.55; }
-.ticks li { display: flex; gap: .5rem; padding: 0 !important; margin: 0 !important; } .ticks li > b:first-child { width: 1rem; }
+.ticks li { display: flex; gap: .5rem; padding: 0 !important; margin: 0 !important; }
+.ticks li > b:first-child { width: 1rem; }
 .ticks .next { opacity: .72; } .ticks .now { font-weight: 600; } .ticks span { font-weight: 400; opacity: .9; }
 .ticks .track { display: block; height: 7px; border-radius: 4px; overflow: hidden; margin: .15rem 0 .3rem;
   background: color-mix(in srgb, #2f6fe0 20%, transparent); }

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, glossary, state, student_table
-from app.search import forms
+from app.search import labels
 from rosearch_engine.config import RunConfig
 from rosearch_engine.store.rows import RunRow, StudentRow, measured
 
@@ -77,7 +77,7 @@ def settings_table(runs: Sequence[RunRow]) -> pd.DataFrame:
         for field, default in fields.items():
             values = [run["config"].get(stage, {}).get(field, default) for run in runs]
             if any(value != values[0] for value in values):
-                rows.append([stage, forms.label(field), *map(_written, values)])
+                rows.append([stage, labels.label(stage, field), *map(_written, values)])
     return pd.DataFrame(rows, columns=["stage", "setting", *(run["name"] for run in runs)])
 
 

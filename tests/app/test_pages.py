@@ -20,7 +20,7 @@ from rosearch_engine.progress import Facts
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT, RUNG
-from rosearch_engine.store.rows import NewMeasurement, copies_loss, measured
+from rosearch_engine.store.rows import NewMeasurement, copies_loss
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
 PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
@@ -580,6 +580,27 @@ def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None
     assert "sentence" in app.dataframe[0].value.columns
     texts = [bar.text.replace("\\", "") for bar in app.progress]
     assert any(text.startswith("bad: 60") for text in texts)
+
+
+def test_small_data_is_warned_of_before_the_start_with_a_remedy_at_hand(home: Path) -> None:
+    from app import uploads
+
+    rows = [f"a fairly long sentence number {i},{('bad', 'good')[i % 2]}" for i in range(300)]
+    path = uploads.keep("small.csv", "\n".join(["sentence,verdict", *rows, rows[0]]).encode())
+    app = open_page("search")
+    app.text_input(key="demo.data.name").set_value(path)
+    app.text_input(key="demo.data.label").set_value("verdict").run()
+    app.button(key="look").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "1 row of 301 left out: 1 repeated text" in text_of(app).replace("\\", "")
+    (warning,) = [box.value for box in app.warning if "hardly learn" in box.value]
+    assert "180 sentences to learn from × 1 epoch = about 1 step" in warning
+    columns = app.selectbox(key=f"demo.data.label.{path}")
+    assert (columns.value, columns.options) == ("verdict", ["sentence", "verdict"])
+    app.button(key="enough_epochs").click().run()
+    assert not app.exception
+    assert app.number_input(key="demo.teacher.epochs").value == 50.0
 
 
 def test_an_unknown_data_set_is_a_message_on_looking(home: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_kinds_and_codes_are_told_apart(students: list[StudentRow]) -> None:
 def test_a_student_is_written_anew_only_when_its_row_is_new(students: list[StudentRow]) -> None:
     written = Points()
     before = json.loads(written.json(students, None))
-    students[1] = {**students[1], "front": not students[1]["front"]}  # type: ignore[typeddict-item]
+    students[1] = cast(StudentRow, {**students[1], "front": not students[1]["front"]})
     students[2]["accuracy"] = 0.0  # the same row: nobody changes it
     after = json.loads(written.json(students, None))
     changed = [was[0] for was, now in zip(before["points"], after["points"], strict=True) if was != now]

@@ -66,9 +66,7 @@ def test_a_baseline_that_wins_is_named_as_one(
     assert "baseline" in bar.what
 
 
-def test_where_intervals_overlap_nobody_wins(
-    run: RunRow, rows: list[MeasuredStudent], teacher: MeasurementRow
-) -> None:
+def test_where_intervals_overlap_nobody_wins(run: RunRow, rows: list[MeasuredStudent], teacher: MeasurementRow) -> None:
     found = told(run, [holding(rows[1], 24), holding(rows[2], 20)], teacher)
     assert "cannot be told apart on 100 sentences" in found.detail
 

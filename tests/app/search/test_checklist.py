@@ -6,14 +6,12 @@ from typing import cast
 
 import pytest
 
-from app.search import checklist, stream
 from app.cache import Step
+from app.search import checklist, stream
 from rosearch_engine.progress import Facts, Stage
 from rosearch_engine.store.rows import EventRow, RunRow
 
-RUN = cast(
-    RunRow, {"teacher": None, "dataset": None, "config": {"data": {"validation": 1000}, "search": {"rungs": 1}}}
-)
+RUN = cast(RunRow, {"teacher": None, "dataset": None, "config": {"data": {"validation": 1000}, "search": {"rungs": 1}}})
 
 
 def ticks(lines: list[checklist.Line]) -> dict[str, str]:
