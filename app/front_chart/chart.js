@@ -193,7 +193,7 @@ class Chart {
       if (many) make('path', { class: 'dots', stroke: ink, 'stroke-width': 2 * r, d }, inside);
       else make('path', { class: weights === '0' ? 'hollow' : '', fill: weights === '0' ? undefined : ink, stroke: ink, 'stroke-width': 1.5, d }, inside);
     }
-    const whiskers = this.rows.length <= 12 ? rows : [...best];
+    const whiskers = rows.filter(row => best.has(row) || row.name === this.picked);
     let d = '';
     for (const row of whiskers) {
       const [px, py] = [x.at(row[xk]), y.at(row[yk])];

@@ -32,9 +32,9 @@ _STYLE = """<style>
 .story-key .proved { background: repeating-linear-gradient(135deg, rgba(255,255,255,.55) 0 3px, transparent 3px 8px),
   var(--ink); }
 .story-key .whisker { height: 4px; vertical-align: 3px; background: currentColor; border-radius: 0; }
-@media (max-width: 640px) { .story { grid-template-columns: 1fr auto; } .story .track { grid-column: 1 / -1;
-  grid-row: auto; } .story .said { grid-column: 2; } .story .who { grid-column: 1; } .story .row { display: contents; }
-  .story .track { order: 0; margin-bottom: .5rem; } }
+@media (max-width: 640px) { .story { grid-template-columns: 1fr auto; grid-auto-flow: dense; row-gap: .3rem; }
+  .story .track { grid-column: 1 / -1; margin-bottom: .5rem; }
+  .story .said { grid-column: 2; } .story .who { grid-column: 1; } }
 </style>"""
 
 

@@ -85,9 +85,7 @@ def _widget(stage: str, name: str, field: FieldInfo, value: Any, key: str) -> An
         return st.number_input(
             title, low, high, value, step=step, format="%g", help=words, key=key, placeholder="no limit"
         )
-    text = st.text_input(
-        title, value or "", help=words, key=key, placeholder="detected automatically" if optional else None
-    )
+    text = st.text_input(title, value or "", help=words, key=key, placeholder="none" if optional else None)
     return (text or "").strip() or (None if optional else "")
 
 

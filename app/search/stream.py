@@ -49,5 +49,6 @@ def show(steps: Sequence[Step], events: Sequence[EventRow], height: int) -> None
 def _said(step: Step, grown: float) -> str:
     held = f"{formats.percent(step.robustness, 0)} after attack"
     if step.joined:
-        return f"{step.name} joined the front: +{grown:.3f} hypervolume, {held}"
+        gain = f"+{grown:.3f} hypervolume" if grown >= 0.0005 else "hardly any hypervolume"
+        return f"{step.name} joined the front: {gain}, {held}"
     return f"{step.name}: {held}, dominated"

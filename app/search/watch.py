@@ -118,19 +118,24 @@ def _numbers(run: RunRow, rows: Sequence[StudentRow], steps: Sequence[Step]) -> 
     best = max((row["robustness"] for row in measured(rows)), default=None)
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
-        st.metric("Students measured", f"{len(steps):,} / {planned:,}", border=True, help=known["student"])
-        st.metric("On the Pareto front", sum(row["front"] for row in rows), border=True, help=known["front"])
-        st.metric("Best after attack", formats.percent(best), border=True, help=known["after attack"])
+        st.metric(
+            "Students measured", f"{len(steps):,} / {planned:,}", border=True, height="stretch", help=known["student"]
+        )
+        st.metric(
+            "On the Pareto front", sum(row["front"] for row in rows), border=True, height="stretch", help=known["front"]
+        )
+        st.metric("Best after attack", formats.percent(best), border=True, height="stretch", help=known["after attack"])
         st.metric(
             "Hypervolume",
             f"{steps[-1].hypervolume:.3f}" if steps else "–",
             border=True,
+            height="stretch",
             help=f"{known['hypervolume']} {_since_gain(steps) if steps else ''}",
             chart_data=_curve(steps),
             chart_type="area",
         )
         an_hour = f"{pace.an_hour:.0f}" if pace else "–"
-        st.metric("Students per hour", an_hour, border=True, help=known["students per hour"])
+        st.metric("Students per hour", an_hour, border=True, height="stretch", help=known["students per hour"])
 
 
 def _curve(steps: Sequence[Step]) -> list[float] | None:

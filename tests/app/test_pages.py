@@ -595,7 +595,7 @@ def test_small_data_is_warned_of_before_the_start_with_a_remedy_at_hand(home: Pa
     assert not app.error
     assert "1 row of 301 left out: 1 repeated text" in text_of(app).replace("\\", "")
     (warning,) = [box.value for box in app.warning if "hardly learn" in box.value]
-    assert "180 sentences to learn from × 1 epoch = about 1 step" in warning
+    assert "180 training sentences × 1 epoch = about" in warning
     columns = app.selectbox(key=f"demo.data.label.{path}")
     assert (columns.value, columns.options) == ("verdict", ["sentence", "verdict"])
     app.button(key="enough_epochs").click().run()

@@ -50,7 +50,13 @@ def test_a_stopped_attack_goes_on_with_the_rest_and_ends_as_an_undisturbed_one(
     again, further = evaluate_teacher(bench, Progress(), kept)
     assert kept.attacked == len(bench.targets) - before
     assert again == calm
-    assert [example(result) for result in further] == [example(result) for result in results]
+    for mine, theirs in zip(map(example, further), map(example, results), strict=True):
+        # Other sentences in a batch change a probability's last digits, and nothing else.
+        for side in ("before", "after"):
+            assert mine[side]["probabilities"] == pytest.approx(theirs[side]["probabilities"], abs=1e-5)  # type: ignore[literal-required]
+            assert mine[side]["text"] == theirs[side]["text"]  # type: ignore[literal-required]
+        for key in ("sentence", "outcome", "queries", "raw_outcome", "raw_queries", "swaps", "flips"):
+            assert mine[key] == theirs[key]  # type: ignore[literal-required]
     kept.drop()
     assert not file.exists()
 
@@ -63,7 +69,8 @@ def test_what_was_kept_of_another_attack_or_was_cut_off_is_not_used(bench: Any, 
     file.write_text(file.read_text()[:-40])
     cut = Kept(file, "key", bench.targets)
     assert len(cut.results) == len(results) - 1
-    cut.add(results[-1])
+    (missing,) = [result for result in results if result.target.sentence not in cut.results]
+    cut.add(missing)
     assert len(Kept(file, "key", bench.targets).results) == len(results), "a line of its own after the one cut off"
     assert Kept(file, "another", bench.targets).results == {}
 
