@@ -64,9 +64,7 @@ def test_a_lasso_around_all_fills_the_table_with_them(screen: Screen, first: str
     expect(screen.page.get_by_text(f"The {len(places)} students inside the lasso")).to_be_visible()
 
 
-def test_on_a_phone_the_whole_graph_fits_and_its_full_size_is_a_press_away(
-    opener: Opener, address: str, first: str
-) -> None:
+def test_on_a_phone_the_whole_graph_fits(opener: Opener, address: str, first: str) -> None:
     screen = opener(address, viewport={"width": 360, "height": 800})
     screen.open("architecture", run=first, student="s0002")
     host = screen.page.locator(".host")

@@ -53,10 +53,10 @@ def test_a_stopped_attack_goes_on_with_the_rest_and_ends_as_an_undisturbed_one(
     for mine, theirs in zip(map(example, further), map(example, results), strict=True):
         # Other sentences in a batch change a probability's last digits, and nothing else.
         for side in ("before", "after"):
-            assert mine[side]["probabilities"] == pytest.approx(theirs[side]["probabilities"], abs=1e-5)  # type: ignore[literal-required]
-            assert mine[side]["text"] == theirs[side]["text"]  # type: ignore[literal-required]
+            assert mine[side]["probabilities"] == pytest.approx(theirs[side]["probabilities"], abs=1e-5)
+            assert mine[side]["text"] == theirs[side]["text"]
         for key in ("sentence", "outcome", "queries", "raw_outcome", "raw_queries", "swaps", "flips"):
-            assert mine[key] == theirs[key]  # type: ignore[literal-required]
+            assert mine[key] == theirs[key]
     kept.drop()
     assert not file.exists()
 
