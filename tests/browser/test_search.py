@@ -20,7 +20,7 @@ def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new
     screen = opener(new_address)
     screen.open()
     screen.heading("RoSearch Explorer")
-    expect(screen.page.get_by_text("Recorded run")).to_be_visible()
+    expect(screen.page.get_by_text("Recorded run example")).to_be_visible()
     expect(screen.page.get_by_role("heading", level=4)).to_contain_text(re.compile("Under .* the teacher falls from"))
     assert len(screen.points()) > 3
     screen.press("Start your own search")
