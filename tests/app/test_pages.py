@@ -258,7 +258,7 @@ def test_the_picture_of_a_live_run_follows_it_and_the_rest_says_how_many_are_new
     make_running(run_id)
     app = open_page(page)
     assert len(picture(app)["run"]["points"]) == 6
-    _measure_one_more(run_id)
+    measure_one_more(run_id)
     app.run()
     assert len(picture(app)["run"]["points"]) == 7
     assert not [button for button in app.button if button.key == "thaw"], "the whole page was drawn anew"
@@ -277,7 +277,7 @@ def test_the_picture_alone_says_how_many_the_rest_of_the_page_lacks(home: Path) 
     assert app.button(key="thaw").label == "2 new students in the picture: update the rest of the page"
 
 
-def _measure_one_more(run_id: int) -> None:
+def measure_one_more(run_id: int) -> None:
     store = Store.write()
     genome = Genome.from_dict(store.candidates(run_id)[2]["genome"])
     added = store.add_candidate(
