@@ -144,7 +144,7 @@ def _fact(name: str, value: str, help_text: str) -> None:
 
 
 def _latency(student: MeasuredStudent) -> str:
-    disturbed = " (disturbed by other work)" if is_latency_disturbed(student) else ""
+    disturbed = ", disturbed" if is_latency_disturbed(student) else ""
     return f"{student['latency_ms']:.1f} ms{disturbed}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame
             "one-swap robust": [_points(row, "one_swap_held") for row in rows],
             "certified": [_points(row, "certified") for row in rows],
             "compression": [row["compression"] for row in rows],
-            "encoder compression": [row["encoder_compression"] for row in rows],
+            "encoder compression": [_finite(row["encoder_compression"]) for row in rows],
             "parameters": [row["weights"] for row in rows],
             "latency ms": [row["latency_ms"] for row in rows],
             "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in rows],
@@ -58,6 +59,11 @@ def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame
             "digest": [row["digest"] for row in rows],
         }
     )
+
+
+def _finite(factor: float) -> float | None:
+    """A bag of words has no encoder: nothing is infinitely smaller."""
+    return factor if math.isfinite(factor) else None
 
 
 def _points(row: MeasuredStudent, count: Count) -> float | None:
