@@ -12,8 +12,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from rosearch_engine import spawn
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import spawn
 from rosearch_engine.store.database import database
 
 WITHIN = 180.0

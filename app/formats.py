@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 
+import pandas as pd
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
 
 def percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{share:.{digits}%}"
@@ -69,3 +73,12 @@ def ago(moment: float | None) -> str:
 
 def plural(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return str(table.map(_as_text).rename(columns=_as_text).to_csv(index=False))
+
+
+def _as_text(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import glossary, state
+from app import formats, glossary, state
 from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
 
 PERCENTAGES = (
@@ -160,7 +160,7 @@ def download(table: pd.DataFrame, name: str) -> None:
 def written(table: pd.DataFrame) -> str:
     """The table as CSV: its shown names with their units, percentages in tenths, compression in hundredths."""
     named = table.rename(columns=CSV_NAMES)
-    return str(named.round({CSV_NAMES.get(name, name): digits for name, digits in DIGITS.items()}).to_csv(index=False))
+    return formats.csv(named.round({CSV_NAMES.get(name, name): digits for name, digits in DIGITS.items()}))
 
 
 def height(rows: int, most: int = 320) -> int:

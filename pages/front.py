@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import cards, state, student_table
 from app.front_chart import component, live
+from rosearch_engine.report import untried
 from rosearch_engine.store.rows import measured
 
 st.title("Pareto front", anchor=False)
@@ -16,6 +17,9 @@ if run is None or not measured(state.students(run)):
 
 rows = state.students(run)
 st.caption(cards.about(run, rows))
+nothing = untried(run, measured(rows)[0]["attacked"])
+if nothing:
+    st.warning(nothing, icon=":material/warning:")
 left, right = st.columns([11, 5], gap="large")
 with left:
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, recorded, run_table, state
+from app import access, cards, recorded, run_table, state
 from app.front_chart import live
 from app.overview import finding
 from rosearch_engine.runs import process
@@ -31,7 +31,8 @@ alive = process.state(run) in process.ALIVE
 if not measured(rows):
     text = "The first student is still being trained." if alive else "This run ended before measuring a student."
     st.info(text, icon=":material/hourglass_empty:")
-    if st.button("Watch the search" if alive else "Start a search", type="primary", key="next.search"):
+    label = "Watch the search" if alive else "Start a search"
+    if (alive or access.may("start")) and st.button(label, type="primary", key="next.search"):
         state.go("search")
 else:
     st.caption(cards.about(run, rows))

@@ -9,13 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import formats, glossary, recipes, recorded, state
+from app import access, actions, formats, glossary, recipes, recorded, state
 from app.attack.drawing import bars_html, changes, diff_html, importance_html
 from rosearch_engine.data.own import LONGEST
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import SECONDS, TOLD, AttackWorker, Job
 from rosearch_engine.objectives import holds, withstands
-from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 MOST_MODELS = 5
@@ -151,7 +150,11 @@ def models_of(run: RunRow, student: MeasuredStudent) -> list[str]:
 def start(run: str, models: Sequence[str], recipe: str, text: str, pair: str | None, budget: int, seconds: int) -> None:
     """Hand a sentence to the worker, once for each model, and keep the jobs in this visitor's session."""
     stop()
-    jobs = {model: warm_worker().submit(run, model, recipe, text, pair, budget, seconds) for model in models}
+    try:
+        jobs = actions.attack(warm_worker(), models, run, recipe, text, pair, budget, seconds)
+    except UserError as error:
+        state.show_error(error)
+        return
     st.session_state["attack"] = {"jobs": jobs, "run": run, "recipe": recipe, "budget": budget}
 
 
@@ -188,6 +191,8 @@ def outcome(run: RunRow) -> None:
             st.caption(f"{state.plain(model)} of {state.plain(held['run'])}")
             if job.error:
                 state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
+            if job.state == "stopped" and not job.result:
+                st.info("Stopped before it began.", icon=":material/stop_circle:")
             if job.result:
                 show(job.result, classes, held["run"], model)
 
@@ -198,7 +203,7 @@ def _side_by_side(jobs: Mapping[str, Job], classes: Sequence[str]) -> pd.DataFra
     for model, job in jobs.items():
         found = job.result
         if found is None:
-            rows.append({"model": model, "verdict": "failed"})
+            rows.append({"model": model, "verdict": job.state})
             continue
         said = found["before"]["class"]
         rows.append(
@@ -223,9 +228,7 @@ def _progress() -> None:
     for model, job in held["jobs"].items():
         name = f"{model}: " if len(held["jobs"]) > 1 else ""
         if job.state == "waiting":
-            loading = warm_worker().state != "ready"
-            reason = "starting: loading the attack" if loading else "queued behind other attacks"
-            st.progress(0.0, text=state.plain(f"{name}{job.note or reason}"))
+            st.progress(0.0, text=state.plain(f"{name}{job.note or waiting(job)}"))
         elif job.state == "attacking":
             share = min(1.0, job.queries / held["budget"])
             text = f"{name}{job.queries} / {held['budget']} queries{' · ' + job.note if job.note else ''}"
@@ -238,12 +241,19 @@ def _progress() -> None:
         stop()
 
 
+def waiting(job: Job) -> str:
+    """Why a job has not begun: the worker still loads, or others' attacks go first."""
+    if warm_worker().state != "ready":
+        return "starting: loading the attack"
+    return f"queued ({job.ahead} ahead)" if job.ahead else "next in line"
+
+
 def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str) -> None:
     """A finished attack: verdict, diff, probabilities, importance, downloads."""
     verdict(result, classes)
     if result["outcome"] == "failed":
         return
-    if result["outcome"] == "fooled":
+    if result["outcome"] == "fooled" and access.may("mark"):
         _ask_meaning(result, run, model)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -283,7 +293,7 @@ def downloads(whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name:
     """Results to take away: all that is known as JSON, a row a sentence as CSV."""
     for title, make, kind in (
         ("JSON", lambda: json.dumps(whole, indent=2, ensure_ascii=False), "application/json"),
-        ("CSV", lambda: result_table(rows).to_csv(index=False), "text/csv"),
+        ("CSV", lambda: formats.csv(result_table(rows)), "text/csv"),
     ):
         st.download_button(
             title,
@@ -362,9 +372,7 @@ def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
         help="A flip that changes the meaning proves nothing about robustness. Your answer is saved with the run.",
     )
     if answer is not None and (answer == MEANINGS[0]) != said:
-        writer = Store.write()
-        writer.mark(state.store().run(run)["id"], model, result["recipe"], *flip[1:], answer == MEANINGS[0])
-        writer.close()
+        actions.mark(run, model, result["recipe"], *flip[1:], answer == MEANINGS[0])
         st.rerun()
     if marks:
         kept = sum(mark["kept"] for mark in marks)

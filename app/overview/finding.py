@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import recorded, state
+from app import access, recorded, state
 from app.overview import picture, point, story
 from rosearch_engine.runs import process
 from rosearch_engine.store.models import CHAIN, TEACHER
@@ -47,8 +47,9 @@ def ways_on(run: RunRow, rows: Sequence[StudentRow], alive: bool) -> None:
         st.markdown("**One sentence of this run**")
         point.show(shown, run["dataset"]["classes"] if run["dataset"] else [])
         _attack_button(run, rows, shown)
+    search = ("search", "Watch the search" if alive else "Start your own search", ":material/travel_explore:")
     steps = [
-        ("search", "Watch the search" if alive else "Start your own search", ":material/travel_explore:"),
+        *([search] if alive or access.may("start") else []),
         ("front", "Explore the Pareto front", ":material/scatter_plot:"),
         ("architecture", "View an architecture", ":material/account_tree:"),
         ("attack", "Attack with your own sentence", ":material/bolt:"),

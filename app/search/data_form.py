@@ -7,9 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import formats, state
-from app.search import labels
-from app.uploads import keep
+from app import access, actions, formats, state
+from app.search import labels, uploaded
 from rosearch_engine import config
 from rosearch_engine.config import DataConfig, RunConfig
 from rosearch_engine.errors import UserError
@@ -29,9 +28,10 @@ def source(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
         name = (st.text_input("Data set", first, key=f"{preset}.data.name", help=about) or "").strip()
     else:
         sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
+        uploaded.panel()
         if sent is None:
             return None
-        name = keep(sent.name, sent.getvalue())
+        name = actions.upload(sent.name, sent.getvalue())
     # A file of one's own is looked into at once; a name may have to be fetched, which waits for a press.
     known = columns_of(name) if chosen == SOURCES[1] or name in st.session_state.get("read_data", ()) else ()
     with st.expander("Columns", icon=":material/view_column:", expanded=chosen == SOURCES[1]):
@@ -62,13 +62,16 @@ def columns_of(name: str) -> tuple[str, ...]:
     from rosearch_engine import data
 
     try:
-        return data.column_names(config.validate({"data": {"name": name}}).data)
+        settings = config.validate({"data": {"name": name}})
+        access.require_sources(settings)
+        return data.column_names(settings.data)
     except UserError:
         return ()
 
 
-def preview(settings: RunConfig, preset: str) -> None:
-    """A button, and once it is pressed the rows, the classes, the parts and all that a reader should know first."""
+def preview(settings: RunConfig, preset: str) -> UserError | None:
+    """A button, and once it is pressed the rows, the classes, the parts and all that a reader should know first;
+    returns what the look shows to be wrong."""
     pressed = st.button("Preview the data", icon=":material/table_view:", key="look")
     if pressed:
         st.session_state["looked_at"] = _key(settings)
@@ -77,12 +80,12 @@ def preview(settings: RunConfig, preset: str) -> None:
             read.add(settings.data.name)
             st.rerun()  # the columns are known now, and become drop-downs
     if st.session_state.get("looked_at") != _key(settings):
-        return
+        return None
     try:
         found = _looked_at(_key(settings))
     except UserError as error:
         state.show_error(error)
-        return
+        return error
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.dataframe(found["rows"], height=240, key="preview_rows")
@@ -104,6 +107,7 @@ def preview(settings: RunConfig, preset: str) -> None:
     for warning in found["warnings"]:
         st.caption(state.plain(warning))
     _teacher(settings, found, preset)
+    return None
 
 
 def _teacher(settings: RunConfig, found: Mapping[str, Any], preset: str) -> None:
@@ -158,6 +162,7 @@ def _looked_at(key: str) -> dict[str, Any]:
     from rosearch_engine import check, data
 
     settings = RunConfig.model_validate_json(key)
+    access.require_sources(settings)
     found = data.preview(settings.data)
     columns = [f"{kind}: {value}" for kind, value in vars(found.columns).items() if value]
     return {

@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from app import formats, state
+from app import actions, formats, state
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import process
 
@@ -66,7 +66,7 @@ def _confirm_delete(name: str, students: int, recorded: bool) -> None:
 def _delete(name: str) -> None:
     forget()
     try:
-        process.remove(name)
+        actions.delete(name)
     except UserError as error:
         state.notice(f"{error.problem} {error.remedy}", ":material/error:")
         return
@@ -77,6 +77,6 @@ def _delete(name: str) -> None:
 def _stop(name: str) -> None:
     forget()
     try:
-        process.stop(name)
+        actions.stop(name)
     except UserError as error:
         state.notice(f"{error.problem} {error.remedy}", ":material/error:")

@@ -30,6 +30,8 @@ LABELS: dict[str, str] = {
     "space.ranks": "Embedding rank (dimensions)",
     "space.vocabulary": "Vocabulary",
     "space.ledger_bound": "Ledger bound B (logits)",
+    "space.context": "Context",
+    "space.coefficients": "Coefficients",
     "space.codes": "Input codes",
     "distil.epochs": "Distillation (epochs)",
     "distil.learning_rate": "Distillation learning rate",

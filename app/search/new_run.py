@@ -7,12 +7,11 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app import recipes, state
+from app import access, actions, recipes, state
 from app.search import cost, data_form, forms, labels
 from rosearch_engine import config, resources
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import process
 
 PRESET_WORDS = {
     "demo": "12 students, two bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
@@ -34,6 +33,9 @@ UP_FRONT = {"data": ("name", "text", "pair", "label"), "attack": ("recipe",), "s
 
 def form() -> None:
     """The whole form; starts the search on a press."""
+    if not access.may("start"):
+        state.show_error(access.refusal("start"))
+        return
     run, presets = state.run(), sorted(config.PRESETS, key=lambda name: name != "demo")
     if run is not None:
         presets.append(state.like(run["name"]))
@@ -73,12 +75,12 @@ def form() -> None:
         state.show_error(error)
         return
     with look:
-        data_form.preview(settings, preset)
+        shown = data_form.preview(settings, preset)
     with start:
-        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"])
+        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"], shown)
 
 
-def _start_box(settings: RunConfig, preset: str) -> None:
+def _start_box(settings: RunConfig, preset: str, shown: UserError | None) -> None:
     known = {row["name"] for row in state.runs()}
     lacking = missing(settings)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -97,7 +99,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
         st.warning(f"Not on this machine yet: {state.plain(names)}. To download it, run:", icon=":material/download:")
         st.code("python -m rosearch_engine fetch " + " ".join(status.name for status in lacking), language="bash")
     if pressed:
-        _start((name or "").strip(), settings)
+        _start((name or "").strip(), settings, shown)
 
 
 def missing(settings: RunConfig) -> list[resources.Status]:
@@ -134,11 +136,12 @@ def _free_name(preset: str, known: set[str]) -> str:
     return next(name for n in range(1, len(known) + 2) if (name := f"{preset}-{n}") not in known)
 
 
-def _start(name: str, settings: RunConfig) -> None:
+def _start(name: str, settings: RunConfig, shown: UserError | None) -> None:
     try:
-        process.start(name, settings)
+        actions.start(name, settings)
     except UserError as error:
-        state.show_error(error)
+        if shown is None or error.as_dict() != shown.as_dict():  # the preview may say it already
+            state.show_error(error)
         return
     state.choose(run=name, student=None, panel="Watch")
     st.rerun()

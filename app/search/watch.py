@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cards, formats, glossary, state, words
+from app import access, actions, cards, formats, glossary, state, words
 from app.cache import Step
 from app.front_chart import live
 from app.search import checklist, dialogs, stream
@@ -38,7 +38,8 @@ def _live(name: str) -> None:
             st.rerun()  # deleted elsewhere: the sidebar says so and shows another
         now, rows, steps = process.state(run), state.students(run), state.steps(run)
         teacher = state.store().teacher_measurement(run["id"])
-        events = state.store().events(run["id"], last=stream.MOST)
+        # Some name folders of the server.
+        events = [] if access.is_shared() else state.store().events(run["id"], last=stream.MOST)
         _status(run, now)
         if now in process.ALIVE:
             _overall(run, rows, teacher)
@@ -55,6 +56,8 @@ def _live(name: str) -> None:
             stream.show(steps, events, height=190 if now in process.ALIVE else 380)
         _numbers(run, rows, steps)
         _buttons(run, now)
+        if access.is_shared():
+            return  # it names folders of the server
         with st.expander("Search process log", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
             # A search started from the command line writes to its own terminal; its events are here all the same.
             lines = process.log_tail(name) or [event["text"] for event in events[-30:]]
@@ -160,21 +163,26 @@ def _since_gain(steps: Sequence[Step]) -> str:
 def _buttons(run: RunRow, now: process.State) -> None:
     with st.container(horizontal=True):
         stoppable = now in process.ALIVE and now != "stopping"
-        if stoppable and st.button("Stop", icon=":material/stop_circle:", key="stop"):
+        if stoppable and access.may("stop") and st.button("Stop", icon=":material/stop_circle:", key="stop"):
             dialogs.ask("stop", run["name"])
             st.rerun()
-        if now == "stopping" and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
-            process.stop(run["name"], force=True)
+        may_kill = now == "stopping" and access.may("stop")
+        if may_kill and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
+            actions.stop(run["name"], force=True)
             st.rerun()
-        if now in ("stopped", "crashed", "lost") and st.button(
-            "Resume", type="primary", icon=":material/play_arrow:", key="resume"
+        resumable = now in ("stopped", "crashed", "lost") and access.may("resume")
+        if resumable and st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
+            actions.resume(run["name"])
+            st.rerun()
+        ended = now not in process.ALIVE
+        if (
+            ended
+            and access.may("start")
+            and st.button("Duplicate settings", icon=":material/content_copy:", key="clone")
         ):
-            process.resume(run["name"])
-            st.rerun()
-        if now not in process.ALIVE and st.button("Duplicate settings", icon=":material/content_copy:", key="clone"):
             state.choose(panel="New search", preset=state.like(run["name"]))
             st.rerun()
-        if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
+        if ended and access.may("delete") and st.button("Delete", icon=":material/delete:", key="delete"):
             dialogs.ask("delete", run["name"])
             st.rerun()
         if run["students"] and st.button("Explore the Pareto front", icon=":material/scatter_plot:", key="explore"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -20,6 +23,20 @@ _err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji
 def say(text: str, error: bool = False) -> None:
     """A line for a person; errors go to standard error."""
     (_err if error else _out).print(text)
+
+
+def say_json(value: object) -> None:
+    """A value for a program. What JSON has no number for (a ratio to nothing is infinite) is null."""
+    print(json.dumps(strict(value), indent=2, allow_nan=False))
+
+
+def strict(value: Any) -> Any:
+    """The value with None for every number that JSON has none for."""
+    if isinstance(value, dict):
+        return {name: strict(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
