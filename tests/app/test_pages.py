@@ -449,7 +449,7 @@ def test_runs_side_by_side_differ_in_what_is_shown(run_id: int) -> None:
         assert row["after attack"] == 100 * max(s["robustness"] for s in students if s["status"] == "done")
         assert row["low"] < row["after attack"] < row["high"]
     assert settings[["setting", "demo", "other"]].to_numpy().tolist() == [
-        ["Epochs", "3", "7"], ["Sentences", "100", "50"],
+        ["Distillation (epochs)", "3", "7"], ["Attacked sentences per student", "100", "50"],
     ]  # fmt: skip
     assert "attack sentences" in app.warning[0].value
     drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
@@ -619,7 +619,9 @@ def attack(app: AppTest, text: str) -> AppTest:
 def test_an_attack_goes_to_the_worker_and_shows_its_progress(run_id: int, worker: Worker, ready_recipes: None) -> None:
     app = attack(open_page("attack", run="demo", student="s0003"), " it is dull ")
     assert not app.exception
-    assert worker.jobs[0].request == ("demo", "s0003", "pwws", "it is dull", None, 500, 60)
+    *request, visitor = worker.jobs[0].request
+    assert request == ["demo", "s0003", "pwws", "it is dull", None, 500, 60]
+    assert visitor == app.session_state["visitor"]
     assert "8 / 500 queries" in app.progress[0].text.replace("\\", "")
     app.button(key="attack.stop").click().run()
     assert worker.jobs[0].stopped
