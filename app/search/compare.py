@@ -100,7 +100,7 @@ def _other_conditions(runs: Sequence[RunRow]) -> list[str]:
     """Settings that differ and without which figures do not compare: data, teacher and attack."""
     found = settings_table(runs)
     found = found[found["stage"].isin(["data", "teacher", "attack"])]
-    return [f"{stage} {setting.lower()}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
+    return [f"{stage}: {setting}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
 
 
 def _written(value: Any) -> str:
