@@ -451,7 +451,7 @@ def test_runs_side_by_side_differ_in_what_is_shown(run_id: int) -> None:
     assert settings[["setting", "demo", "other"]].to_numpy().tolist() == [
         ["Distillation (epochs)", "3", "7"], ["Attacked sentences per student", "100", "50"],
     ]  # fmt: skip
-    assert "attack: Attacked sentences per student" in app.warning[0].value
+    assert "attack: Attacked sentences per student" in app.warning[0].value.replace("\\", "")
     drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert [trace["name"] for trace in drawn] == ["demo", "other"]
     app.segmented_control(key="against").set_value("minutes").run()
