@@ -99,6 +99,10 @@ class DataConfig(Section):
     seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for the split.")
 
 
+FINE_TUNING_TOKENS = 2048
+"""Padded tokens of a batch in which the teacher is fine-tuned: some 64 to 128 sentences."""
+
+
 class TeacherConfig(Section):
     """The pre-trained model every student is distilled from."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from rosearch_engine.attack.pieces import Text
+Text = str | Sequence[str]  # a pair is two; the screens read this file, which must not lead to torch
 
 
 def words(before: Text, after: Text) -> list[dict[str, str]]:
