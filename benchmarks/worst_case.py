@@ -94,13 +94,15 @@ class Row:
 BARE = ("space.context=bounded", "space.ledger_bound=null", "distil.adversary=off", "distil.copies=0")
 PLAIN = ("space.vocabulary=seen", *BARE)
 WORDS = ("space.vocabulary=words", *BARE)
+# A bag of words imitates no states: then the teacher is asked for none.
+STATELESS = ("distil.hidden_weight=0", "distil.relation_weight=0")
+COPIES = ("distil.copies=6", "distil.swapped=0.3", *STATELESS)
 INVARIANT = (
     *WORDS,
     "space.context=invariant",
     "distil.kappa=0.4",
     "distil.epochs=4",
-    "distil.hidden_weight=0",
-    "distil.relation_weight=0",
+    *STATELESS,
 )
 BOUND = ("space.ledger_bound=0.5", "distil.adversary=gradient", "distil.kappa=0.4")
 ROWS = (
@@ -109,6 +111,7 @@ ROWS = (
     Row("bag of words, kappa 0.4", (*WORDS, "distil.kappa=0.4"), 0),
     Row("bag of words, kappa 0.5", (*WORDS, "distil.kappa=0.5"), 0),
     Row("bag of words, typos corrected", (*WORDS, "distil.kappa=0.4"), 0, "characters"),
+    Row("bag of words, typos corrected, copies, kappa 0.25", (*WORDS, *COPIES, "distil.kappa=0.25"), 0, "characters"),
     Row("ledger B = 0.5, both codes", (*WORDS, *BOUND), 2, "both"),
     Row("ledger B = 0.5", (*WORDS, *BOUND)),
     Row("invariant convolutions, typos corrected", INVARIANT, 2, "characters", operation="conv5"),

@@ -23,7 +23,7 @@ BATCH = 128
 LEARNING_RATE = 0.01
 L2 = 1e-3
 PASSES = 20
-STEPS = (200, 1_200)
+STEPS = (200, 4_000)
 """Fewest and most, whatever the number of sentences."""
 
 
