@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, recorded, state
-from app.attack import curves, few_sentences, one_sentence
+from app.attack import curves, examples, few_sentences, form, models, one_sentence
 
 ONE, FEW, CURVE = "One sentence", "A few sentences", "Queries needed"
 
@@ -16,7 +16,7 @@ if run is None or student is None:
     st.stop()
 
 recorded.stop_without_weights(run, student, "attacked")
-one_sentence.warm_worker()
+models.warm_worker()
 view = st.segmented_control(
     "View",
     [ONE, FEW, CURVE],
@@ -31,6 +31,7 @@ if view == FEW:
 elif view == CURVE:
     curves.panel(run, student)
 else:
-    one_sentence.example_pills(student["measurement_id"])
-    one_sentence.form(run, student)
+    form.take_link(run, student)
+    examples.pills(run, student)
+    form.show(run, student)
     one_sentence.outcome(run)

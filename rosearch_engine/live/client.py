@@ -31,7 +31,10 @@ class Job:
     """One attack, as far as it has come. A reader thread keeps it up to date.
 
     Attributes:
-        importance: of one sentence, how far the label's probability fell without each word asked about so far.
+        about: of one sentence, what is known before the attack: a `live.words.About`.
+        trying: of one sentence, the words that the text asked about last has other: (place, new word).
+        lowest: of one sentence, how the label's probability fell: (queries, probability).
+        answers: of a question, what the model says of each text: class, name and probabilities.
         rows: of a batch, what came of each sentence so far, each with its place in the batch as `sentence`.
         summary: of a batch, the numbers over these rows, once it has ended.
         late: whether it was stopped because its seconds were over.
@@ -43,13 +46,21 @@ class Job:
         self.state: JobState = "waiting"
         self.queries = 0
         self.note = ""
-        self.importance: list[dict[str, Any]] = []
+        self.about: dict[str, Any] | None = None
+        self.trying: list[tuple[int, str]] = []
+        self.lowest: list[tuple[int, float]] = []
+        self.answers: list[dict[str, Any]] = []
         self.error: dict[str, str] | None = None
         self.result: dict[str, Any] | None = None
         self.rows: list[dict[str, Any]] = []
         self.summary: dict[str, Any] | None = None
         self.late = False
         self.finished = threading.Event()
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs have come before it and are not done."""
+        return self._worker.before(self._identity)
 
     def stop(self) -> None:
         """Ask for an end; what was found so far becomes the result."""
@@ -59,7 +70,10 @@ class Job:
         """Take in what the worker says of this job."""
         self.queries = message.get("queries", self.queries)
         self.note = message.get("note", self.note)
-        self.importance = message.get("importance", self.importance)
+        self.about = message.get("about", self.about)
+        self.trying = message.get("trying", self.trying)
+        self.lowest = message.get("lowest", self.lowest)
+        self.answers = message.get("answers", self.answers)
         self.error = message.get("error", self.error)
         self.result = message.get("result", self.result)
         self.rows += [message["row"]] if "row" in message else []
@@ -117,10 +131,19 @@ class AttackWorker:
         pair: str | None = None,
         query_budget: int = 500,
         seconds: float = SECONDS,
+        label: str | None = None,
     ) -> Job:
-        """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once."""
+        """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once.
+
+        Args:
+            label: the right class, by name or number; None: the model's own answer is taken as right.
+        """
         request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
-        return self._hand_over(request | {"text": text, "pair": pair})
+        return self._hand_over(request | {"text": text, "pair": pair, "label": label})
+
+    def ask(self, run: str, student: str, texts: Sequence[str | tuple[str, ...]]) -> Job:
+        """What a run's student, or its teacher, says of some texts, without an attack; returns at once."""
+        return self._hand_over({"run": run, "student": student, "texts": list(texts)})
 
     def submit_batch(
         self,
@@ -141,6 +164,10 @@ class AttackWorker:
         job = self._jobs[number] = Job(self, number)
         self.send({"attack": number, **request})
         return job
+
+    def before(self, identity: int) -> int:
+        """How many jobs that are not done have a smaller number."""
+        return sum(number < identity for number in list(self._jobs))
 
     def send(self, message: dict[str, Any]) -> None:
         """Hand a line to the worker; if it is dead, its jobs fail."""

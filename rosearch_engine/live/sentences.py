@@ -96,11 +96,12 @@ def bring(loaded: Loaded, sentences: Sequence[Sentence], recipe: str) -> Brought
         Target(row, text, int(first[row].argmax()) if label is None else label, loaded.columns)
         for row, (text, label) in enumerate(zip(texts, known, strict=True))
     ]
-    certifier = Certifier.of(loaded.model, loaded.pieces, loaded.max_length, _lexicon(recipe))
+    certifier = Certifier.of(loaded.model, loaded.pieces, loaded.max_length, kept_lexicon(recipe))
     return Brought(loaded, targets, first, OWN_ANSWER if None in known else "given", certifier)
 
 
-def _lexicon(recipe: str) -> Lexicon | None:
+def kept_lexicon(recipe: str) -> Lexicon | None:
+    """A recipe's lexicon, one for the whole process; None where it has none, or what it needs is not here."""
     name = lexicon_of(recipe)
     return _kept(name) if name and is_lexicon_ready(name) else None
 
