@@ -58,10 +58,9 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         if len(result.get("lowest", ())) and result["queries"]:
             st.markdown(
                 f"**Confidence against queries**  \nProbability of “{state.plain(result['label'])}”",
-                help="Line: the lowest that the attack had reached. Dots: each query.",
+                help="The lowest that the attack had reached after so many queries.",
             )
-            asked = [row["probability"] for row in result.get("trace", ())]
-            st.html(drawing.curve_svg(result["lowest"], result["queries"], result["label"], asked))
+            st.html(drawing.curve_html(result["lowest"], result["queries"], result["label"]))
     if "trace" in result:  # one sentence's, not a batch's
         _trace(result["trace"], model)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -1,4 +1,4 @@
-"""An attack as HTML and SVG: the word diff, the importance of words, the probabilities. Every text is escaped."""
+"""An attack as HTML: the word diff, the importance of words, the probabilities. Every text is escaped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid 
 _WORD = "padding:.08em .25em;border-radius:.3em"
 # Towards the label and away from it: apart by their line too, for those who do not see the colours.
 _FOR, _AGAINST = (226, 110, 30), (47, 125, 225)
+_MOST_COLUMNS = 120  # of the curve: as fine as a line of that width can show
 _TESTED = "outline:2px solid #e8590c;animation:tested 1s ease-in-out infinite"
 _BLINK = (
     "<style>@keyframes tested { 50% { outline-color: transparent; } }"
@@ -87,52 +88,39 @@ def importance_html(importance: Sequence[Mapping[str, Any]], label: str) -> str:
     )
 
 
-def curve_svg(
-    lowest: Sequence[Sequence[float]], queries: int, label: str, asked: Sequence[float] = (), width: int = 420
-) -> str:
-    """The label's probability against queries: the lowest so far as a line, each query as a dot.
+def curve_html(lowest: Sequence[Sequence[float]], queries: int, label: str) -> str:
+    """The lowest probability of the label so far against queries, as a step line.
 
     Args:
         lowest: (queries, probability) wherever none before was lower, the first at 0 queries.
         queries: how many there were in all.
-        asked: the probability after each of the first queries.
     """
     if not lowest:
         return ""
-    height, left, bottom, top = 130, 38, 24, 10
     end = max(queries, 1)
-
-    def x(query: float) -> float:
-        return left + (width - left - 8) * query / end
-
-    def y(chance: float) -> float:
-        return top + (height - top - bottom) * (1 - chance)
-
-    path = f"M{x(lowest[0][0]):.1f} {y(lowest[0][1]):.1f}"
-    for query, chance in lowest[1:]:
-        path += f" H{x(query):.1f} V{y(chance):.1f}"
-    path += f" H{x(end):.1f}"
-    dots = "".join(
-        f'<circle cx="{x(number):.1f}" cy="{y(chance):.1f}" r="1.6" fill="#8a92a3"/>'
-        for number, chance in enumerate(asked[:400], start=1)
-    )
-    grid = "".join(
-        f'<line x1="{left}" x2="{width - 8}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="currentColor" '
-        f'stroke-opacity=".25" stroke-dasharray="{"4 3" if share == 0.5 else "none"}"/>'
-        f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end" font-size="11" fill="currentColor">'
-        f"{share:.0%}</text>"
-        for share in (0.0, 0.5, 1.0)
+    columns = min(_MOST_COLUMNS, end + 1)
+    steps = "".join(
+        f'<span style="flex:1;height:{100 * _at(lowest, end * place / max(columns - 1, 1)):.1f}%;'
+        'border-top:2.5px solid #2f7de1;background:rgba(47,125,225,.14)"></span>'
+        for place in range(columns)
     )
     first, last = lowest[0][1], lowest[-1][1]
     said = f"Probability of {label}: {percent(first)} at first, {percent(last)} at the lowest of {queries:,} queries"
+    scale = "display:flex;justify-content:space-between;font-size:.8rem"
     return (
-        f'<svg role="img" aria-label="{escape(said)}" viewBox="0 0 {width} {height}" '
-        f'style="width:100%;max-width:{width + 60}px;height:auto;display:block">{grid}{dots}'
-        f'<path d="{path}" fill="none" stroke="#2f7de1" stroke-width="2.5"/>'
-        f'<text x="{left}" y="{height - 6}" font-size="11" fill="currentColor">0</text>'
-        f'<text x="{width - 8}" y="{height - 6}" font-size="11" text-anchor="end" fill="currentColor">'
-        f"{queries:,} queries</text></svg>"
+        f'<div role="img" aria-label="{escape(said)}" style="max-width:30rem">'
+        f'<div style="{scale}"><span>100%</span><span>lowest {percent(last)}</span></div>'
+        '<div style="position:relative;height:84px;border-left:1px solid rgba(128,138,155,.8);'
+        'border-bottom:1px solid rgba(128,138,155,.8);display:flex;align-items:flex-end">'
+        f"{steps}"
+        '<span style="position:absolute;left:0;right:0;top:50%;border-top:1px dashed rgba(128,138,155,1)"></span></div>'
+        f'<div style="{scale}"><span>0</span><span>{queries:,} queries</span></div></div>'
     )
+
+
+def _at(lowest: Sequence[Sequence[float]], query: float) -> float:
+    """The lowest probability after so many queries."""
+    return next((chance for asked, chance in reversed(lowest) if asked <= query), lowest[0][1])
 
 
 def bars_html(before: Sequence[float], after: Sequence[float], classes: Sequence[str]) -> str:

@@ -92,4 +92,4 @@ def _live(held: Mapping[str, Any], job: Job) -> None:
             length = formats.plural(job.about["length"], "word")
             st.caption(f"{len(options)} of {length} can be swapped")
     if len(job.lowest) and job.queries:
-        st.html(drawing.curve_svg(job.lowest, job.queries, held["answer"] or "its prediction"))
+        st.html(drawing.curve_html(job.lowest, job.queries, held["answer"] or "its prediction"))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from app import formats
 from rosearch_engine.objectives import holds, withstands
+from rosearch_engine.store.rows import ExampleRow
 
 
 class Look(NamedTuple):
@@ -29,6 +30,7 @@ LOOKS = {
     "Time limit reached": Look(GREY, "…"),
     "Stopped": Look(GREY, "…"),
 }
+HOLDING = ("Held", "Proved", "Nothing to attack")
 _OF_OUTCOME = {
     "fooled": "Fooled",
     "already wrong": "Already wrong",
@@ -52,6 +54,13 @@ def verdict(result: Mapping[str, Any]) -> str:
         return "Does not hold"
     proof = result.get("certificate")
     return "Proved" if proof and proof["certified"] and not proof["refuted"] else "Held"
+
+
+def of_example(row: ExampleRow) -> str:
+    """The verdict on a sentence as the store keeps it."""
+    swaps = None if row["swaps"] is None else {"asked": row["swaps"], "flips": row["flips"] or 0}
+    proof = {"certified": row["certified"], "refuted": False} if row["certified"] else None
+    return verdict({"outcome": row["outcome"], "one_swap": swaps, "certificate": proof})
 
 
 def headline(result: Mapping[str, Any], classes: Sequence[str]) -> str:

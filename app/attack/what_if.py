@@ -22,15 +22,17 @@ def panel(
     """Pick a word, say another, see every model's answer; further swaps add up until they are taken back."""
     result = next(iter(done.values()))
     words = result["original"].split()
-    if not words:
+    places = [place for place, word in enumerate(words) if word != BETWEEN]
+    if not places:
         return
     with st.container(border=True):
         st.markdown("**What if you say it otherwise?**", help="Your swap, not the attack's: any word may be swapped.")
         swaps = _swaps(result["original"])
         options = {option["index"]: option["swaps"] for option in result.get("options") or ()}
-        places = [place for place, word in enumerate(words) if word != BETWEEN]
         left, right, third = st.columns([2, 2, 1], vertical_alignment="bottom")
-        first = next((place for place in places if place in options), places[0] if places else 0)
+        weights = {word["index"]: word["score"] for word in result["importance"]}
+        # What the attack would go for: of the words that it may swap, the one that speaks most for the label.
+        first = max(places, key=lambda at: (at in options, weights.get(at, 0.0)))
         place = left.selectbox(
             "Word",
             places,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from rosearch_engine.attack.pieces import Text
+BAR = " | "
+"""What stands between the sentences of a pair where they are one text."""
 
 
-def words(before: Text, after: Text) -> list[dict[str, str]]:
+def words(before: str | Sequence[str], after: str | Sequence[str]) -> list[dict[str, str]]:
     """Steps from one text to the other: `op` is same, swap, insert or delete; `before` and `after` are words."""
     old, new = flat(before).split(), flat(after).split()
     steps = []
@@ -23,6 +25,6 @@ def words(before: Text, after: Text) -> list[dict[str, str]]:
     return steps
 
 
-def flat(text: Text) -> str:
+def flat(text: str | Sequence[str]) -> str:
     """A sentence as it is; the sentences of a pair with a bar between them."""
-    return text if isinstance(text, str) else " | ".join(text)
+    return text if isinstance(text, str) else BAR.join(text)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rosearch_engine.cli.console import bars, say, table
+from rosearch_engine.cli.console import bars, explain, say, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
@@ -29,7 +29,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """List a run's students with their measurements."""
-    from rosearch_engine.report import architecture_statistics, summary, table_rows
+    from rosearch_engine.report import OPTIONAL, architecture_statistics, summary, table_rows
     from rosearch_engine.runs import process
     from rosearch_engine.store.repo import Store
 
@@ -42,8 +42,8 @@ def report(
         print(json.dumps(what, indent=2))
         return
     for line in what["headline"]:
-        say(line)
-    table(f"Students of {run}", *table_rows(what))
+        explain(line)
+    table(f"Students of {run}", *table_rows(what), optional=OPTIONAL)
     if "statistics" in what:
         _print_statistics(what["statistics"])
 
@@ -53,11 +53,11 @@ def _print_statistics(what: dict[str, Any]) -> None:
 
     if what["associations"]:
         table(f"Architecture of {what['n']} students from {', '.join(what['of'])}", *association_rows(what))
-        say(f"*: q at most {what['level']}; q is p corrected for {what['questions']} tests ({what['correction']})")
+        explain(f"*: q at most {what['level']}; q is p corrected for {what['questions']} tests ({what['correction']})")
     if what["n"]:
         table("After-attack accuracy by operation", *operation_rows(what))
     for line in statistics_lines(what):
-        say(line)
+        explain(line)
 
 
 @app.command()
@@ -157,7 +157,7 @@ def rescore(
     if what["comparisons"]:
         table("Students vs baselines, stored weights, same sentences", *comparison_rows(what))
     for line in [*agreement(what), *what["notes"]]:
-        say(line)
+        explain(line)
 
 
 @app.command()
@@ -182,7 +182,7 @@ def transfer(
         print(json.dumps(what, indent=2))
         return
     table(f"{run}: fooled by another model's adversarial sentences ({what['recipe']})", *table_rows(what))
-    say(what["label"])
+    explain(what["label"])
 
 
 @app.command()

@@ -22,7 +22,7 @@ def test_every_word_is_escaped() -> None:
     assert "<img" not in drawing.tested_html([HOSTILE, HOSTILE], [(1, HOSTILE)])
     assert "<img" not in drawing.row_html(HOSTILE, "", changes, HOSTILE, 0.9, 0.1)
     assert "<img" not in drawing.said_html(HOSTILE, True)
-    assert "<img" not in drawing.curve_svg([(0, 0.9), (3, 0.2)], 9, HOSTILE)
+    assert "<img" not in drawing.curve_html([(0, 0.9), (3, 0.2)], 9, HOSTILE)
     moves = [{"word": HOSTILE, "swap": HOSTILE, "loss": 0.5}]
     assert "<img" not in drawing.proof_html({"moves": moves, "margin": 1.0, "worst": 0.5, "needed": 0.1})
     assert "<img" not in drawing.bars_html([0.4, 0.6], [0.9, 0.1], [HOSTILE, HOSTILE])
