@@ -824,17 +824,46 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
     assert "Choose two or more columns" in text_of(app)
 
 
-def test_a_study_of_few_students_concludes_nothing(run_id: int) -> None:
+def test_few_students_get_one_picture_and_are_told_what_is_missing(run_id: int) -> None:
     app = open_page("statistics")
-    assert "Nothing can be concluded" in text_of(app)
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    assert "What separates the students of demo" in text_of(app)
+    assert "p = " in text_of(app)
+    assert re.search(r"\d+ more students needed", text_of(app))
     assert not app.success
+    app.button(key="missing.search").click().run()
+    assert app.title[0].value == "Search"
+
+
+def test_a_point_of_the_separating_picture_takes_its_student_in_hand(run_id: int) -> None:
+    app = open_page("statistics", run="demo", student="s0003")
+    app.session_state[state.SPLIT] = {"selection": {"points": [{"customdata": ["s0005"]}]}}
+    app.run()
+    assert app.session_state["student"] == "s0005"
+
+
+def test_a_brush_filters_the_lines_and_the_table(home: Path) -> None:
+    fill("many", students=60)
+    app = open_page("statistics")
+    before = app.main.dataframe[-1].value
+    slider = next(slider for slider in app.slider if slider.label == "after attack (%)")
+    slider.set_value((20.0, slider.max)).run()
+    assert not app.exception
+    after = app.main.dataframe[-1].value
+    assert 0 < len(after) < len(before)
+    assert (after["after attack"] >= 20 - 1e-9).all()
+    drawn = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"][0]
+    (brushed,) = [axis for axis in drawn["dimensions"] if "constraintrange" in axis]
+    assert brushed["label"] == "after attack (%)"
+    assert brushed["constraintrange"][0] == 20
 
 
 def test_runs_are_studied_together(home: Path) -> None:
     for number in range(3):
         fill(f"run-{number}", students=16, seed=number)
     app = open_page("statistics")
-    assert "Nothing can be concluded" in text_of(app)
+    assert "more students needed" in text_of(app)
     app.multiselect(key="together").set_value(["run-0", "run-1"]).run()
     assert not app.exception
     assert "students from 3 runs compared" in text_of(app)
