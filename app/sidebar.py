@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import state, words
+from app import state, walk, words
 from app.cards import badge
 from rosearch_engine.runs import process
 from rosearch_engine.store.rows import measured
@@ -37,6 +37,7 @@ def show() -> None:
     _default("student", known, best, f"Run '{run['name']}' has no measured student with that name.")
     help_text = "The student shown on every page. Initially the knee of the Pareto front."
     st.selectbox("Student", known, index=None, key="student", bind="query-params", help=help_text)
+    walk.buttons(known)
     student = state.student()
     if student is not None:
         st.caption(words.summary(student) + (" · **on the Pareto front**" if student["front"] else ""))

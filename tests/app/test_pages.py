@@ -21,7 +21,7 @@ from rosearch_engine.store.models import HELD_OUT, RUNG
 from rosearch_engine.store.rows import NewMeasurement, copies_loss, measured
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
-PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
+PAGES = ("overview", "search", "front", "statistics", "architecture", "compare", "attack", "export")
 
 
 OPTIONS = [{"index": 2, "word": "dull", "swaps": ["leaden", "muted"]}]

@@ -15,7 +15,7 @@ from rosearch_engine.store import Store
 from rosearch_engine.store.rows import StudentRow
 from tests.app.conftest import fill, open_page
 
-PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
+PAGES = ("overview", "search", "front", "statistics", "architecture", "compare", "attack", "export")
 RECIPES = [{"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, "missing": [], "note": ""}]
 
 
