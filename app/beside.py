@@ -45,8 +45,10 @@ def numbers(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             row["name"]: {
-                "Clean accuracy": f"{row['accuracy']:.1%} ({formats.interval(row['accuracy_interval'])})",
-                "After attack": f"{row['robustness']:.1%} ({formats.interval(row['robustness_interval'])})",
+                "Clean accuracy": formats.percent(row["accuracy"]),
+                "Clean accuracy, 95%": formats.interval(row["accuracy_interval"]),
+                "After attack": formats.percent(row["robustness"]),
+                "After attack, 95%": formats.interval(row["robustness_interval"]),
                 "n": str(row["attacked"]),
                 "Robust to every single swap": counted(row, "one_swap_held"),
                 "Certified": counted(row, "certified"),
@@ -70,8 +72,8 @@ def sentences(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
     every = set.intersection(*(set(of_it) for of_it in found.values())) if found else set()
     first = next(iter(found.values()), {})
     table = pd.DataFrame(
-        {"sentence": [flat(first[number]["before"]["text"]) for number in sorted(every)]}
-        | {name: [verdicts.of_example(of_it[number]) for number in sorted(every)] for name, of_it in found.items()}
+        {name: [verdicts.of_example(of_it[number]) for number in sorted(every)] for name, of_it in found.items()}
+        | {"sentence": [flat(first[number]["before"]["text"]) for number in sorted(every)]}
     )
     holding = table[list(found)].isin(verdicts.HOLDING).sum(axis=1) if len(table) else pd.Series(dtype=int)
     middle = (holding - len(found) / 2).abs()

@@ -114,7 +114,7 @@ def _packed(result: dict[str, Any]) -> None:
         st.warning("The file is gone. Pack the run again.", icon=":material/warning:")
         return
     with_weights = ", ".join(result["students"]) or "none"
-    st.caption(f"Weights included: {with_weights}. Import it with `rosearch unpack {file.name}`.")
+    st.caption(f"Weights included: {with_weights}. Import it with `python -m rosearch_engine unpack {file.name}`.")
     st.download_button(
         f"{file.name} ({result['bytes'] / 1e6:.1f} MB)", file.read_bytes, file.name, "application/zip",
         icon=":material/download:", on_click="ignore", type="primary", key="job.file",

@@ -35,6 +35,7 @@ def panel(run: RunRow, student: str = RUN) -> None:
         label = "Unpin" if is_pinned else "Pin"
         if st.button(label, icon=":material/keep:", key=f"pin.{run['id']}.{student}", help="Pinned ones come first."):
             _keep(run, student, pinned=not is_pinned)
+            st.rerun()
         if st.button("Note and tags", icon=":material/edit_note:", key=f"note.{run['id']}.{student}"):
             _edit(run, student, row, sorted({tag for one in known.values() for tag in one["tags"]}))
         if is_pinned:
@@ -51,14 +52,18 @@ def panel(run: RunRow, student: str = RUN) -> None:
 @st.dialog("Note and tags", icon=":material/edit_note:")
 def _edit(run: RunRow, student: str, row: AnnotationRow | None, known: list[str]) -> None:
     st.caption(f"On {state.plain(student or run['name'])}. Kept in the store of this machine; a packed run has none.")
-    note = st.text_area("Note", row["note"] if row else "", max_chars=LONGEST_NOTE, height=180, key="note.text")
+    st.text_area("Note", row["note"] if row else "", max_chars=LONGEST_NOTE, height=180, key="note.text")
     mine = row["tags"] if row else []
-    tags = st.multiselect(
+    st.multiselect(
         "Tags", sorted({*known, *mine}), default=mine, accept_new_options=True, max_selections=MOST_TAGS,
         key="note.tags", placeholder="pick or type",
     )  # fmt: skip
-    if st.button("Save", type="primary", key="note.save"):
-        _keep(run, student, note=note or "", tags=tags)
+    if st.button("Save", type="primary", key="note.save", on_click=_save, args=(run, student)):
+        st.rerun()
+
+
+def _save(run: RunRow, student: str) -> None:
+    _keep(run, student, note=st.session_state["note.text"] or "", tags=st.session_state["note.tags"])
 
 
 def _keep(
@@ -68,8 +73,6 @@ def _keep(
     try:
         annotate(writer, run["id"], student, note=note, tags=tags, pinned=pinned)
     except UserError as error:
-        state.show_error(error)
-        return
+        st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")
     finally:
         writer.close()
-    st.rerun()

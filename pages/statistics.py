@@ -42,7 +42,7 @@ else:
         st.success(finding["says"], icon=":material/lightbulb:")
     if not what["findings"]:
         st.info(what["conclusion"], icon=":material/balance:")
-for note in what["notes"]:
+for note in what["notes"][what["n"] < FEWEST :]:  # the first of few students says what the card says
     st.caption(note)
 
 if is_enough:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import formats, glossary, state
@@ -115,23 +114,6 @@ def _certificate(proof: Mapping[str, Any]) -> None:
     title = "Why it is proved" if proof["certified"] else "Why it is not proved"
     with st.expander(f"{title}: how far each word could move", icon=":material/balance:", expanded=proof["certified"]):
         st.html(drawing.proof_html(proof))
-        table = moves_table(proof["moves"])
-        if len(table):
-            config = {
-                "margin loss": st.column_config.NumberColumn(
-                    format="%.2f", help="Largest reduction of the margin, in logits."
-                )
-            }
-            st.dataframe(table, hide_index=True, column_config=config)
-
-
-def moves_table(moves: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """A row a word that some swap takes margin from, those that move furthest first."""
-    rows = sorted((move for move in moves if move["swap"]), key=lambda move: -move["loss"])
-    return pd.DataFrame(
-        {
-            "word": [move["word"] for move in rows],
-            "worst swap": [move["swap"] for move in rows],
-            "margin loss": [move["loss"] for move in rows],
-        }
-    )
+        st.caption(
+            "In logits. Bars: the most that a word's worst swap can take from the margin; the graph's bound; the rest."
+        )

@@ -13,6 +13,7 @@ _ADDED = "background:rgba(34,160,96,.2);font-weight:650;border-bottom:2px solid 
 _WORD = "padding:.08em .25em;border-radius:.3em"
 # Towards the label and away from it: apart by their line too, for those who do not see the colours.
 _FOR, _AGAINST = (226, 110, 30), (47, 125, 225)
+MOST_MOVES = 12  # words whose bars are drawn; the others move less
 _MOST_COLUMNS = 120  # of the curve: as fine as a line of that width can show
 _TESTED = "outline:2px solid #e8590c;animation:tested 1s ease-in-out infinite"
 _BLINK = (
@@ -176,7 +177,7 @@ def said_html(said: str, turned: bool) -> str:
 
 def proof_html(proof: Mapping[str, Any]) -> str:
     """A margin and what the worst swap of each word takes of it, the furthest first, as bars on one scale."""
-    moves = sorted((move for move in proof["moves"] if move["swap"]), key=lambda move: -move["loss"])[:8]
+    moves = sorted((move for move in proof["moves"] if move["swap"]), key=lambda move: -move["loss"])[:MOST_MOVES]
     most = max([abs(proof["margin"]), *(move["loss"] for move in moves), proof["needed"]], default=0.0) or 1.0
     rows = [("margin of the words", max(proof["margin"], 0.0), f"{proof['margin']:+.2f}", "#1f8f5f")]
     rows += [(f"{move['word']} → {move['swap']}", move["loss"], f"−{move['loss']:.2f}", "#e8590c") for move in moves]

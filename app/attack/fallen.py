@@ -17,7 +17,9 @@ from rosearch_engine.statistics.paired import mcnemar
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.rows import ExampleRow, MeasuredStudent, RunRow, measured
 
-NOBODY = "nobody"
+NOBODY = "no other model"
+# What is worth a look comes first.
+ORDER = ("Fooled", "Does not hold", "Already wrong", "Not attacked", "Held", "Proved", "Nothing to attack")
 BANDS = 3  # slices by length hold about as many sentences each
 
 
@@ -53,7 +55,11 @@ def panel(run: RunRow, student: MeasuredStudent, one: str) -> None:
         key=f"fallen.{student['measurement_id']}.{len(shown)}",
         on_select="rerun",
         selection_mode="single-row",
-        column_config=glossary.columns(visible),
+        column_config=glossary.columns(visible)
+        | {
+            "sentence": st.column_config.TextColumn(width="large"),
+            "changes": st.column_config.TextColumn(width="medium", help=glossary.GLOSSARY["changes"]),
+        },
     )["selection"]["rows"]
     file = f"{run['name']}-{student['name']}-sentences.csv"
     st.download_button(
@@ -68,12 +74,12 @@ def panel(run: RunRow, student: MeasuredStudent, one: str) -> None:
 
 
 def build(rows: Sequence[ExampleRow], classes: Sequence[str]) -> pd.DataFrame:
-    """A row a sentence, those that fell first: `number` is its place in the data, `held` whether it counts as held."""
+    """A row a sentence in the order of `ORDER`: `number` is its place in the data, `held` whether it counts as held."""
     steps = {row["sentence"]: words(row["before"]["text"], row["after"]["text"]) for row in rows}
     table = pd.DataFrame(
         {
-            "sentence": [flat(row["before"]["text"]) for row in rows],
             "verdict": [verdicts.of_example(row) for row in rows],
+            "sentence": [flat(row["before"]["text"]) for row in rows],
             "changes": [drawing.changes(steps[row["sentence"]]) for row in rows],
             "words changed": [sum(step["op"] != "same" for step in steps[row["sentence"]]) for row in rows],
             "queries": [row["queries"] for row in rows],
@@ -83,7 +89,9 @@ def build(rows: Sequence[ExampleRow], classes: Sequence[str]) -> pd.DataFrame:
             "held": [_holds(row) for row in rows],
         }
     )
-    return table.sort_values(["held", "queries"], kind="stable").reset_index(drop=True)
+    place = table["verdict"].map({name: number for number, name in enumerate(ORDER)})
+    order = table.assign(place=place).sort_values(["place", "queries"], kind="stable").index
+    return table.loc[order].reset_index(drop=True)
 
 
 def against(mine: str, rows: Sequence[ExampleRow], other: str, theirs: Sequence[ExampleRow]) -> str:

@@ -49,7 +49,9 @@ def test_a_tag_stands_once_whatever_its_case_and_spaces(run_id: int) -> None:
         ({"tags": [f"tag {n}" for n in range(21)]}, "tags", "20"),
     ],
 )
-def test_what_is_too_long_is_refused_and_nothing_is_changed(run_id: int, given: dict[str, Any], field: str, word: str) -> None:
+def test_what_is_too_long_is_refused_and_nothing_is_changed(
+    run_id: int, given: dict[str, Any], field: str, word: str
+) -> None:
     with pytest.raises(UserError, match=word) as refused:
         annotate(Store.write(), run_id, "s0003", **given)
     assert refused.value.field == field
