@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import formats, state
+from app import formats, glossary, state
 from app.charts import ACCENT, GREY, SCALE
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
@@ -291,6 +291,27 @@ def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
         f"The most robust quarter differs most in {name}: {best[name].mean():.3g} on average, "
         f"{table[name].mean():.3g} over all students (n = {len(best)} and {len(table)}). A lead, not a proof."
     )
+
+
+def importance(what: Said, students: Sequence[StudentRow]) -> None:
+    """What was found, and the pictures of the features' and the operations' effects."""
+    for finding in what["findings"][:5]:
+        st.success(finding["says"], icon=":material/lightbulb:")
+    if not what["findings"]:
+        st.info(what["conclusion"], icon=":material/balance:")
+    st.subheader("Importance of each feature", anchor=False, help=glossary.GLOSSARY["spearman"])
+    chosen = st.segmented_control(
+        "Outcome", list(OUTCOMES), default="After attack", key="outcome", required=True,
+        persist_state="session", help=glossary.of("after attack", "clean accuracy", "gap"),
+    )  # fmt: skip
+    outcome = OUTCOMES[chosen or "After attack"]
+    st.caption(effects_sentence(what, outcome))
+    st.plotly_chart(effects_figure(what, outcome), key="effects")
+    st.subheader("Effect of each operation", anchor=False)
+    st.caption(operations_sentence(what))
+    st.plotly_chart(operations_figure(students), key=state.BOXES, on_select="rerun", selection_mode="points")
+    if what["model_says"]:
+        st.caption(" ".join([what["model_says"], *what["model_rules"]]))
 
 
 def missing_card(what: Said, needed: int) -> None:

@@ -35,16 +35,24 @@ def test_sides_that_do_not_overlap_have_an_exact_p() -> None:
     assert split.p == pytest.approx(2 / comb(16, 9))
 
 
-def test_a_permutation_says_what_scipy_says() -> None:
+@pytest.mark.parametrize(("side", "method"), [(7, "exact"), (100, "asymptotic")])
+def test_p_is_what_scipy_says(side: int, method: str) -> None:
     from scipy.stats import mannwhitneyu
 
     rng = np.random.default_rng(3)
-    values = rng.normal(0, 1, 14) + np.array([1.0] * 7 + [0.0] * 7)
-    rows = [student(n, float(value), "both" if n < 7 else "plain") for n, value in enumerate(values)]
+    values = np.round(rng.normal(0, 1, 2 * side) + np.repeat([5 / side, 0.0], side), 3 if method == "exact" else 1)
+    rows = [student(n, float(value), "both" if n < side else "plain") for n, value in enumerate(values)]
     split = best_split(rows)
     assert split is not None
     assert abs(split.separation) < 1
-    assert split.p == pytest.approx(mannwhitneyu(values[:7], values[7:], method="exact").pvalue, abs=0.01)
+    theirs = mannwhitneyu(values[:side], values[side:], method=method, use_continuity=False).pvalue
+    assert split.p == pytest.approx(theirs, abs=0.01)
+
+
+def test_where_all_are_equally_robust_nothing_separates() -> None:
+    split = best_split([student(n, 0.2, "both" if n < 5 else "plain") for n in range(10)])
+    assert split is not None
+    assert (split.separation, split.p) == (0.0, 1.0)
 
 
 def test_where_nothing_is_known_there_is_no_split() -> None:
