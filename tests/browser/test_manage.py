@@ -32,6 +32,7 @@ def test_a_note_a_tag_and_a_pin_are_kept_over_a_restart(
         for tag in ("small", "small"):
             tags.fill(tag)
             tags.press("Enter")
+        tags.press("Tab")  # while its list is open, it hides all else from who asks by role
         dialog.get_by_role("button", name="Save").click()
         expect(dialog).to_have_count(0)
         screen.settled()
