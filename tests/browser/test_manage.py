@@ -43,7 +43,7 @@ def test_a_note_a_tag_and_a_pin_are_kept_over_a_restart(
         screen.open("export", student=student)
         page = screen.page
         expect(page.get_by_text(NOTE, exact=True)).to_be_visible()
-        expect(page.get_by_test_id("stMain").get_by_text("small", exact=True)).to_have_count(1)
+        expect(page.locator(".stMarkdownBadge", has_text="small")).to_have_count(1)
         expect(page.get_by_role("button", name="Unpin")).to_be_visible()
         assert page.evaluate("window.harmed") is None
 
