@@ -1,5 +1,6 @@
 # Build:  docker build -t rosearch .
-# Run:    docker run --init -p 8501:8501 -v rosearch:/data rosearch
+# Run:    docker run --init -p 127.0.0.1:8501:8501 -v rosearch:/data rosearch
+# A shared demo, unless told otherwise (-e ROSEARCH_MODE=team); docs/deploy.md tells of all three ways.
 ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}
 
@@ -13,13 +14,14 @@ RUN useradd --create-home --uid 1000 rosearch \
     && chown rosearch:rosearch /data /opt/rosearch /opt/venv
 USER rosearch
 WORKDIR /opt/rosearch
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 ROSEARCH_HOME=/data HF_HOME=/data/hub
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 ROSEARCH_HOME=/data HF_HOME=/data/hub \
+    ROSEARCH_MODE=demo
 
 # The packages change seldom: a layer of their own, below the source's. PIP_EXTRA_INDEX_URL may name an index
 # with torch's CPU build, which saves several GB.
 ARG PIP_EXTRA_INDEX_URL
-COPY --chown=rosearch:rosearch requirements.txt requirements.lock ./
-RUN python3 -m venv /opt/venv && pip install --no-cache-dir -r requirements.txt -c requirements.lock
+COPY --chown=rosearch:rosearch requirements.txt requirements-server.txt requirements.lock ./
+RUN python3 -m venv /opt/venv && pip install --no-cache-dir -r requirements.txt -r requirements-server.txt -c requirements.lock
 
 COPY --chown=rosearch:rosearch . .
 

@@ -55,10 +55,10 @@ setup: venv ## Install what the app and the command line need into .venv
 		"Graphviz's system libraries are missing (Debian: apt-get install libglib2.0-0 libxext6 libxrender1)."
 
 setup-dev: setup ## The same, plus what the tests need
-	$(call install,installed-dev,requirements.txt requirements-dev.txt)
+	$(call install,installed-dev,requirements.txt requirements-server.txt requirements-dev.txt)
 
 setup-browser: setup-dev ## The same, plus what the browser tests need: playwright, chromium, axe-core
-	$(call install,installed-browser,requirements.txt requirements-dev.txt requirements-browser.txt)
+	$(call install,installed-browser,requirements.txt requirements-server.txt requirements-dev.txt requirements-browser.txt)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call apt,chromium)
 	@command -v npm >/dev/null || $(call apt,npm)
 	@npm ci --prefix tests/browser --loglevel=error --no-audit --no-fund

@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from app import formats, glossary, notes, state, words
+from app import access, formats, glossary, notes, state, words
 from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.objectives import counts
 from rosearch_engine.runs import process
@@ -36,13 +36,14 @@ def empty(title: str, text: str) -> None:
     """What a screen says where there is nothing to show, and the way on."""
     run = state.run()
     alive = run is not None and process.state(run) in process.ALIVE
+    way_on = alive or access.may("start")
     with st.container(border=True):
         st.subheader(title, anchor=False)
         st.write(text)
         if alive:
             st.write("A search is running: this page fills up as soon as the first student is measured.")
         label = "Watch the search" if alive else "Start a search"
-        if st.button(label, type="primary", icon=":material/arrow_forward:", key="empty.search"):
+        if way_on and st.button(label, type="primary", icon=":material/arrow_forward:", key="empty.search"):
             state.go("search")
 
 
@@ -171,7 +172,7 @@ def about(run: RunRow, rows: Sequence[StudentRow]) -> str:
         f"{sum(row['front'] for row in done)} on the Pareto front",
         f"{failed} failed" if failed else "",
         f"{pruned} pruned early" if pruned else "",
-        f"{state.plain((run['dataset'] or config['data'])['name'])}",
+        f"{state.plain(access.shown_source((run['dataset'] or config['data'])['name']))}",
         f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences per student",
     ]
     return " · ".join(part for part in parts if part)

@@ -13,8 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import cards, notes, recorded, state, words
+from rosearch_engine import spawn
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import spawn
 from rosearch_engine.store.database import database
 from rosearch_engine.store.rows import MeasuredStudent, RunRow
 

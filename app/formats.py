@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pandas as pd
+
+DIGITS = 4  # of a figure in a file
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
 
 def percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{share:.{digits}%}"
@@ -60,3 +65,17 @@ def ago(moment: float | None) -> str:
 
 def plural(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV, its figures in `DIGITS` decimals, small ones in as many significant digits.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    return str(table.map(_as_cell).rename(columns=_as_cell).to_csv(index=False))
+
+
+def _as_cell(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS}g}")
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value

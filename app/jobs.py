@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import formats, state, words
+from app import access, actions, formats, state, words
 from rosearch_engine.errors import UserError
 from rosearch_engine.rescore import tables
 from rosearch_engine.runs import jobs, process
@@ -47,12 +47,15 @@ def panel(run: RunRow, kind: jobs.Kind) -> None:
             return
         if found is not None:
             _ending(found)
+        if not access.may("work"):
+            st.caption(str(access.refusal("work")))
+            return
         why = _reason_against(run, kind)
         arguments = _ask(kind)
         label = press if found is None else f"{press} again"
         if st.button(label, icon=":material/play_arrow:", key=f"job.{kind}", disabled=bool(why), help=why or None):
             try:
-                jobs.start(run["name"], kind, arguments)
+                actions.start_job(run["name"], kind, arguments)
             except UserError as error:
                 state.show_error(error)
                 return
@@ -92,8 +95,8 @@ def _progress(run: str, kind: jobs.Kind) -> None:
     text = words.step(facts) if facts else "Starting"
     st.progress(min(1.0, done / total) if total else 0.0, text=state.plain(text))
     st.caption(f"Started {formats.ago(found.began)}. It goes on if you leave this page.")
-    if st.button("Stop", icon=":material/stop_circle:", key=f"job.stop.{kind}"):
-        jobs.stop(run, kind)
+    if access.may("work") and st.button("Stop", icon=":material/stop_circle:", key=f"job.stop.{kind}"):
+        actions.stop_job(run, kind)
 
 
 def _ending(found: jobs.Job) -> None:

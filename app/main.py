@@ -1,4 +1,4 @@
-"""Entry of the app: `streamlit run app/main.py`, from any folder."""
+"""Entry of the app: `streamlit run app/main.py`, from any folder. What it serves is `screens.py`."""
 
 from __future__ import annotations
 
@@ -10,38 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+from streamlit.starlette import App  # noqa: E402
 
-from app import glossary, recorded, sidebar, state  # noqa: E402
+from app.server import Guard  # noqa: E402
 
-SCREENS = {
-    "overview": ("Overview", ":material/home:"),
-    "search": ("Search", ":material/travel_explore:"),
-    "front": ("Pareto front", ":material/scatter_plot:"),
-    "statistics": ("Statistics", ":material/query_stats:"),
-    "architecture": ("Architecture", ":material/account_tree:"),
-    "compare": ("Compare", ":material/compare:"),
-    "attack": ("Attack", ":material/bolt:"),
-    "export": ("Export", ":material/inventory_2:"),
-}
-
-st.set_page_config(page_title="RoSearch Explorer", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
-page = st.navigation(
-    [
-        st.Page(state.PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "overview")
-        for name, (title, icon) in SCREENS.items()
-    ]
-)
-# A chosen option keeps the text's own colour, which can be read on any ground; its frame and ground show the choice.
-st.html(
-    "<style>[data-testid=stMainBlockContainer] { padding-left: 2.5rem; padding-right: 2.5rem; }"
-    "[data-testid=stButtonGroup] button[data-selected] { color: inherit !important; }</style>"
-)
-
-with state.guarded():
-    recorded.bring()
-    state.take_picks()
-    with st.sidebar:
-        sidebar.show()
-        glossary.button()
-    page.run()
+app = App(Path(__file__).with_name("screens.py"), middleware=[Middleware(Guard)])

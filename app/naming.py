@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app import formats
+from app import access, formats
 from rosearch_engine.store.models import BAG, CHAIN, TEACHER
 from rosearch_engine.store.rows import RunRow, StudentRow
 
@@ -27,4 +27,4 @@ def student_name(student: StudentRow) -> str:
 
 def teacher_name(run: RunRow) -> str:
     """For example "teacher · minilm"."""
-    return f"{TEACHER} · {run['teacher']['name']}" if run["teacher"] else TEACHER
+    return f"{TEACHER} · {access.shown_source(run['teacher']['name'])}" if run["teacher"] else TEACHER

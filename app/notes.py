@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import formats, state
+from app import access, actions, formats, state
 from rosearch_engine.errors import UserError
-from rosearch_engine.store.annotations import LONGEST_NOTE, MOST_TAGS, RUN, annotate, noted
-from rosearch_engine.store.repo import Store
+from rosearch_engine.store.annotations import LONGEST_NOTE, MOST_TAGS, RUN, noted
 from rosearch_engine.store.rows import AnnotationRow, RunRow
 
 PIN = "📌"
@@ -33,10 +32,13 @@ def panel(run: RunRow, student: str = RUN) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         is_pinned = bool(row and row["pinned"])
         label = "Unpin" if is_pinned else "Pin"
-        if st.button(label, icon=":material/keep:", key=f"pin.{run['id']}.{student}", help="Pinned ones come first."):
+        acts = access.may("note")
+        if acts and st.button(
+            label, icon=":material/keep:", key=f"pin.{run['id']}.{student}", help="Pinned ones come first."
+        ):
             _keep(run, student, pinned=not is_pinned)
             st.rerun()
-        if st.button("Note and tags", icon=":material/edit_note:", key=f"note.{run['id']}.{student}"):
+        if acts and st.button("Note and tags", icon=":material/edit_note:", key=f"note.{run['id']}.{student}"):
             _edit(run, student, row, sorted({tag for one in known.values() for tag in one["tags"]}))
         if is_pinned:
             st.badge("pinned", icon=":material/keep:", color="orange")
@@ -69,10 +71,7 @@ def _save(run: RunRow, student: str) -> None:
 def _keep(
     run: RunRow, student: str, *, note: str | None = None, tags: list[str] | None = None, pinned: bool | None = None
 ) -> None:
-    writer = Store.write()
     try:
-        annotate(writer, run["id"], student, note=note, tags=tags, pinned=pinned)
+        actions.note(run, student, text=note, tags=tags, pinned=pinned)
     except UserError as error:
         st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")
-    finally:
-        writer.close()

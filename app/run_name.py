@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
+from app import access, actions, state
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import process
 from rosearch_engine.store.rows import RunRow
 
 
 def panel(run: RunRow) -> None:
-    """A field with the run's name, and a button that changes it."""
+    """A field with the run's name, and a button that changes it; the name alone for who may not."""
+    if not access.may("rename"):
+        st.subheader(state.plain(run["name"]), anchor=False)
+        return
     with st.form(f"rename.{run['id']}", border=False):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         # As the reader saw it: who renames a run that somebody else has renamed since is told so.
@@ -21,7 +23,7 @@ def panel(run: RunRow) -> None:
     if not pressed or new == run["name"]:
         return
     try:
-        process.rename(run, new)
+        actions.rename(run, new)
     except UserError as error:
         state.show_error(error)
         return

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import formats, glossary, state, words
+from app import access, formats, glossary, state, words
 from app.cards import recipe
 from rosearch_engine.runs import process
 from rosearch_engine.store.rows import RunRow
@@ -54,8 +54,8 @@ def build(runs: Sequence[RunRow]) -> pd.DataFrame:
             "state": [process.state(row) for row in runs],
             "measured": [row["students"] for row in runs],
             "planned": [words.planned(row["config"]) for row in runs],
-            "data": [(row["dataset"] or row["config"]["data"])["name"] for row in runs],
-            "teacher": [row["config"]["teacher"]["name"] for row in runs],
+            "data": [access.shown_source((row["dataset"] or row["config"]["data"])["name"]) for row in runs],
+            "teacher": [access.shown_source(row["config"]["teacher"]["name"]) for row in runs],
             "attack": [recipe(row["config"]) for row in runs],
             "started": [formats.ago(row["created"]) for row in runs],
             "duration": [formats.duration(row["active_seconds"]) if row["active_seconds"] else "–" for row in runs],

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app import access, actions, state
 from rosearch_engine import config
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.rows import RunRow
@@ -18,7 +18,7 @@ LARGEST = 200_000  # characters; all settings take a few thousand
 def copies(run: RunRow) -> None:
     """The settings as a command, and as JSON; each has a button that copies it."""
     try:
-        settings = config.opened(run["config"])
+        settings = access.shown_settings(config.opened(run["config"]))
     except UserError as error:
         state.show_error(error)
         return
@@ -35,7 +35,9 @@ def copies(run: RunRow) -> None:
 
 
 def imports() -> None:
-    """Take in settings, and open the form with them."""
+    """Take in settings, and open the form with them; nothing for who may not."""
+    if not access.may("import"):
+        return
     st.markdown("**Import settings**")
     text = st.text_area(
         "Settings as JSON", key="settings.text", height=140, placeholder='{"search": {"candidates": 20}}'
@@ -47,7 +49,7 @@ def imports() -> None:
             raise UserError("config", "it is empty.", "Paste the settings of a run.")
         if len(text) > LARGEST:
             raise UserError("config", f"it has {len(text):,} characters.", "Paste the settings of one run only.")
-        settings = config.from_json(text)
+        settings = actions.import_settings(text)
     except UserError as error:
         state.show_error(error)
         return

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.exc import DatabaseError
 
+from app import access
 from app.cache import Ledger, Step
 from rosearch_engine import report
 from rosearch_engine.errors import UserError
@@ -53,7 +54,7 @@ def guarded() -> Iterator[None]:
         show_error(error)
     except DatabaseError as error:
         _store.clear()
-        place = address_without_password(database())
+        place = "the database" if access.is_shared() else address_without_password(database())
         show_error(UserError("database", f"{place} cannot be read ({error.orig}).", "Check the database, then reload."))
 
 

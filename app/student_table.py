@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import glossary, state
+from app import formats, glossary, state
 from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
 
 
@@ -125,7 +125,7 @@ def downloads(table: pd.DataFrame, figure: go.Figure, name: str) -> None:
     """A table and its chart to take away. The chart's own menu has its picture."""
     with st.container(horizontal=True):
         for title, make, file, kind in (
-            ("Table (CSV)", lambda: table.to_csv(index=False), f"{name}.csv", "text/csv"),
+            ("Table (CSV)", lambda: formats.csv(table), f"{name}.csv", "text/csv"),
             ("Chart (HTML)", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html"),
         ):
             st.download_button(title, make, file, kind, icon=":material/download:", on_click="ignore")

@@ -78,11 +78,11 @@ def main() -> None:
 def measure(students: int) -> dict[str, Any]:
     """All figures at a number of students; times in seconds, sizes in megabytes."""
     with tempfile.TemporaryDirectory() as folder:
-        home = {"ROSEARCH_HOME": str(Path(folder) / "home")}
-        own_home(Path(home["ROSEARCH_HOME"]))
+        home = Path(folder) / "home"
+        own_home(home)
         load = Load(students)
         began = time.perf_counter()
-        with serving(Path(folder), **home) as (address, server), chromium() as browser:
+        with serving(Path(folder), ROSEARCH_HOME=str(home)) as (address, server), chromium() as browser:
             found: dict[str, Any] = {"start": time.perf_counter() - began}
             found["cold"] = _visit(browser, server, address, *PAGES["Overview"])
             found["attacks"] = _attacks(browser, address, load.model)

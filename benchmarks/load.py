@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import psutil
 
-from rosearch_engine.config import RunConfig
+from rosearch_engine.config import build
 from rosearch_engine.genome import Frame, Space, cost
 from rosearch_engine.genome.operators import mutate, sample
 from rosearch_engine.recorded.unpack import bring_shipped
@@ -43,7 +43,7 @@ class Load:
         self.model, self._models, self._rng = name, rows, np.random.default_rng(0)
         assert model["frame"] is not None
         self._frame = Frame(**model["frame"])
-        config = RunConfig.model_validate(model["config"])
+        config = build("demo")
         self._space = Space.of(config.space, self._frame)
         self._run = self._store.create_run(LOAD, config)
         known = {key: model[key] for key in ("frame", "teacher", "dataset", "progress")}

@@ -28,7 +28,7 @@ from rosearch_engine.batching import encode_split
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import RunConfig, build
 from rosearch_engine.data.held_out import load_held_out
-from rosearch_engine.genome import cost
+from rosearch_engine.genome import Genome, Node, Space, cost
 from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
@@ -69,6 +69,7 @@ class Row:
     Attributes:
         settings: over those of the task.
         layers: of the chain; 0: the bag of words alone.
+        operation: of each layer; other than the transformer, in the narrowest width of the space.
     """
 
     name: str
@@ -76,10 +77,32 @@ class Row:
     layers: int = 2
     code: str = "plain"
     rank: int = 64
+    operation: str = "transformer"
+
+    def genome(self, space: Space) -> Genome:
+        """Its chain; of a bag of words one that nobody builds."""
+        if self.operation == "transformer":
+            return replace(space.chain(max(1, self.layers), self.code), rank=self.rank)
+        nodes = [Node(self.operation, activation="gelu") for _ in range(self.layers)]
+        edges = [(i, i + 1) for i in range(self.layers + 1)]
+        width = min(space.widths)
+        return Genome.of(
+            width=width, rank=self.rank, pooling="mean", merge="mean", code=self.code, nodes=nodes, edges=edges
+        )
 
 
 PLAIN = ("space.vocabulary=seen", "space.ledger_bound=null", "distil.adversary=off")
 WORDS = ("space.vocabulary=words",)
+INVARIANT = (
+    *WORDS,
+    "space.context=invariant",
+    "space.ledger_bound=null",
+    "distil.adversary=off",
+    "distil.kappa=0.4",
+    "distil.epochs=4",
+    "distil.hidden_weight=0",
+    "distil.relation_weight=0",
+)
 BOUND = ("space.ledger_bound=0.5", "distil.kappa=0.4")
 ROWS = (
     Row("plain student", PLAIN),
@@ -89,6 +112,8 @@ ROWS = (
     Row("bag of words, typos corrected", (*WORDS, "distil.kappa=0.4"), 0, "characters"),
     Row("ledger B = 0.5, both codes", (*WORDS, *BOUND), 2, "both"),
     Row("ledger B = 0.5", (*WORDS, *BOUND)),
+    Row("invariant convolutions, typos corrected", INVARIANT, 2, "characters", operation="conv5"),
+    Row("invariant transformers, typos corrected", INVARIANT, 2, "characters"),
     Row("adversary, no ledger", (*WORDS, "space.ledger_bound=null")),
 )
 HEADLINE = {
@@ -215,7 +240,7 @@ def measure(config: RunConfig, row: Row, seed: int, n: int, attacks: list[str]) 
     """Train a row's student and attack it on held-out sentences."""
     context = prepare(config, Progress())
     reading, held_out = context.readings[row.code], load_held_out(config.data)
-    genome = replace(context.space.chain(max(1, row.layers), row.code), rank=row.rank)
+    genome = row.genome(context.space)
     began = time.perf_counter()
     if row.layers:
         model, _ = train(genome, seed, context, Progress())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, charts, formats, state, student_table
+from rosearch_engine.report import untried
 from rosearch_engine.store.rows import measured
 
 st.title("Pareto front", anchor=False)
@@ -15,6 +16,9 @@ if run is None or not measured(state.students(run)):
 
 rows, waiting = state.snapshot(run)
 st.caption(cards.about(run, rows))
+nothing = untried(run, measured(rows)[0]["attacked"]) if measured(rows) else None
+if nothing:
+    st.warning(nothing, icon=":material/warning:")
 if waiting > 0 and st.button(f"{formats.plural(waiting, 'new student')}: show", icon=":material/refresh:", key="thaw"):
     state.thaw()
     st.rerun()

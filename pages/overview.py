@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, charts, recorded, run_table, state
+from app import access, cards, charts, recorded, run_table, state
 from rosearch_engine.runs import process
 from rosearch_engine.store.rows import measured
 
@@ -25,9 +25,9 @@ if run is None:
     st.stop()
 
 rows = state.students(run)
-alive = process.state(run) in process.ALIVE
+watching = process.state(run) in process.ALIVE or not access.may("start")
 steps = [
-    ("search", "Watch the search" if alive else "Start a search", ":material/travel_explore:"),
+    ("search", "Watch the search" if watching else "Start a search", ":material/travel_explore:"),
     ("front", "Explore the Pareto front", ":material/scatter_plot:"),
     ("architecture", "View an architecture", ":material/account_tree:"),
     ("attack", "Attack a student", ":material/bolt:"),
@@ -35,7 +35,7 @@ steps = [
 
 if run["recorded"]:
     own = ("search", "Start your own search", ":material/travel_explore:")
-    steps = [steps[1], steps[3], own]
+    steps = [steps[1], steps[3], own] if access.may("start") else steps[1:]
 left, right = st.columns([5, 3], gap="large")
 with left:
     st.caption(cards.about(run, rows))
@@ -49,6 +49,7 @@ with left:
             "Grey: dominated. Diamond: the teacher."
         )
     else:
+        alive = process.state(run) in process.ALIVE
         text = "The first student is still being trained." if alive else "This run ended before measuring a student."
         st.info(text, icon=":material/hourglass_empty:")
 with right:

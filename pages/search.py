@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
+from app import access, state
 from app.search import compare, new_run, watch
 from rosearch_engine.runs import process
 
@@ -14,9 +14,10 @@ if run is None:
     new_run.form()
     st.stop()
 
-panels = ["Watch", "New search", "Compare runs"]
+panels = ["Watch", "New search", "Compare runs"] if access.may("start") else ["Watch", "Compare runs"]
 if "panel" not in st.session_state:
-    st.session_state["panel"] = panels[process.state(run) in ("finished", "recorded")]
+    ended = process.state(run) in ("finished", "recorded")
+    st.session_state["panel"] = "New search" if ended and access.may("start") else "Watch"
 panel = st.segmented_control(
     "View", panels, key="panel", required=True, label_visibility="collapsed", persist_state="session"
 )

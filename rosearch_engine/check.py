@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rosearch_engine import resources
@@ -11,7 +10,8 @@ from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.config import RunConfig, TeacherConfig
 from rosearch_engine.data import Preview, preview
 from rosearch_engine.errors import UserError
-from rosearch_engine.teacher_folder import Look, is_missing_path, look, order_by_name
+from rosearch_engine.given import given_path
+from rosearch_engine.teacher_folder import Look, is_missing_path, look, look_at_hub, order_by_name
 
 _SAMPLE = 5
 
@@ -22,27 +22,26 @@ class Checked:
 
     Attributes:
         config: with the recipe settled and paths in full, so that it means the same whenever and wherever it is used.
-        teacher: None for a name of the hub, at which only the search can look.
     """
 
     config: RunConfig
     data: Preview
-    teacher: Look | None
+    teacher: Look
 
     def warnings(self) -> tuple[str, ...]:
         """What a start would go on with, and a reader should know."""
         found = [f"{count} rows are left out: {reason}." for reason, count in self.data.dropped.items()]
         found += self.data.warnings
         length = self.config.teacher.max_length
-        if self.teacher and self.teacher.positions < length:
+        if self.teacher.positions < length:
             found.append(f"Texts are cut to {self.teacher.positions} word pieces, which is all the teacher reads.")
-        if self.teacher and self.teacher.classes is not None and self.class_order() is None:
+        if self.teacher.classes is not None and self.class_order() is None:
             found.append("The names of the teacher's classes say nothing of their order.")
         return tuple(found)
 
     def class_order(self) -> list[str] | None:
         """The classes as the checkpoint has them; None where its names do not say, or it has no classifier."""
-        theirs = self.teacher.classes if self.teacher else None
+        theirs = self.teacher.classes
         order = order_by_name(theirs, self.data.classes) if theirs else None
         return None if order is None else [name for _, name in sorted(zip(order, self.data.classes, strict=True))]
 
@@ -61,9 +60,9 @@ class Checked:
             "sizes": data.sizes,
             "teacher": {
                 "name": self.config.teacher.name,
-                "family": teacher.family if teacher else None,
-                "positions": teacher.positions if teacher else None,
-                "classifier": teacher.classes is not None if teacher else None,
+                "family": teacher.family,
+                "positions": teacher.positions,
+                "classifier": teacher.classes is not None,
             },
             "class_order": self.class_order(),
             "recipe": {"name": self.config.attack.recipe, "ready": True},
@@ -77,27 +76,33 @@ def check(config: RunConfig) -> Checked:
         UserError: if the data, the teacher or the recipe cannot be had.
     """
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe, config.attack.level)})
-    data = config.data.model_copy(update={"name": whole(config.data.name)})
-    teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name)})
+    data = config.data.model_copy(update={"name": whole(config.data.name, "data.name")})
+    teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name, "teacher.name")})
     config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher})
-    return Checked(config, preview(data), _teacher(teacher))
+    return Checked(config, preview(data), look_at(teacher))
 
 
-def _teacher(config: TeacherConfig) -> Look | None:
+def look_at(config: TeacherConfig) -> Look:
+    """The teacher by its files, all but its weights.
+
+    Raises:
+        UserError: if it is missing or cannot be used.
+    """
     if config.name in resources.RESOURCES:
         return look(resources.require(config.name))
+    folder = given_path(config.name, "teacher.name")
     if is_missing_path(config.name):
         raise UserError("teacher.name", f"the folder {config.name} does not exist.", "Use the folder of a checkpoint.")
-    folder = Path(config.name)
-    return look(folder) if folder.is_dir() else None
+    return look(folder) if folder.is_dir() else look_at_hub(config.name)
 
 
-def whole(name: str) -> str:
-    """A path in full; any other name as it is."""
+def whole(name: str, field: str) -> str:
+    """A path in full; any other name as it is.
+
+    Raises:
+        UserError: if nothing can be called that.
+    """
     if name in resources.RESOURCES:
         return name
-    try:
-        path = Path(name).expanduser()
-        return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name
-    except (OSError, RuntimeError, ValueError):
-        return name
+    path = given_path(name, field)
+    return str(path.resolve()) if path.exists() or name.startswith((".", "/", "~")) else name

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rosearch_engine import __version__, operations
@@ -30,7 +38,12 @@ Precision = Literal["float32", "bfloat16"]
 CodeName = Literal["plain", "synonyms", "characters", "both"]
 TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
+ContextName = Literal["bounded", "invariant"]
 Adversary = Literal["off", "gradient"]
+GREATEST_RANK = 4096
+GREATEST_SEED = 2**53 - 1  # what a browser can count to
+MANY = 100_000_000
+"""Bound of counts that have no better one: what is above it cannot be meant, and would not fit an array's numbers."""
 LexiconName = Literal["pwws", "pwws-counter-fitted", "pwws-ppdb"]
 
 
@@ -74,17 +87,17 @@ class DataConfig(Section):
     pair: str | None = Field(None, description="Column of the second sentence, for sentence-pair tasks.")
     label: str | None = Field(None, description="Class column. Empty: detected by its name and content.")
     limit: int | None = Field(
-        None, ge=40, description="Use at most this many rows, sampled at random with the seed. Empty: all."
+        None, ge=40, le=MANY, description="Use at most this many rows, sampled at random with the seed. Empty: all."
     )
     validation: int = Field(
-        1000, ge=10, description="Sentences for measuring clean accuracy and fitting the temperature."
+        1000, ge=10, le=MANY, description="Sentences for measuring clean accuracy and fitting the temperature."
     )
-    search_attack: int = Field(400, ge=5, description="Sentences the search may attack.")
+    search_attack: int = Field(400, ge=5, le=MANY, description="Sentences the search may attack.")
     held_out: int = Field(
-        1000, ge=5, description="Sentences no search ever sees; the best students are re-scored on them."
+        1000, ge=5, le=MANY, description="Sentences no search ever sees; the best students are re-scored on them."
     )
-    min_words: int = Field(4, ge=1, description="Minimum length, in words, of a sentence in an attack set.")
-    seed: int = Field(0, ge=0, description="Seed for the split.")
+    min_words: int = Field(4, ge=1, le=MANY, description="Minimum length, in words, of a sentence in an attack set.")
+    seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for the split.")
 
 
 class TeacherConfig(Section):
@@ -102,7 +115,7 @@ class TeacherConfig(Section):
     max_length: int = Field(
         128, ge=8, le=512, description="Maximum input length in word pieces; longer inputs are truncated."
     )
-    seed: int = Field(0, ge=0, description="Seed for fine-tuning.")
+    seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for fine-tuning.")
 
 
 class SpaceConfig(Section):
@@ -157,6 +170,21 @@ class SpaceConfig(Section):
         "2 B in the worst case is certified. Smaller: more certified sentences, less influence of the graph. Empty: "
         "no ledger.",
     )
+    context: ContextName = Field(
+        "bounded",
+        description="What the graph beside a ledger reads. 'bounded': the words as they are; what it says is bounded "
+        "by B. 'invariant': of each word only what no swap can change, its class of words that swaps join; the graph "
+        "then needs no bound, weighs the evidence of every word, and is trained together with it on their exact worst "
+        "case. Needs the vocabulary 'words'.",
+    )
+    coefficients: int = Field(
+        3,
+        ge=0,
+        le=16,
+        description="Under an invariant context: number of coefficients by which the graph weighs the evidence of each "
+        "word, each with weights of its own (one per word and class). 0: the graph only adds what it says of the "
+        "sentence as a whole.",
+    )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
         min_length=1,
@@ -165,10 +193,40 @@ class SpaceConfig(Section):
         "edit away. 'both': both.",
     )
 
+    @field_validator("widths", "heads", "feed_forwards")
+    @classmethod
+    def _are_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < share <= 1 for share in shares):
+            raise PydanticCustomError("shares", "Input should be shares above 0 and at most 1")
+        return shares
+
+    @field_validator("ranks")
+    @classmethod
+    def _are_sizes(cls, ranks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 1 <= rank <= GREATEST_RANK for rank in ranks):
+            raise PydanticCustomError("ranks", "Input should be ranks from 1 to {most}", {"most": GREATEST_RANK})
+        return ranks
+
     @property
     def ties_in_graph(self) -> bool:
         """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
-        return self.vocabulary == "words" and self.ledger_bound is not None
+        return self.vocabulary == "words" and self.ledger_bound is not None and not self.is_invariant
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether graphs read only what no swap can change."""
+        return self.context == "invariant"
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether students have a ledger, beside a bounded or an invariant context."""
+        return self.ledger_bound is not None or self.is_invariant
+
+    @model_validator(mode="after")
+    def _context_has_words(self) -> SpaceConfig:
+        if self.is_invariant and self.vocabulary != "words":
+            raise PydanticCustomError("needs_words", "An invariant context needs space.vocabulary=words.")
+        return self
 
 
 class DistilConfig(Section):
@@ -225,7 +283,7 @@ class DistilConfig(Section):
         description="Additional unlabelled sentences from the same domain: a data set, as in `data.name`. The teacher "
         "labels them. Empty: none.",
     )
-    extra_limit: int = Field(20_000, ge=1, description="Use at most this many of the extra sentences.")
+    extra_limit: int = Field(20_000, ge=1, le=MANY, description="Use at most this many of the extra sentences.")
     copies: int = Field(
         0,
         ge=0,
@@ -247,9 +305,11 @@ class AttackConfig(Section):
         description="Attack recipe; `doctor` lists those ready on this machine. 'auto': PWWS, or DeepWordBug if "
         "WordNet is missing.",
     )
-    sentences: int = Field(100, ge=5, description="Sentences of the search attack set to attack each student on.")
+    sentences: int = Field(
+        100, ge=5, le=MANY, description="Sentences of the search attack set to attack each student on."
+    )
     query_budget: int = Field(
-        2000, ge=10, description="Maximum model queries per sentence; the same for every student."
+        2000, ge=10, le=MANY, description="Maximum model queries per sentence; the same for every student."
     )
     level: Level = Field(
         "standard",
@@ -266,6 +326,7 @@ class AttackConfig(Section):
     seconds: float = Field(
         300.0,
         ge=1,
+        le=MANY,
         description="Time limit per sentence for the attack's own work, in seconds. A sentence that exceeds it counts "
         "as lost.",
     )
@@ -274,11 +335,12 @@ class AttackConfig(Section):
 class ObjectivesConfig(Section):
     """What the search looks for."""
 
-    robustness: float = Field(1.0, ge=0, description="Weight of after-attack accuracy in the scalar fitness.")
-    accuracy: float = Field(1.0, ge=0, description="Weight of clean accuracy in the scalar fitness.")
+    robustness: float = Field(1.0, ge=0, le=1000, description="Weight of after-attack accuracy in the scalar fitness.")
+    accuracy: float = Field(1.0, ge=0, le=1000, description="Weight of clean accuracy in the scalar fitness.")
     compression: float = Field(
         0.3,
         ge=0,
+        le=1000,
         description="Weight of the fraction of the teacher's parameters that is saved, in the scalar fitness.",
     )
     edge: float = Field(
@@ -304,6 +366,7 @@ class SearchConfig(Section):
     minutes: float | None = Field(
         None,
         gt=0,
+        le=MANY,
         description="Start no new students after this many minutes of training and attack. Empty: no limit.",
     )
     population: int = Field(8, ge=2, le=1000, description="Population size: parents kept by the evolution.")
@@ -335,7 +398,7 @@ class SearchConfig(Section):
         description="Reduction factor R of the ladder: one in R students is promoted to the next rung, with R times "
         "the steps and sentences.",
     )
-    seed: int = Field(0, ge=0, description="Seed for every random decision of the run.")
+    seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for every random decision of the run.")
 
 
 class RunConfig(Section):
@@ -352,7 +415,7 @@ class RunConfig(Section):
     @property
     def ties_synonyms(self) -> bool:
         """Whether an input code, the adversary or the ledger draws on WordNet."""
-        learns = self.distil.adversary != "off" or self.space.ledger_bound is not None
+        learns = self.distil.adversary != "off" or self.space.has_ledger
         return not set(TIES).isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 
@@ -403,6 +466,9 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         field = ".".join(str(part) for part in first["loc"]) or "config"
         if first["type"] == "extra_forbidden":
             raise UserError(field, "no such setting.", _nearest(field)) from None
+        if first["type"] == "needs_words":
+            remedy = "Set that, or space.context=bounded."
+            raise UserError("space.context", first["msg"], remedy) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 
@@ -509,12 +575,18 @@ def fingerprint(*stages: Any) -> str:
 def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None:
     for stage, fields in above.items():
         if not isinstance(fields, Mapping):
-            raise UserError(stage, "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.')
+            raise UserError(
+                stage or "config", "must be a group of settings.", f'Write {{"{stage}": {{"field": value}}}}.'
+            )
         below.setdefault(stage, {}).update(fields)
 
 
 def _read_file(file: Path) -> Mapping[str, Any]:
     try:
+        if not file.is_file():  # a device or a pipe may never end
+            raise UserError("config", f"{file} is not a file.", "Check the path.")
+        if file.stat().st_size > _MOST_OF_A_FILE:
+            raise UserError("config", f"{file} is larger than {_MOST_OF_A_FILE:,} bytes.", "Give a file of settings.")
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError("config", f"{file} cannot be read ({error.strerror}).", "Check the path.") from None
@@ -535,6 +607,9 @@ def _as_settings(text: str, where: str) -> Mapping[str, Any]:
     return content
 
 
+_MOST_OF_A_FILE = 1_000_000
+
+
 def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
     match = re.fullmatch(r"\s*(\w+)\.(\w+)\s*=(.*)", setting, flags=re.DOTALL)
     if match is None:
@@ -542,7 +617,7 @@ def _parse_setting(setting: str) -> dict[str, dict[str, Any]]:
     stage, field, text = match.groups()
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = text.strip()
     expected = RunConfig.model_fields.get(stage)
     fields = getattr(expected.annotation, "model_fields", {}) if expected else {}

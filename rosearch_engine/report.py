@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, cast
 
 from rosearch_engine.genome import Genome
@@ -78,7 +78,7 @@ Reported = ReportedMeasured | ReportedUnmeasured
 
 
 class Summary(TypedDict):
-    """A run in numbers."""
+    """A run in numbers. `left_out` counts the students that are not among these."""
 
     run: str
     state: str
@@ -88,13 +88,19 @@ class Summary(TypedDict):
     protocol: ProtocolRow | None
     headline: list[str]
     students: list[Reported]
+    left_out: int
     statistics: NotRequired[dict[str, Any]]
 
 
-def summary(store: Store, run: RunRow, state: str) -> Summary:
-    """A run, its teacher under the same attack, and every student; plain values only."""
+def summary(store: Store, run: RunRow, state: str, most: int | None = None) -> Summary:
+    """A run, its teacher under the same attack, and its students by number; plain values only.
+
+    Args:
+        most: of more students than this, only the front and as many of the best are told, and how many are not.
+    """
     students = store.students(run["id"])
     done = measured(students)
+    told = students if most is None or len(students) <= most else _best(students, most)
     teacher = store.teacher_measurement(run["id"])
     return {
         "run": run["name"],
@@ -104,8 +110,22 @@ def summary(store: Store, run: RunRow, state: str) -> Summary:
         "teacher": None if run["teacher"] is None else _with_figures(run["teacher"], teacher),
         "protocol": done[0]["protocol"] if done else None,
         "headline": _headline(run, state, students, teacher),
-        "students": [_reported(student) for student in students],
+        "students": [_reported(student) for student in told],
+        "left_out": len(students) - len(told),
     }
+
+
+def _best(students: Sequence[StudentRow], most: int) -> list[StudentRow]:
+    """The front, and those that hold most of the rest."""
+    return sorted(sorted(students, key=_place)[: max(most, sum(student["front"] for student in students))], key=_number)
+
+
+def _number(student: StudentRow) -> int:
+    return student["number"]
+
+
+def _place(student: StudentRow | Reported) -> tuple[bool, bool, float]:
+    return student["status"] != "done", not student["front"], -(student["robustness"] or 0)
 
 
 def _with_figures(teacher: TeacherRow, figures: MeasurementRow | None) -> Mapping[str, object]:
@@ -118,13 +138,31 @@ def _reported(student: StudentRow) -> Reported:
     return cast(Reported, told | {"copies_loss": copies_loss(student)})
 
 
+def untried(run: RunRow, attacked: int) -> str | None:
+    """What is to be said of attacked sentences on which the run's attack had nothing to try; None where it always had.
+
+    Args:
+        attacked: how many sentences were attacked.
+    """
+    count = run["dataset"].get("untried") if run["dataset"] else None
+    return untried_words(count, attacked) if count else None
+
+
+def untried_words(count: int, attacked: int) -> str:
+    """The same, of so many sentences."""
+    return (
+        f"{count:,} of the {attacked:,} attacked sentences have no word that the attack can swap: there was nothing to "
+        "try, so whatever is right there counts as held."
+    )
+
+
 def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the students' table, the front first, then by after-attack accuracy."""
     done = [student for student in what["students"] if student["status"] == "done"]
     n = f", n={done[0]['attacked']}" if done else ""
     header = ["student", "from", "front", "clean", f"held (95%{n})", "attack", "raw", "1 swap", "certified"]
     header += ["success", "queries", "parameters", "compression"]
-    order = sorted(what["students"], key=lambda s: (s["status"] != "done", not s["front"], -(s["robustness"] or 0)))
+    order = sorted(what["students"], key=_place)
     if not any(student["copies_loss"] for student in order):
         return header, [_row(student) for student in order]
     return [*header, "loss on copies"], [[*_row(student), _losses(student)] for student in order]
@@ -265,6 +303,9 @@ def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: Meas
             f"teacher {run['teacher']['name']}: accuracy {teacher['accuracy']:.1%}, held "
             f"{teacher['robustness']:.1%} (n={teacher['attacked']}), {run['teacher']['weights']:,} parameters"
         )
+    nothing = untried(run, done[0]["attacked"]) if done else None
+    if nothing:
+        lines.append(nothing)
     if done:
         recipe, best = done[0]["protocol"]["recipe"], max(student["robustness"] for student in done)
         lines.append(

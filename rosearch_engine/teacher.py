@@ -31,11 +31,13 @@ from rosearch_engine.data import Dataset
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame
+from rosearch_engine.given import given_path
 from rosearch_engine.inference import accuracy, inputs_for, predict
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
+from rosearch_engine.sealed import broken, seal
 from rosearch_engine.student.anatomy import dissect, frame
-from rosearch_engine.teacher_folder import is_missing_path, look, order_by_name, slow_tokenizer
+from rosearch_engine.teacher_folder import is_missing_path, look, look_at_hub, order_by_name, slow_tokenizer
 
 BUNDLED = ("minilm", "mpnet-base")
 # Padded tokens of a fine-tuning batch: some 64 to 128 sentences.
@@ -108,7 +110,10 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
         with new_folder(folder, keep=True) as draft:
             model.to("cpu").save_pretrained(draft)  # type: ignore[arg-type]
             tokenizer.save_pretrained(draft)
+            seal(draft)
     try:
+        if damaged := broken(folder):
+            raise UserError("teacher.name", f"{damaged} is not what was written.", "Delete it.")
         model, tokenizer = _load(str(folder), config.name, data.classes)
     except UserError as error:
         if folder.parent != home() / "teachers":
@@ -142,7 +147,10 @@ def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bo
         if not folder.exists():
             with new_folder(folder, keep=True) as draft:
                 write_outputs(teacher, sentences, parts, draft, progress)
+                seal(draft)
         try:
+            if damaged := broken(folder):
+                raise ValueError(f"{damaged} is not what was written")
             found = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in parts}
             return Outputs(found["logits"], found.get("hidden"))
         except (OSError, ValueError, EOFError):
@@ -218,7 +226,7 @@ def _fine_tune(
     dissect(model).words.requires_grad_(False)
     sentences = encode_split(data.distillation, tokenizer, _length(config, model))
     labels = torch.from_numpy(data.distillation.labels).to(where)
-    plan = training_plan(lambda _: sentences.lengths, _TOKENS, config.epochs, config.seed)
+    plan = fine_tuning_plan(sentences.lengths, config)
     steps = len(plan)
     optimiser = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01, fused=True
@@ -240,16 +248,26 @@ def _fine_tune(
     model.eval()
 
 
+def fine_tuning_plan(lengths: np.ndarray, config: TeacherConfig) -> list[tuple[int, np.ndarray]]:
+    """The batches of a teacher's fine-tuning, one a step.
+
+    Args:
+        lengths: word pieces of each sentence `(sentences,)`, as they are cut.
+    """
+    return training_plan(lambda _: lengths, _TOKENS, config.epochs, config.seed)
+
+
 def _source(name: str) -> str:
     """The folder or hub name behind a teacher's name."""
     if name in BUNDLED:
         return str(require(name))
-    folder = Path(name).expanduser()
+    folder = given_path(name, "teacher.name")
     if folder.is_dir():
         look(folder)
         return str(folder.resolve())
     if is_missing_path(name):
         raise UserError("teacher.name", f"the folder {name} does not exist.", "Use the folder of a checkpoint.")
+    look_at_hub(name)
     return name
 
 

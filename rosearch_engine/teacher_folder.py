@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
+from rosearch_engine.resources.network import silence
 
 RESERVED: Mapping[str, int] = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "mpnet": 2, "distilbert": 0}
 """The families that are known, and how many position rows each reserves for padding."""
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
+_SMALL = ("*.json", "*.txt", "*.model")
+_SAVE_AGAIN = "Save the model again with save_pretrained."
 _WORDS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model")
 # Tokenizers that become fast ones without a tokenizer.json.
 _CONVERTED = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer")
@@ -28,13 +33,38 @@ class Look:
         classes: names of its classifier's classes in their order; None for an encoder without a classifier.
     """
 
+    folder: Path
     family: str
     positions: int
     classes: tuple[str, ...] | None
 
 
-def look(folder: Path) -> Look:
+def look_at_hub(name: str) -> Look:
+    """Look at a checkpoint of the hub, or of its cache where there is no network: at all but its weights.
+
+    Raises:
+        UserError: if there is none of that name or it cannot be had, and as `look`.
+    """
+    from huggingface_hub import HfApi, constants, snapshot_download
+
+    reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else silence(constants.ENDPOINT)
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(_SMALL), local_files_only=reason is not None))
+        there = [file.rfilename for file in HfApi().model_info(name).siblings or []] if reason is None else None
+    except Exception as error:  # whatever its many layers raise
+        why = reason or (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise _error(
+            f"'{name}' is neither a folder nor in the hub's cache, and cannot be fetched ({why}).",
+            "Use minilm or mpnet-base, the folder of a checkpoint, or a hub name (needs a network connection).",
+        ) from None
+    return look(folder, there)
+
+
+def look(folder: Path, elsewhere: Collection[str] | None = None) -> Look:
     """Look at a checkpoint's folder.
+
+    Args:
+        elsewhere: names of files that are yet to be fetched into it; None: all is there.
 
     Raises:
         UserError: naming what is missing or of a kind that cannot be used.
@@ -43,12 +73,14 @@ def look(folder: Path) -> Look:
     family = str(config.get("model_type", ""))
     if family not in RESERVED:
         raise unknown_family(family)
-    if not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
+    names = [path.name for path in folder.iterdir()] if elsewhere is None else elsewhere
+    if not any(fnmatch(name, pattern) for name in names for pattern in _WEIGHTS):
         raise _error("the folder contains no weights.", "Save the model there with save_pretrained.")
     _check_tokenizer(folder)
-    positions = min(512, int(config.get("max_position_embeddings", 512)) - RESERVED[family])
-    trained = any(str(kind).endswith("ForSequenceClassification") for kind in config.get("architectures") or [])
-    return Look(family, positions, _classes(config) if trained else None)
+    positions = min(512, _whole(config, "max_position_embeddings", 512) - RESERVED[family])
+    kinds = config.get("architectures")
+    trained = isinstance(kinds, list) and any(str(kind).endswith("ForSequenceClassification") for kind in kinds)
+    return Look(folder, family, positions, _classes(config) if trained else None)
 
 
 def order_by_name(theirs: Sequence[str], classes: Sequence[str]) -> tuple[int, ...] | None:
@@ -71,8 +103,12 @@ def slow_tokenizer(kind: str) -> UserError:
 
 
 def is_missing_path(name: str) -> bool:
-    """Whether a name that is no folder was meant as the path of one."""
-    path = Path(name).expanduser()
+    """Whether a name that is no folder was meant as the path of one.
+
+    Raises:
+        UserError: if nothing can be called that.
+    """
+    path = given_path(name, "teacher.name")
     meant = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
     return not path.is_dir() and (meant or ("/" in name and path.parent.is_dir()))
 
@@ -96,7 +132,7 @@ def _config(folder: Path) -> dict[str, Any]:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _error(
             f"its {path.name} cannot be read ({error}).", "Save the model again with save_pretrained."
         ) from None
@@ -106,14 +142,25 @@ def _check_tokenizer(folder: Path) -> None:
     if not any((folder / name).is_file() for name in _WORDS):
         raise _error("the folder contains no tokenizer.", "Save the tokenizer there with save_pretrained.")
     settings = folder / "tokenizer_config.json"
-    kind = str((_read(settings) if settings.is_file() else {}).get("tokenizer_class") or "")
+    found = _read(settings) if settings.is_file() else {}
+    kind = str(found.get("tokenizer_class") or "") if isinstance(found, dict) else ""
     if kind and not (folder / "tokenizer.json").is_file() and kind.removesuffix("Fast") not in _CONVERTED:
         raise slow_tokenizer(kind)
 
 
 def _classes(config: Mapping[str, Any]) -> tuple[str, ...]:
     names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    return tuple(str(names[key]) for key in sorted(names, key=int))
+    try:
+        return tuple(str(names[key]) for key in sorted(names, key=int))
+    except (TypeError, ValueError):
+        raise _error("its config.json names its classes in no known way (id2label).", _SAVE_AGAIN) from None
+
+
+def _whole(config: Mapping[str, Any], name: str, default: int) -> int:
+    found = config.get(name, default)
+    if not isinstance(found, int) or not 8 <= found <= 10**9:
+        raise _error(f"its config.json has no usable {name}.", _SAVE_AGAIN)
+    return found
 
 
 def _key(name: str) -> str:

@@ -141,6 +141,7 @@ class Workshop:
             'space.codes=["plain"]',
             "space.vocabulary=seen",
             "space.ledger_bound=null",
+            "space.context=bounded",
             "distil.adversary=off",
             "attack.recipe=pwws",
             "attack.sentences=12",
@@ -189,7 +190,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with sentences, and an encoder that knows their words."""
 
     def make(folder: Path) -> None:
-        rows = _sentences()
+        rows = sentences()
         rows.to_csv(folder / "sentences.csv", index=False)
         make_encoder(folder / "encoder", list(rows["sentence"]), list(rows["label"]))
 
@@ -345,7 +346,7 @@ def write_encoder(folder: Path, tokenizer: Any, make: Any, sentences: list[str],
     model.save_pretrained(folder)
 
 
-def _sentences() -> pd.DataFrame:
+def sentences() -> pd.DataFrame:
     """2,000 of the embedded movie reviews, none of them long, with their class as a number."""
     rows = pd.read_csv(fetched("movie-reviews") / "movie-reviews.tsv", sep="\t", quoting=3, keep_default_na=False)
     short = rows[rows["text"].map(lambda text: len(text.split())).between(6, 20)]

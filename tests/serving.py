@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,22 +22,25 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]
 
     Args:
         folder: where the command is typed, and where `served.txt` takes what the server writes.
-        settings: environment variables beside those in force.
+        settings: environment variables beside those in force; `STREAMLIT_SERVER_PORT` is any free one unless set.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = settings.get("STREAMLIT_SERVER_PORT") or str(free_port())
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
     command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
     with (folder / "served.txt").open("ab") as log:
-        server = psutil.Popen(
-            [*command, "--server.port", str(port)], cwd=folder, env=environment, stdout=log, stderr=log
-        )
+        server = psutil.Popen([*command, "--server.port", port], cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             yield _wait(f"http://127.0.0.1:{port}", server), server
         finally:
             server.kill()
             server.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
 
 
 def get(address: str) -> tuple[int, bytes]:
@@ -47,12 +49,12 @@ def get(address: str) -> tuple[int, bytes]:
 
 
 def _wait(address: str, server: psutil.Popen) -> str:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and server.poll() is None:
         try:
             if get(f"{address}/_stcore/health")[1] == b"ok":
                 return address
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # also a busy machine's late answer
             with contextlib.suppress(psutil.TimeoutExpired):
                 server.wait(0.2)
     raise AssertionError(f"the app did not come up (exit code {server.poll()})")

@@ -7,10 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from app import formats, glossary, state
+from app import access, actions, formats, glossary, state
 from app.attack import drawing, results, verdicts
 from rosearch_engine.live.client import TOLD
-from rosearch_engine.store.repo import Store
 
 MEANINGS = ("Yes", "No")
 FACES = {"Calibrated": "probabilities", "Raw": "raw"}
@@ -26,7 +25,7 @@ def show(result: Mapping[str, Any], classes: Sequence[str], run: str, model: str
         st.warning(hint, icon=":material/translate:")
     if result["outcome"] == "failed":
         return
-    if result["outcome"] == "fooled":
+    if result["outcome"] == "fooled" and access.may("mark"):
         _ask_meaning(result, run, model)
     if proof := result.get("certificate"):
         _certificate(proof)
@@ -90,9 +89,7 @@ def _ask_meaning(result: Mapping[str, Any], run: str, model: str) -> None:
         help="A flip that changes the meaning proves nothing about robustness. Your answer is saved with the run.",
     )
     if answer is not None and (answer == MEANINGS[0]) != said:
-        writer = Store.write()
-        writer.mark(state.store().run(run)["id"], model, result["recipe"], *flip[1:], answer == MEANINGS[0])
-        writer.close()
+        actions.mark(run, model, result["recipe"], *flip[1:], answer == MEANINGS[0])
         st.rerun()
     if marks:
         kept = sum(mark["kept"] for mark in marks)
@@ -114,6 +111,5 @@ def _certificate(proof: Mapping[str, Any]) -> None:
     title = "Why it is proved" if proof["certified"] else "Why it is not proved"
     with st.expander(f"{title}: how far each word could move", icon=":material/balance:", expanded=proof["certified"]):
         st.html(drawing.proof_html(proof))
-        st.caption(
-            "In logits. Bars: the most that a word's worst swap can take from the margin; the graph's bound; the rest."
-        )
+        bound = "the graph's bound; " if proof["needed"] else ""
+        st.caption(f"In logits. Bars: the most that a word's worst swap can take from the margin; {bound}the rest.")

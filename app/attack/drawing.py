@@ -179,7 +179,8 @@ def proof_html(proof: Mapping[str, Any]) -> str:
     """A margin and what the worst swap of each word takes of it, the furthest first, as bars on one scale."""
     moves = sorted((move for move in proof["moves"] if move["swap"]), key=lambda move: -move["loss"])[:MOST_MOVES]
     most = max([abs(proof["margin"]), *(move["loss"] for move in moves), proof["needed"]], default=0.0) or 1.0
-    rows = [("margin of the words", max(proof["margin"], 0.0), f"{proof['margin']:+.2f}", "#1f8f5f")]
+    margin = "margin of the words" if proof["needed"] else "margin"  # a graph that swaps move is not in it
+    rows = [(margin, max(proof["margin"], 0.0), f"{proof['margin']:+.2f}", "#1f8f5f")]
     rows += [(f"{move['word']} → {move['swap']}", move["loss"], f"−{move['loss']:.2f}", "#e8590c") for move in moves]
     if proof["needed"]:
         rows.append(("the graph, at most", proof["needed"], f"−{proof['needed']:.2f}", "#8257d6"))

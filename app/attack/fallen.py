@@ -63,7 +63,7 @@ def panel(run: RunRow, student: MeasuredStudent, one: str) -> None:
     )["selection"]["rows"]
     file = f"{run['name']}-{student['name']}-sentences.csv"
     st.download_button(
-        "Table (CSV)", lambda: visible.to_csv(index=False), file, "text/csv", on_click="ignore",
+        "Table (CSV)", lambda: formats.csv(visible), file, "text/csv", on_click="ignore",
         icon=":material/download:",
     )  # fmt: skip
     if picked and picked[0] < len(shown):

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import formats, glossary, recipes, state, uploads
+from app import access, actions, formats, glossary, recipes, state, uploads
 from app.attack import detail, form, models, results
 from rosearch_engine.config import AttackConfig
 from rosearch_engine.data import own
@@ -49,7 +49,8 @@ def panel(run: RunRow, student: MeasuredStudent) -> None:
 
 def _source(pair: bool) -> Table | None:
     """The rows to choose from; None while there are none."""
-    source = st.segmented_control("Sentences", SOURCES, default=SOURCES[0], key="batch.source", required=True)
+    sources = SOURCES if access.may("upload") else SOURCES[1:]
+    source = st.segmented_control("Sentences", sources, default=sources[0], key="batch.source", required=True)
     if source == SOURCES[0]:
         sent = st.file_uploader("File", FILE_TYPES, key="batch.file", help="The file is read but not stored.")
         return None if sent is None else _read(sent.name, sent.getvalue(), pair)
@@ -126,7 +127,8 @@ def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: li
         recipes.note(recipe)
     elif pressed and recipe:
         stop()
-        job = models.warm_worker().submit_batch(run["name"], model, recipe["name"], sentences, int(budget))
+        worker = models.warm_worker()
+        job = actions.attack_batch(worker, run["name"], model, recipe["name"], sentences, int(budget))
         facts = {"run": run["name"], "student": model, "recipe": recipe["name"], "query_budget": int(budget)}
         st.session_state["batch"] = {"job": job, "of": len(sentences), "file": rows.name, "facts": facts}
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from app import glossary, recipes, state
+from app import actions, glossary, recipes, state
 from app.attack import models
 from rosearch_engine.data.own import LONGEST
+from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import SECONDS, Job
 from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
@@ -62,7 +63,11 @@ def show(run: RunRow, student: MeasuredStudent) -> None:
         field = "second sentence" if first else "sentence"
         st.warning(f"**{field}**: it is empty. Type one or pick an example.", icon=":material/edit:")
     else:
-        start(run["name"], chosen, recipe["name"], first, second or None, int(budget), int(seconds), answer)
+        try:
+            start(run["name"], chosen, recipe["name"], first, second or None, int(budget), int(seconds), answer)
+        except UserError as error:
+            state.show_error(error)
+            return
         _write_link(first, second, answer, chosen)
 
 
@@ -144,10 +149,13 @@ def start(
     seconds: int,
     answer: str | None = None,
 ) -> None:
-    """Hand a sentence to the worker, once for each model, and keep the jobs in this visitor's session."""
+    """Hand a sentence to the worker, once for each model, and keep the jobs in this visitor's session.
+
+    Raises:
+        UserError: as `actions.attack`.
+    """
     stop()
-    worker = models.warm_worker()
-    jobs = {name: worker.submit(run, name, recipe, text, pair, budget, seconds, answer) for name in chosen}
+    jobs = actions.attack(models.warm_worker(), chosen, run, recipe, text, pair, budget, seconds, answer)
     about = {"text": text, "pair": pair, "answer": answer}
     st.session_state["attack"] = {"jobs": jobs, "run": run, "recipe": recipe, "budget": budget, **about}
 
@@ -163,10 +171,10 @@ def at_work(held: Mapping[str, Any] | None) -> dict[str, Job]:
 
 
 def waiting_for(job: Job) -> str:
-    """Why a job has not begun."""
+    """Why a job has not begun: the worker still loads, or others' attacks go first."""
     if models.warm_worker().state != "ready":
         return "starting: loading the attack"
-    return f"queued ({job.ahead} ahead)" if job.ahead else "starting"
+    return f"queued ({job.ahead} ahead)" if job.ahead else "next in line"
 
 
 def _kind(run: RunRow) -> tuple[bool, list[str]]:

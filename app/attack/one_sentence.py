@@ -31,10 +31,14 @@ def outcome(run: RunRow) -> None:
     classes = run["dataset"]["classes"] if run["dataset"] else []
     titles = models.titles(run)
     for model, job in jobs.items():
+        if job.result:
+            continue
+        if len(jobs) > 1:
+            st.markdown(f"**{state.plain(titles.get(model, model))}**")
         if job.error:
-            if len(jobs) > 1:
-                st.markdown(f"**{state.plain(titles.get(model, model))}**")
             state.show_error(UserError(job.error["field"], job.error["problem"], job.error["remedy"]))
+        else:
+            st.info("Stopped before it began.", icon=":material/stop_circle:")
     done = {model: job.result for model, job in jobs.items() if job.result}
     if not done:
         return
@@ -76,7 +80,7 @@ def _progress(run: RunRow) -> None:
             st.progress(share, text=state.plain(f"{name}{job.queries} / {held['budget']} queries"))
             _live(held, job)
         else:
-            said = verdicts.verdict(job.result) if job.result else "failed"
+            said = verdicts.verdict(job.result) if job.result else job.state
             st.progress(1.0, text=state.plain(f"{name}{said}"))
     if st.button("Stop", icon=":material/stop_circle:", key="attack.stop"):
         form.stop()

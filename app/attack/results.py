@@ -9,17 +9,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app import formats
 from app.attack.drawing import changes
 from app.attack.verdicts import verdict
-
-DIGITS = 4  # of a probability in a file
 
 
 def downloads(whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name: str) -> None:
     """Results to take away: all that is known as JSON, a row a sentence as CSV."""
     for title, make, kind in (
         ("JSON", lambda: json.dumps(whole, indent=2, ensure_ascii=False), "application/json"),
-        ("CSV", lambda: result_table(rows).round(DIGITS).to_csv(index=False), "text/csv"),
+        ("CSV", lambda: formats.csv(result_table(rows)), "text/csv"),
     ):
         st.download_button(
             title,

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app import actions, state
 from app.attack import drawing, models
 from rosearch_engine.data.own import BETWEEN
 from rosearch_engine.errors import UserError
@@ -113,9 +113,11 @@ def _answers(
 
 
 def _ask(run: str, asked: Iterable[str], text: str | tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    jobs = {model: models.warm_worker().ask(run, model, [text]) for model in asked}
+    jobs = actions.ask(models.warm_worker(), list(asked), run, text)
     for model, job in jobs.items():
         if not job.finished.wait(WITHIN):
+            for given_up in jobs.values():
+                given_up.stop()
             raise UserError("model", f"{model} did not answer within {WITHIN:.0f} s.", "Try again in a moment.")
         if job.error:
             raise UserError(job.error["field"], job.error["problem"], job.error["remedy"])

@@ -8,13 +8,11 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app import recipes, settings_file, state
-from app.search import cost, forms
-from app.uploads import keep
+from app import access, actions, recipes, settings_file, state
+from app.search import cost, forms, uploaded
 from rosearch_engine import config, resources
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import process
 
 PRESET_WORDS = {
     "demo": "12 students, two bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
@@ -39,6 +37,9 @@ FILE_TYPES = ["csv", "tsv", "jsonl", "parquet"]
 
 def form() -> None:
     """The whole form; starts the search on a press."""
+    if not access.may("start"):
+        state.show_error(access.refusal("start"))
+        return
     run, presets = state.run(), sorted(config.PRESETS, key=lambda name: name != "demo")
     if run is not None:
         presets.append(state.like(run["name"]))
@@ -68,7 +69,7 @@ def form() -> None:
             )
             return
         answers["data"] |= data
-        _preview(answers["data"])
+        shown = _preview(answers["data"])
         start = st.container(border=True)
         st.markdown("**Advanced settings**")
         for stage, (title, about) in SECTIONS.items():
@@ -82,10 +83,11 @@ def form() -> None:
         state.show_error(error)
         return
     with start:
-        _start_box(settings, run["name"] if run and preset == state.like(run["name"]) else preset.split()[0])
+        of = run["name"] if run and preset == state.like(run["name"]) else preset.split()[0]
+        _start_box(settings, of, shown)
 
 
-def _start_box(settings: RunConfig, preset: str) -> None:
+def _start_box(settings: RunConfig, preset: str, shown: UserError | None) -> None:
     known = {row["name"] for row in state.runs()}
     lacking = missing(settings)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -104,7 +106,7 @@ def _start_box(settings: RunConfig, preset: str) -> None:
         st.warning(f"Not on this machine yet: {state.plain(names)}. To download it, run:", icon=":material/download:")
         st.code("python -m rosearch_engine fetch " + " ".join(status.name for status in lacking), language="bash")
     if pressed:
-        _start((name or "").strip(), settings)
+        _start((name or "").strip(), settings, shown)
 
 
 def missing(settings: RunConfig) -> list[resources.Status]:
@@ -130,9 +132,10 @@ def _data(values: Mapping[str, Any], preset: str) -> dict[str, Any] | None:
         answers: dict[str, Any] = {"name": (name or "").strip()}
     else:
         sent = st.file_uploader("CSV, TSV, JSONL or Parquet file", FILE_TYPES, key="data.file")
+        uploaded.panel()
         if sent is None:
             return None
-        answers = {"name": keep(sent.name, sent.getvalue())}
+        answers = {"name": actions.upload(sent.name, sent.getvalue())}
     with st.expander("Columns", icon=":material/view_column:"):
         for column in ("text", "pair", "label"):
             given = st.text_input(
@@ -163,18 +166,19 @@ def _recipe(wanted: str | None, preset: str) -> str:
     return name
 
 
-def _preview(answers: dict[str, Any]) -> None:
+def _preview(answers: dict[str, Any]) -> UserError | None:
+    """A look at the data, if asked for; returns what it shows to be wrong."""
     key = _look_key(answers)
     asked = st.button("Preview the data", icon=":material/table_view:", key="look")
     if asked:
         st.session_state["looked_at"] = key
     if st.session_state.get("looked_at") != key:
-        return
+        return None
     try:
         found = _looked_at(answers["name"], answers["text"], answers["pair"], answers["label"])
     except UserError as error:
         state.show_error(error)
-        return
+        return error
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.dataframe(found["rows"], height=240, key="preview_rows")
@@ -186,6 +190,7 @@ def _preview(answers: dict[str, Any]) -> None:
         for warning in found["warnings"]:
             st.caption(state.plain(warning))
         st.caption(" · ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in found["sizes"].items()))
+    return None
 
 
 def looked_at(settings: RunConfig) -> dict[str, int] | None:
@@ -209,8 +214,9 @@ def _look_key(answers: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 def _looked_at(name: str, text: str | None, pair: str | None, label: str | None) -> dict[str, Any]:
     from rosearch_engine import data
 
-    settings = config.validate({"data": {"name": name, "text": text, "pair": pair, "label": label}}).data
-    found = data.preview(settings)
+    settings = config.validate({"data": {"name": name, "text": text, "pair": pair, "label": label}})
+    access.require_sources(settings)
+    found = data.preview(settings.data)
     columns = [f"{kind}: {value}" for kind, value in vars(found.columns).items() if value]
     return {
         "rows": found.rows,
@@ -226,11 +232,12 @@ def _free_name(preset: str, known: set[str]) -> str:
     return next(name for n in range(1, len(known) + 2) if (name := f"{preset}-{n}") not in known)
 
 
-def _start(name: str, settings: RunConfig) -> None:
+def _start(name: str, settings: RunConfig, shown: UserError | None) -> None:
     try:
-        process.start(name, settings)
+        actions.start(name, settings)
     except UserError as error:
-        state.show_error(error)
+        if shown is None or error.as_dict() != shown.as_dict():  # the preview may say it already
+            state.show_error(error)
         return
     state.choose(run=name, student=None, panel="Watch")
     st.rerun()

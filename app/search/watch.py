@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cards, charts, formats, glossary, state, student_table, words
+from app import access, actions, cards, charts, formats, glossary, state, student_table, words
 from app.cache import Step
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import estimate, process
@@ -48,6 +48,8 @@ def _live(name: str) -> None:
             with right:
                 st.markdown("**Latest students**")
                 _newest(rows)
+        if access.is_shared():
+            return  # it names folders of the server
         with st.expander("Search process log", expanded=now in ("crashed", "lost"), icon=":material/terminal:"):
             # A search started from the command line writes to its own terminal; its events are here all the same.
             lines = process.log_tail(name) or [event["text"] for event in state.store().events(run["id"], last=30)]
@@ -130,20 +132,25 @@ def _newest(students: Sequence[StudentRow]) -> None:
 def _buttons(run: RunRow, now: process.State) -> None:
     with st.container(horizontal=True):
         stoppable = now in process.ALIVE and now != "stopping"
-        if stoppable and st.button("Stop", icon=":material/stop_circle:", key="stop"):
+        if stoppable and access.may("stop") and st.button("Stop", icon=":material/stop_circle:", key="stop"):
             _confirm_stop(run["name"])
-        if now == "stopping" and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
-            process.stop(run["name"], force=True)
+        may_kill = now == "stopping" and access.may("stop")
+        if may_kill and st.button("Stop at once", icon=":material/dangerous:", key="kill"):
+            actions.stop(run["name"], force=True)
             st.rerun()
-        if now in ("stopped", "crashed", "lost") and st.button(
-            "Resume", type="primary", icon=":material/play_arrow:", key="resume"
+        resumable = now in ("stopped", "crashed", "lost") and access.may("resume")
+        if resumable and st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
+            actions.resume(run["name"])
+            st.rerun()
+        ended = now not in process.ALIVE
+        if (
+            ended
+            and access.may("start")
+            and st.button("Duplicate settings", icon=":material/content_copy:", key="clone")
         ):
-            process.resume(run["name"])
-            st.rerun()
-        if now not in process.ALIVE and st.button("Duplicate settings", icon=":material/content_copy:", key="clone"):
             state.choose(panel="New search", preset=state.like(run["name"]))
             st.rerun()
-        if now not in process.ALIVE and st.button("Delete", icon=":material/delete:", key="delete"):
+        if ended and access.may("delete") and st.button("Delete", icon=":material/delete:", key="delete"):
             _confirm_delete(run["name"], run["students"], run["recorded"])
         if run["students"] and st.button("Explore the Pareto front", icon=":material/scatter_plot:", key="explore"):
             state.go("front", run=run["name"], student=None)
@@ -179,13 +186,13 @@ def _confirm_delete(name: str, students: int, recorded: bool) -> None:
 
 def _delete(name: str) -> None:
     try:
-        process.remove(name)
+        actions.delete(name)
     except UserError as error:
         st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")
 
 
 def _stop(name: str) -> None:
     try:
-        process.stop(name)
+        actions.stop(name)
     except UserError as error:
         st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")

@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,30 @@ class Lexicon:
             return ()
         swaps = self._attack.get_transformations(text, original_text=text, indices_to_modify=[0])
         return tuple(swap.text for swap in swaps)
+
+
+@dataclass(frozen=True)
+class Tries:
+    """What an attack has to try on some sentences.
+
+    Attributes:
+        words: of all sentences.
+        swappable: words that have swaps.
+        sentences: how many there are.
+        untried: sentences none of whose words has a swap: whatever holds there holds untried.
+    """
+
+    words: int
+    swappable: int
+    sentences: int
+    untried: int
+
+
+def tries(lexicon: Lexicon, texts: Iterable[Text]) -> Tries:
+    """What an attack with this lexicon has to try on the texts."""
+    split = [lexicon.words(text) for text in texts]
+    able = [sum(bool(lexicon.swaps(word)) for word in words) for words in split]
+    return Tries(sum(map(len, split)), sum(able), len(split), able.count(0))
 
 
 def distinct(texts: Iterable[Sequence[str]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import Never
+from typing import Never, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.dynamic_module_utils import get_relative_import_files
@@ -14,7 +14,9 @@ from rosearch_engine.atomic import new_folder
 from rosearch_engine.checkpoints.load import Loaded, load
 from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 from rosearch_engine.operations import operation
+from rosearch_engine.report import untried
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import Count, MeasuredStudent, RunRow, Scored, copies_loss, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
@@ -28,7 +30,7 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
     Raises:
         UserError: if the folder is not empty or cannot be written, or there is no such student.
     """
-    folder = folder.expanduser().resolve()
+    folder = given_path(folder, "to").resolve()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError("to", f"{folder} is not empty.", "Choose a new folder.")
     loaded = load(store, run, student)
@@ -47,7 +49,7 @@ def _write(loaded: Loaded, facts: MeasuredStudent, run: RunRow, folder: Path) ->
     loaded.model.config.calibration_temperature = loaded.temperature
     loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
     write_checkpoint(loaded.model, loaded.code.wrap(loaded.tokenizer), folder)
-    card = _card(facts, run, loaded.classes, loaded.model.config.ledger_bound)
+    card = _card(facts, run, loaded.classes, cast(RoSearchConfig, loaded.model.config))
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -92,7 +94,7 @@ def _write_file(source: Path, folder: Path) -> str:
     return text
 
 
-def _card(facts: MeasuredStudent, run: RunRow, classes: tuple[str, ...], bound: float | None) -> str:
+def _card(facts: MeasuredStudent, run: RunRow, classes: tuple[str, ...], config: RoSearchConfig) -> str:
     low, high = facts["robustness_interval"]
     success = (
         "no sentence was classified correctly" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
@@ -118,7 +120,7 @@ A small text classifier ({", ".join(classes)}) found and distilled by RoSearch E
 | temperature | {facts["temperature"]:.3f} (divide the logits by it for calibrated probabilities) |
 
 Held: classified correctly after the attack and after every single swap, on calibrated or on raw logits, whichever
-is lower. All shares are relative to all attacked sentences.
+is lower. All shares are relative to all attacked sentences.{_untried(run, facts["attacked"])}
 Adversarial copies: training sentences whose words the adversary swapped in one gradient step, and after three more. If
 the second loss is far above the first, the student has only learned to resist one gradient step.
 These are search-time figures: the student was selected by them, so expect lower figures on new sentences.
@@ -133,11 +135,14 @@ tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
 model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
 logits = model(**tokenizer("a sentence", truncation=True, return_tensors="pt")).logits
 ```
-{_proof(bound)}"""
+{_proof(config)}"""
 
 
-def _proof(bound: float | None) -> str:
+def _proof(config: RoSearchConfig) -> str:
     """How to prove a sentence with nothing but the checkpoint."""
+    if config.invariant and config.edges:
+        return _invariant_proof()
+    bound = config.ledger_bound
     if bound is None:
         return ""
     graph = f"plus a graph that changes a margin by at most 2 x {bound:g}" if bound else "and nothing else"
@@ -164,6 +169,49 @@ def worst_margin(words, swaps, label, other):
 
 A sentence is certified if `worst_margin` exceeds {2 * bound:g} for every other class. This requires that each word is
 tokenized on its own and that nothing is truncated; the figure above excludes sentences where that is in doubt.
+"""
+
+
+def _untried(run: RunRow, attacked: int) -> str:
+    said = untried(run, attacked)
+    return f"\n{said}" if said else ""
+
+
+def _invariant_proof() -> str:
+    return """
+## Certificates
+
+The student adds up what the words say, each weighed by a graph that reads of every word only its class of swaps
+(`model.embedding.heads`): a swap within a class changes nothing but that one word's own evidence. So the worst effect
+of any combination of swaps is the sum of the worst effects of each word's swaps. If the margin stays above zero, no
+attack with these swaps can flip the sentence:
+
+```python
+import torch
+
+classes, evidence = model.embedding.heads, model.ledger.evidence.detach()  # (vocabulary, 1 + coefficients, classes)
+
+
+def worst_margin(text, swaps, label, other):
+    # swaps: from words of the text, each once in it, to the lists of their substitutes; all of one token
+    read = tokenizer(text, return_tensors="pt")
+    said = model(**read)
+    weights = said.logits.new_ones(read["input_ids"].shape[1], 1)
+    if said.coefficients is not None:
+        weights = torch.cat([weights, said.coefficients[0]], dim=1)
+    margin = said.logits[0, label] - said.logits[0, other]
+    for word, substitutes in swaps.items():
+        own, *others = (tokenizer(one, add_special_tokens=False)["input_ids"] for one in (word, *substitutes))
+        assert all(len(one) == 1 and classes[one] == classes[own] for one in others), "the graph would read a swap"
+        at = read["input_ids"][0].tolist().index(own[0])
+        says = torch.stack([weights[at] @ evidence[one[0]] for one in (own, *others)])  # (options, classes)
+        leads = says[:, label] - says[:, other]
+        margin = margin + leads.min() - leads[0]
+    return float(margin)
+```
+
+A sentence is certified if `worst_margin` is positive for every other class. The figure above also counts sentences in
+which a few swaps do change what the graph reads, each combination of those looked at by itself.
 """
 
 

@@ -23,6 +23,7 @@ from rosearch_engine.device import device
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.paths import damaged_weights, read_weights
+from rosearch_engine.sealed import broken
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, TeacherRow
@@ -123,11 +124,14 @@ def identity(store: Store, run_name: str, student_name: str) -> tuple[object, ..
 
 def _code(teacher: TeacherRow, student: MeasuredStudent) -> Code:
     name = student["genome"].get("code", "plain")
-    return PLAIN if name == "plain" else read_code(teacher["codes"][name])
+    digest = teacher["codes"].get(name, PLAIN.digest)
+    return PLAIN if digest == PLAIN.digest else read_code(digest)
 
 
 def _read(folder: Path, kind: Any) -> Any:
     try:
+        if damaged := broken(folder):
+            raise ValueError(f"{damaged} is not what was written")
         return kind.from_pretrained(folder)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

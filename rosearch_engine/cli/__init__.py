@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import NoReturn
@@ -26,6 +27,9 @@ app.add_typer(benchmarks.app, name="bench")
 
 def main() -> None:
     """Run a command; what a user can fix is printed without a traceback, with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # text of others may hold what a terminal has no letters for
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except UserError as error:
@@ -42,9 +46,20 @@ def _in_words(error: Exception) -> UserError:
 
     if isinstance(error, DatabaseError):
         return damaged(error)
+    if isinstance(error, UnicodeDecodeError) and "sqlalchemy" in _modules(error):
+        return UserError("database", "it is damaged.", "Move rosearch.db away and start over, or bring back a copy.")
     if is_full_disk(error):
         return UserError("disk", "it is full.", "No result is lost: free some disk space and try again.")
     raise error
+
+
+def _modules(error: Exception) -> set[str]:
+    """The packages that an error came through."""
+    found, trace = set[str](), error.__traceback__
+    while trace is not None:
+        found.add(str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0])
+        trace = trace.tb_next
+    return found
 
 
 def _fail(error: UserError) -> NoReturn:

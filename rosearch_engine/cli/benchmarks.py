@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from rosearch_engine.cli.console import table
+from rosearch_engine.cli.console import say_json, table
 from rosearch_engine.cli.options import AsJson, quieten, watched
 
 app = typer.Typer(help="Benchmark the program against what people would use instead.", no_args_is_help=True)
@@ -28,7 +27,7 @@ def bench_attack(
     with watched(as_json) as progress:
         what = measure(recipe, n, query_budget, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     table(f"{recipe}, {n} sentences, {what['cpu']}; {what['device']}", *table_rows(what))
 
@@ -47,7 +46,7 @@ def bench_distil(
     with watched(as_json) as progress:
         what = measure(epochs, naive, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     rate = what["rate"]
     table(f"{what['encoder_weights']:,} encoder parameters, {what['cpu']}; {what['device']}", *table_rows(what))
@@ -79,6 +78,6 @@ def bench_search(
     with watched(as_json, "Run the same command again to resume.") as progress:
         what = measure(seeds, minutes, students, arm or list(ARMS), setting or [], progress, jobs)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     table(f"{seeds} seeds, {minutes:g} minutes each, {what['cpu']}; {what['device']}", *table_rows(what))

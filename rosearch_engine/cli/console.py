@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -29,6 +32,20 @@ _NARROWEST = 24
 def say(text: str, error: bool = False) -> None:
     """A line for a person; errors go to standard error."""
     (_err if error else _out).print(text)
+
+
+def say_json(value: object) -> None:
+    """A value for a program. What JSON has no number for (a ratio to nothing is infinite) is null."""
+    print(json.dumps(strict(value), indent=2, allow_nan=False))
+
+
+def strict(value: Any) -> Any:
+    """The value with None for every number that JSON has none for."""
+    if isinstance(value, dict):
+        return {name: strict(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def explain(text: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated, Any
 
 import typer
 
 from rosearch_engine import __version__
-from rosearch_engine.cli.console import say, table
+from rosearch_engine.cli.console import say, say_json, table
 from rosearch_engine.cli.options import AsJson
 
 app = typer.Typer()
@@ -41,7 +40,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     if as_json:
         rows = [_resource(status) for status in resources.status()]
-        print(json.dumps({"home": str(resources.home()), "resources": rows, "recipes": recipes(every=True)}, indent=2))
+        say_json({"home": str(resources.home()), "resources": rows, "recipes": recipes(every=True)})
         return
     say(f"RoSearch Explorer {__version__}; all downloads and results are stored in {resources.home()}")
     _print_resources(resources.status(), as_json=False)
@@ -69,7 +68,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def _print_resources(rows: list[Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps([_resource(status) for status in rows], indent=2))
+        say_json([_resource(status) for status in rows])
         return
     table(
         "Resources",

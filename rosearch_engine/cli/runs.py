@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 
 import typer
 
-from rosearch_engine.cli.console import bars, say, table
+from rosearch_engine.cli.console import bars, say, say_json, table
 from rosearch_engine.cli.options import AsJson, RunName, listed, quieten
 from rosearch_engine.config import build
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 from rosearch_engine.progress import Facts, Progress, Stopped
 
 if TYPE_CHECKING:  # the store takes its time to import
@@ -36,7 +36,7 @@ def search(
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for students. Ctrl-C stops safely; `resume` continues."""
+    """Search for students. Ctrl-C stops safely (exit code 130); `resume` continues."""
     from rosearch_engine.runs import process
 
     plan = build(preset, config, settings or [])
@@ -59,20 +59,26 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Look at the data, the teacher and the attack as `search` would, without starting anything."""
-    from rosearch_engine.check import check as look
-
     quieten()
+    from rosearch_engine.check import check as look
+    from rosearch_engine.search.outlook import outlook
+
     checked = look(build(preset, config, settings or []))
+    ahead = outlook(checked)
+    facts = {**checked.facts(), **ahead.facts()}
+    facts["warnings"] += ahead.warnings()
     if as_json:
-        print(json.dumps(checked.facts(), indent=2))
+        say_json(facts)
         return
-    facts = checked.facts()
     say(f"{facts['rows']} rows of {facts['data']}; columns: {facts['columns']}")
     table("Classes", ["class", "rows"], [[name, str(count)] for name, count in facts["classes"].items()])
     table("Parts", ["part", "rows"], [[name, str(count)] for name, count in facts["sizes"].items()])
     teacher = facts["teacher"]
-    say(f"Teacher: {teacher['name']} ({teacher['family'] or 'looked at when the search starts'})")
-    say(f"Attack: {facts['recipe']['name']}")
+    steps = f"{facts['teacher_steps']:,} steps of fine-tuning" if facts["teacher_steps"] else "used as it is"
+    say(f"Teacher: {teacher['name']} ({teacher['family']}), {steps}, reads {teacher['positions']} word pieces")
+    words = facts["words"]
+    swaps = f"; {words['with_swaps']:,} of {words['attacked']:,} attacked words have swaps" if words else ""
+    say(f"Attack: {facts['recipe']['name']}, ready{swaps}")
     for line in [*facts["sample"], *facts["warnings"]]:
         say(line)
 
@@ -120,7 +126,7 @@ def status(
 
     rows = [_state(row, process.state(row)) for row in Store.read().runs()]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        say_json(rows)
         return
     if not rows:
         say("No runs yet. Start one: python -m rosearch_engine search --preset demo")
@@ -160,7 +166,7 @@ def delete(
         typer.confirm(f"Delete '{run}' and all its measurements?", abort=True)
     process.remove(run)
     if as_json:
-        print(json.dumps({"deleted": run}))
+        say_json({"deleted": run})
     else:
         say(f"'{run}' is deleted.")
 
@@ -180,10 +186,10 @@ def pack(
     from rosearch_engine.recorded.pack import pack as write
 
     manifest = write(run, to, listed(students), name or None, overwrite=overwrite)
-    size = to.expanduser().stat().st_size
+    size = given_path(to, "to").stat().st_size
     if as_json:
         facts = {"file": str(to), "bytes": size} | manifest.model_dump(include={"run", "made"})
-        print(json.dumps(facts, indent=2))
+        say_json(facts)
     else:
         weights = ", ".join(manifest.made.students)
         with_weights = f"with the weights of {weights}" if weights else "without weights: its Pareto front is empty"
@@ -203,7 +209,7 @@ def unpack(
         raise UserError("file", "no recorded run is bundled with this program.", "Give a file written by `pack`.")
     name = recorded.unpack(file)
     if as_json:
-        print(json.dumps({"run": name}))
+        say_json({"run": name})
     else:
         say(f"'{name}' is imported. View it:  python -m rosearch_engine report {name}")
 
@@ -229,6 +235,8 @@ def _search_here(name: str, as_json: bool) -> None:
             search_here(name, progress)
     except Stopped:
         say(f"Stopped. Resume with: python -m rosearch_engine resume {name}", error=True)
+        _print_state(name, as_json)
+        raise typer.Exit(130) from None
     _print_state(name, as_json)
 
 
@@ -239,11 +247,11 @@ def _print_state(name: str, as_json: bool) -> None:
     row = Store.read().run(name)
     facts: _State = {**_state(row, process.state(row)), "log": process.log_tail(name, 5)}
     if as_json:
-        print(json.dumps(facts, indent=2))
+        say_json(facts)
         return
     now = facts["progress"] or {}
     who = now.get("student") or "preparing"
-    at = f" ({who}: {now['stage']} {now['done']}/{now['total']})" if now.get("total") else ""
+    at = f" ({who}: {now.get('stage')} {now.get('done')}/{now['total']})" if now.get("total") else ""
     say(f"{name}: {facts['state']}, {facts['students']} students{at if facts['state'] == 'running' else ''}")
     if facts["exit"] and facts["exit"]["message"]:
         say(facts["exit"]["message"])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rosearch_engine.cli.console import bars, explain, say, table
+from rosearch_engine.cli.console import bars, explain, say, say_json, strict, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress
+
+SHOWN = 40  # students in a report for people, beside the front
 
 app = typer.Typer()
 
@@ -26,6 +29,9 @@ def report(
     together: Annotated[
         str, typer.Option("--with", metavar="RUNS", help="More runs to include in the statistics, e.g. a,b.")
     ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help=f"List every student, not only the front and the best {SHOWN}.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List a run's students with their measurements."""
@@ -35,17 +41,26 @@ def report(
 
     store = Store.read()
     row = store.run(run)
-    what = summary(store, row, process.state(row))
+    what = summary(store, row, process.state(row), None if every or as_json else SHOWN)
     if statistics or together:
         what["statistics"] = architecture_statistics(store, [run, *listed(together)])
     if as_json:
-        print(json.dumps(what, indent=2))
+        _print_json(what)
         return
     for line in what["headline"]:
         explain(line)
     table(f"Students of {run}", *table_rows(what), optional=OPTIONAL)
+    if what["left_out"]:
+        explain(f"{what['left_out']:,} more students are not on the front: --all lists them, --json all numbers.")
     if "statistics" in what:
         _print_statistics(what["statistics"])
+
+
+def _print_json(what: Mapping[str, Any]) -> None:
+    """As `json.dumps` with an indent, but a line for each student: thousands take a second, not ten."""
+    head = json.dumps(strict({name: value for name, value in what.items() if name != "students"}), indent=2)
+    rows = ",\n    ".join(json.dumps(strict(student)) for student in what["students"])
+    print(f'{head[:-2]},\n  "students": [\n    {rows}\n  ]\n}}')
 
 
 def _print_statistics(what: dict[str, Any]) -> None:
@@ -92,7 +107,7 @@ def attack(
         show.follow(progress)
         answer = attack_sentences(run, name, recipe, sentences, query_budget, progress, level, two_swaps)
     if as_json:
-        print(json.dumps(answer, indent=2))
+        say_json(answer)
         return
     for row in answer["sentences"]:
         say(f"[{row['outcome']}, {row['queries']} queries] {row['original']}")
@@ -144,7 +159,7 @@ def rescore(
     with watched(as_json, on_stop=kept) as progress:
         what = rescore_run(run, n, seeds, listed(recipes), listed(students), top, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     for recipe in what["recipes"]:
         table(f"{run} under {recipe}, {what['n']} held-out sentences", *table_rows(what, recipe))
@@ -179,7 +194,7 @@ def transfer(
     with watched(as_json) as progress:
         what = transfer_run(run, listed(students), recipe, progress)
     if as_json:
-        print(json.dumps(what, indent=2))
+        say_json(what)
         return
     table(f"{run}: fooled by another model's adversarial sentences ({what['recipe']})", *table_rows(what))
     explain(what["label"])
@@ -199,7 +214,7 @@ def export(
     run, name = run_and_name(student)
     folder = write(Store.read(), run, name, to)
     if as_json:
-        print(json.dumps({"folder": str(folder), "run": run, "student": name}))
+        say_json({"folder": str(folder), "run": run, "student": name})
     else:
         say(f"{student} is exported to {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
 

@@ -65,6 +65,7 @@ def make_code(
     tokenizer: PreTrainedTokenizerBase | None = None,
     known: Iterable[str] = (),
     ties: bool = True,
+    joined: Iterable[str] = (),
 ) -> Code:
     """The code of that name for a split's sentences, kept for `read_code`. Equal sentences give equal codes.
 
@@ -72,11 +73,13 @@ def make_code(
         tokenizer: its whole words are known words too, after those of the sentences.
         known: more known words, after those: no misspelt word, and last among what one may be corrected to.
         ties: tie synonyms before the tokenizer; off where the students' graphs do it (`heads_of`).
+        joined: words with a hyphen or apostrophe that are to be one word to the tokenizer too.
 
     Raises:
         UserError: if WordNet is needed and missing.
     """
-    if name == "plain":
+    joins = _joins(joined)
+    if name == "plain" and not joins:
         return PLAIN
     texts = [*split.texts, *(split.pairs or ())]
     counts = word_counts(texts)
@@ -84,10 +87,19 @@ def make_code(
     if name in TIES and ties:
         require_wordnet("space.codes")
         heads = synonym_heads(counts)
+    joins = {word: one for word, one in joins.items() if one not in heads}
+    heads = joins | {word: joins.get(head, head) for word, head in heads.items()}
     lexicon = _lexicon(counts, tokenizer, known) if name in ("characters", "both") else []
     code = _code(name, Canonical(heads, lexicon))
     _keep(code)
     return code
+
+
+def _joins(words: Iterable[str]) -> dict[str, str]:
+    """Words without their hyphens and apostrophes, at which a tokenizer would part them; in lower case."""
+    small = [word.lower() for word in words if WORD.fullmatch(word) and "’" not in word]
+    joins = {word: word.replace("-", "").replace("'", "") for word in small}
+    return {word: one for word, one in joins.items() if one != word and one not in joins}
 
 
 def read_code(digest: str) -> Code:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from rosearch_engine.data.doubts import refuse_glued, refuse_repeated_names
 from rosearch_engine.data.encoding import decode
+from rosearch_engine.data.limits import MOST_BYTES, MOST_COLUMNS, check_bytes, check_shape
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
 _QUOTE = '"'
+_BATCH = 1024  # rows
+# What pandas calls an index without a name.
+_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def suffix_of(name: str) -> str | None:
@@ -45,6 +51,7 @@ def read(path: Path) -> Table:
     try:
         if path.stat().st_size == 0:
             raise _error(f"{path.name} is empty.", "Provide a file with a header line and labelled rows.")
+        check_bytes(path.stat().st_size, path.name)
         if suffix == ".parquet":
             frame, class_names = _parquet(path)
         else:
@@ -55,18 +62,19 @@ def read(path: Path) -> Table:
         raise _error(f"{path.name} cannot be read ({error.strerror or error}).", "Check the file.") from None
     if frame.empty:
         raise _error(f"{path.name} contains no rows.", "Provide a file with a header line and labelled rows.")
+    check_shape(*frame.shape, path.name)
     frame.columns = [str(column).strip() for column in frame.columns]
     refuse_repeated_names(list(frame.columns))
     return Table(name=path.name, train=frame.reset_index(drop=True), class_names=class_names)
 
 
 def _text(path: Path, packed: bool) -> str:
-    content = path.read_bytes()
     try:
-        if packed:
-            content = gzip.decompress(content)
+        with gzip.open(path) if packed else path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _error(f"{path.name} is a damaged gzip file ({error}).", "Compress it again.") from None
+    check_bytes(len(content), path.name)
     text = decode(content, path.name, "data.name")
     if not text.strip():
         raise _error(f"{path.name} is empty.", "Provide a file with a header line and labelled rows.")
@@ -95,6 +103,9 @@ def _is_quoted(cell: str) -> bool:
 
 
 def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> pd.DataFrame:
+    names = _names(text, separator, quoting)
+    check_shape(0, len(names), name)
+    refuse_repeated_names([one.strip() for one in names])  # before pandas makes them differ
     try:
         frame = pd.read_csv(io.StringIO(text), sep=separator, quoting=quoting, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
@@ -109,19 +120,43 @@ def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> 
     return frame
 
 
+def _names(text: str, separator: str, quoting: Literal[0, 3]) -> list[str]:
+    """The cells of the first line that is not blank; none where they cannot be told."""
+    with contextlib.suppress(csv.Error):
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting):
+            if cells:
+                return cells
+    return []
+
+
 def _jsonl(text: str, name: str) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, Any]] = []
+    names: set[str] = set()
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_object)
+        except RecursionError:
+            raise _error(f"{name}, line {number} is nested too deeply.", "Write text and numbers only.") from None
         except ValueError as error:
             raise _error(f"{name}, line {number} is not JSON ({error}).", "Fix that line.") from None
         if not isinstance(row, dict):
             raise _error(f"{name}, line {number} is not an object.", 'Write one {"text": …, "label": …} per line.')
+        names |= row.keys()
+        if len(names) > MOST_COLUMNS:
+            check_shape(len(rows), len(names), name)
         rows.append(row)
     return pd.DataFrame(rows, dtype=object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose names must differ: of two values for one name, which is meant is anybody's guess."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is there twice")
+    return found
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
@@ -129,21 +164,48 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
-        return table.to_pandas(), _class_names((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    except (pyarrow.ArrowException, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0].replace(str(path), path.name)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            facts = file.metadata
+            check_shape(facts.num_rows, facts.num_columns, path.name)
+            check_bytes(sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups)), path.name)
+            refuse_repeated_names([name.strip() for name in file.schema_arrow.names])
+            batches, size = [], 0
+            # Values that repeat are written once: how much they are is seen only as they are read.
+            for batch in file.iter_batches(_BATCH):
+                batches.append(batch)
+                size += batch.nbytes
+                check_bytes(size, path.name)
+            table = pyarrow.Table.from_batches(batches, file.schema_arrow)
+        frame = table.to_pandas(ignore_metadata=True)
+        index = [name for name in frame.columns if _INDEX.fullmatch(name)]
+        return frame.drop(columns=index), _class_names((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    except UserError:
+        raise
+    except (pyarrow.ArrowMemoryError, MemoryError):
+        raise
+    except (pyarrow.ArrowException, ValueError, KeyError, TypeError, OverflowError, NotImplementedError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), path.name)
         raise _error(f"{path.name} cannot be read as Parquet ({reason}).", "Write the file again.") from None
 
 
 def _class_names(metadata: bytes) -> dict[str, tuple[str, ...]]:
-    """Names of classes that the `datasets` library leaves in a Parquet file."""
-    features = json.loads(metadata).get("info", {}).get("features", {})
+    """Names of classes that the `datasets` library leaves in a Parquet file; none of what is written otherwise."""
+    try:
+        found = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return {}
+    for name in ("info", "features"):
+        found = found.get(name) if isinstance(found, dict) else None
+    features = found if isinstance(found, dict) else {}
     return {
         column: tuple(feature["names"])
         for column, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and _are_names(feature.get("names"))
     }
+
+
+def _are_names(found: Any) -> bool:
+    return isinstance(found, list) and bool(found) and all(isinstance(name, str) for name in found)
 
 
 def _error(problem: str, remedy: str) -> UserError:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rosearch_engine.data.columns import LABEL_NAMES
+from rosearch_engine.data.limits import check_bytes, check_shape
 from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources.network import silence
@@ -74,8 +75,8 @@ def read(name: str, folder: str | None = None) -> Table:
     own = next((s for s in _EVALUATION if s in splits and _labelled(splits[s], class_names, columns)), None)
     return Table(
         name=name,
-        train=_frame(splits["train"]),
-        evaluation=_frame(splits[own]) if own else None,
+        train=_frame(splits["train"], name),
+        evaluation=_frame(splits[own], name) if own else None,
         class_names=class_names,
     )
 
@@ -135,6 +136,8 @@ def _cause(error: BaseException) -> str:
     return re.sub(r"\S*/(?=[^/\s]+\.\w)", "", re.sub(r",? \[[^\]]*\]$", "", words)).rstrip(".")
 
 
-def _frame(split: Any) -> pd.DataFrame:
+def _frame(split: Any, name: str) -> pd.DataFrame:
+    check_shape(split.num_rows, split.num_columns, name)
+    check_bytes(split.data.nbytes, name)
     frame: pd.DataFrame = split.to_pandas()
     return frame.reset_index(drop=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import columns, files
+from rosearch_engine.data import apart, columns
 from rosearch_engine.data.encoding import decode
 from rosearch_engine.data.table import Table
 from rosearch_engine.data.values import plain, texts
@@ -50,7 +50,7 @@ def table(path: Path, pair: bool) -> Table:
     """
     with _as_own():
         if path.suffix.lower() != ".txt":
-            return files.read(path)
+            return apart.read(path)
         try:
             return lines(decode(path.read_bytes(), path.name, "file"), pair, "file")
         except OSError as error:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from rosearch_engine import resources
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import columns, files, hub, split
+from rosearch_engine.data import apart, columns, files, hub, split
 from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Split
 from rosearch_engine.data.table import Table
 from rosearch_engine.data.values import texts
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 
 FEWEST_ROWS = 40
 FEWEST_OF_A_CLASS = 4
@@ -49,15 +49,11 @@ def read(config: DataConfig) -> Table:
     if config.name == "movie-reviews":
         table = files.read(resources.require("movie-reviews") / "movie-reviews.tsv")
         return Table(name=config.name, train=table.train)
-    try:
-        path = Path(config.name).expanduser()
-        is_file, is_folder = path.is_file(), path.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UserError("data.name", f"it is not a valid path ({error}).", "Check the path.") from None
-    if is_folder:
-        return hub.read(path.name, folder=str(path))
-    if is_file or files.suffix_of(config.name):
-        return files.read(path)
+    path = given_path(config.name, "data.name")
+    if path.is_dir() or path.is_file() or files.suffix_of(config.name):
+        return apart.read(path)
+    if config.name.startswith((".", "/", "~")):
+        raise UserError("data.name", f"{config.name} does not exist.", "Check the path.")
     return hub.read(config.name)
 
 
@@ -74,7 +70,10 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
     if evaluation is not None:
         repeated = train["key"].isin(set(evaluation["key"]))
         train = _drop(train, repeated, "also in the evaluation split", dropped)
-        evaluation = evaluation[evaluation["words"] >= config.min_words]
+        short = evaluation["words"] < config.min_words
+        evaluation = _drop(
+            evaluation, short, f"of fewer than {config.min_words} words in the evaluation split", dropped
+        )
     classes = _classes(table, train, chosen)
     if len(train) < FEWEST_ROWS:
         problem = f"{len(train)} usable rows are too few."

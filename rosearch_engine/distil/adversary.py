@@ -59,7 +59,7 @@ class Adversary:
             batch: `input_ids` and what goes with them, each `(batch, length)`.
         """
         ids = batch["input_ids"].clone()
-        sentence, place, form = self._attackable(rows, ids.shape[1])
+        sentence, place, form = self._swaps.placed(rows, self._sentences)
         if self._share < 1:
             drawn = self._rng.random(len(sentence)) < self._share
             sentence, place, form = sentence[drawn], place[drawn], form[drawn]
@@ -83,7 +83,7 @@ class Adversary:
             original: `input_ids` of the sentences: a word of a copy may become again what it was.
         """
         ids = batch["input_ids"].clone()
-        sentence, place, form = self._attackable(rows, ids.shape[1])
+        sentence, place, form = self._swaps.placed(rows, self._sentences)
         tokens, owner = self._swaps.candidates.take(form)
         before = original.cpu().numpy()[sentence, place]
         tokens, owner = np.concatenate([tokens, before]), np.concatenate([owner, np.arange(len(form))])
@@ -99,15 +99,6 @@ class Adversary:
         hurts = swapped >= 0
         where = (self._tensor(sentence[hurts]), self._tensor(place[hurts]))
         ids[where] = self._tensor(swapped[hurts]).to(ids.dtype)
-
-    def _attackable(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sentence in the batch, place in it and form of every word that may be swapped."""
-        starts, lengths = self._sentences.starts[rows], self._sentences.lengths[rows]
-        column = np.arange(length)
-        inside = column < lengths[:, None]
-        forms = np.where(inside, self._swaps.places[np.where(inside, starts[:, None] + column, 0)], -1)
-        sentence, place = np.nonzero(forms >= 0)
-        return sentence, place, forms[sentence, place]
 
     @torch.no_grad()
     def _worst(

@@ -6,12 +6,14 @@ hurts most. It is trained on that exact worst case, over all words of a sentence
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from rosearch_engine.batching import Encoded
 from rosearch_engine.device import device
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.swaps import SwapTable
@@ -26,7 +28,7 @@ STEPS = (200, 1_200)
 
 
 class WorstCase:
-    """The exact worst case of an additive model over a table of swaps.
+    """The exact worst case of a sum over words, over a table of swaps.
 
     Args:
         swaps: of the sentences that are asked about.
@@ -44,19 +46,55 @@ class WorstCase:
         Args:
             table: `(vocabulary, classes)` weights of the words.
         """
-        forms, sentences = self._take(self._swaps.forms, rows)
+        forms, owners = self._take(self._swaps.forms, rows)
+        return self._losses(lambda tokens, _: table[tokens], forms, owners, labels)
+
+    def weighed_losses(
+        self,
+        evidence: torch.Tensor,
+        coefficients: torch.Tensor | None,
+        rows: np.ndarray,
+        sentences: Encoded,
+        labels: torch.Tensor,
+    ) -> torch.Tensor:
+        """The same where a word counts by the coefficients at its place, which no swap changes: of words of one token.
+
+        Args:
+            evidence: `(vocabulary, 1 + n, classes)`, as `student.modeling.Ledger` has it.
+            coefficients: `(batch, length, n)`; None: n is 0.
+            sentences: those of the table of swaps.
+        """
+        owners, place, forms = self._swaps.placed(rows, sentences)
+        if coefficients is None:
+            return self._losses(lambda tokens, _: evidence[tokens, 0], forms, owners, labels)
+        here = coefficients.float()[self._tensor(owners), self._tensor(place)]  # (forms, n)
+        weights = torch.cat([torch.ones_like(here[:, :1]), here], dim=1)[..., None]
+        return self._losses(lambda tokens, of: (evidence[tokens] * weights[of]).sum(dim=1), forms, owners, labels)
+
+    def _losses(
+        self,
+        say: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        forms: np.ndarray,
+        owners: np.ndarray,
+        labels: torch.Tensor,
+    ) -> torch.Tensor:
+        """Args:
+        say: from tokens `(tokens,)`, and the place among `forms` that each stands at, to their logits.
+        owners: the sentence of each of the forms.
+        """
         options, of_form = self._take(self._swaps.options, forms)
         tokens, of_option = self._take(self._swaps.tokens, options)
-        said = torch.zeros(len(options), table.shape[1], device=self._where)
-        said = said.index_add(0, self._tensor(of_option), table[self._tensor(tokens)].float())
-        own = labels[self._tensor(sentences)][self._tensor(of_form)]
+        at = self._tensor(of_form)
+        said = say(self._tensor(tokens), at[self._tensor(of_option)]).float()
+        classes = said.shape[1]
+        said = torch.zeros(len(options), classes, device=self._where).index_add(0, self._tensor(of_option), said)
+        own = labels[self._tensor(owners)][at]
         margins = said.gather(1, own[:, None]) - said  # (options, classes)
         begin = self._tensor(self._first(options, of_form, len(forms)))
-        index = self._tensor(of_form)[:, None].expand(-1, table.shape[1])
-        least = torch.full((len(forms), table.shape[1]), torch.inf, device=self._where)
-        least = least.scatter_reduce(0, index, margins, "amin", include_self=False)
-        lost = torch.zeros(len(rows), table.shape[1], device=self._where)
-        return lost.index_add(0, self._tensor(sentences), least - margins[begin])
+        least = torch.full((len(forms), classes), torch.inf, device=self._where)
+        least = least.scatter_reduce(0, at[:, None].expand(-1, classes), margins, "amin", include_self=False)
+        lost = torch.zeros(len(labels), classes, device=self._where)
+        return lost.index_add(0, self._tensor(owners), least - margins[begin])
 
     def _take(self, ragged: Ragged, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return ragged.take(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +15,12 @@ from transformers import get_linear_schedule_with_warmup
 from rosearch_engine.config import DistilConfig
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.distil.adversary import Adversary
+from rosearch_engine.distil.bag import BATCH, L2, LEARNING_RATE, WorstCase, worst_case_loss
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.losses import divergences, hidden_states, relations, soft_targets
 from rosearch_engine.distil.overfitting import under_attack
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.student.modeling import RoSearchForSequenceClassification
+from rosearch_engine.student.modeling import RoSearchForSequenceClassification, StudentOutput
 
 CURVE_POINTS = 60
 
@@ -72,20 +74,23 @@ class Distillation:
             self._projections = nn.ModuleList(
                 nn.Linear(model.config.hidden_size, width, bias=False) for _ in self._supervised if config.hidden_weight
             ).to(self._where)
-        if model.ledger is not None:
-            # It was trained before, on its exact worst case (`distil.bag`): what it proves, the graph cannot undo.
-            model.ledger.requires_grad_(False)
-        self._parameters = [one for one in model.parameters() if one.requires_grad]
-        self._optimiser = torch.optim.AdamW(
-            [*self._parameters, *self._projections.parameters()],
-            lr=config.learning_rate,
-            weight_decay=0.01,
-            fused=True,
-        )
-        self._schedule = get_linear_schedule_with_warmup(self._optimiser, round(0.1 * self.steps), self.steps)
         swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
+        self._worst = WorstCase(swaps, self._where) if swaps and model.config.invariant else None
+        words = list(model.ledger.parameters()) if model.ledger else []
+        if not model.config.invariant:
+            # It was trained before, on its exact worst case (`distil.bag`): what it proves, the graph cannot undo.
+            for one in words:
+                one.requires_grad_(False)
+            words = []
+        apart = set(words)
+        self._parameters = [one for one in model.parameters() if one.requires_grad and one not in apart]
+        groups: list[dict[str, Any]] = [{"params": [*self._parameters, *self._projections.parameters()]}]
+        if words:
+            groups.append({"params": words, "lr": LEARNING_RATE, "weight_decay": 0.0})
+        self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=0.01, fused=True)
+        self._schedule = get_linear_schedule_with_warmup(self._optimiser, round(0.1 * self.steps), self.steps)
         self._adversary = None
-        if config.adversary != "off" and swaps:
+        if config.adversary != "off" and swaps and not model.config.invariant:
             self._adversary = Adversary(model, corpus.sentences, swaps, corpus.special, config, seed)
         self._done, self._tokens, self._seconds = 0, 0, 0.0
         self._curve: list[tuple[int, float]] = []
@@ -121,10 +126,10 @@ class Distillation:
         return self.training
 
     def _step(self, rows: np.ndarray) -> torch.Tensor:
-        """One step on a batch: the sentences, then copies that hurt this student most; returns the loss."""
+        """One step on a batch: the sentences with their exact worst case, or before copies that hurt this student."""
         batch = self._corpus.sentences.batch(rows, self._where)
-        weight = self._kappa() if self._adversary else 0.0
-        loss = self._learn(batch, rows, 1 - weight)
+        weight = self._kappa() if self._adversary or self._worst else 0.0
+        loss = self._learn(batch, rows, 1 - weight, worst=weight if self._worst else 0.0)
         if self._adversary and weight:
             loss = loss + self._learn(self._adversary.copies(rows, batch), rows, weight)
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
@@ -133,8 +138,14 @@ class Distillation:
         self._optimiser.zero_grad(set_to_none=True)
         return loss
 
-    def _learn(self, batch: dict[str, torch.Tensor], rows: np.ndarray, weight: float) -> torch.Tensor:
-        """Add the gradient of what the teacher says of the sentences, and of its states; returns the weighed loss."""
+    def _learn(
+        self, batch: dict[str, torch.Tensor], rows: np.ndarray, weight: float, worst: float = 0.0
+    ) -> torch.Tensor:
+        """Add the gradient of what the teacher says of the sentences, and of its states; returns the weighed loss.
+
+        Args:
+            worst: weight of the exact worst case.
+        """
         with training_precision(self._where):
             said = self._model(**batch, output_hidden_states=bool(self._supervised))
             targets, labels = self._tensor(self._corpus.targets(rows)), self._tensor(self._corpus.labels[rows])
@@ -143,12 +154,25 @@ class Distillation:
                 states = self._tensor(self._corpus.states(rows, [layer for _, layer in self._supervised]))
                 loss = loss + self._state_loss(said.hidden_states, batch["attention_mask"], states)
             loss = weight * loss
+        if worst:
+            loss = loss + worst * self._worst_case_loss(said, rows, labels)
         loss.backward()
         self._tokens += batch["input_ids"].numel()
         return loss.detach()
 
+    def _worst_case_loss(self, said: StudentOutput, rows: np.ndarray, labels: torch.Tensor) -> torch.Tensor:
+        """Of the exact worst case of sentences whose graph no swap can move, its table's size kept in bounds."""
+        assert self._worst is not None
+        assert self._model.ledger is not None
+        assert said.logits is not None
+        evidence = self._model.ledger.evidence
+        lost = self._worst.weighed_losses(evidence, said.coefficients, rows, self._corpus.sentences, labels)
+        loss = worst_case_loss(said.logits.float(), lost, labels)
+        size: torch.Tensor = L2 / BATCH * evidence.square().sum()
+        return loss + size
+
     def _kappa(self) -> float:
-        """The weight of the adversary's copies in this step."""
+        """The weight of the adversary's copies, or of the exact worst case, in this step."""
         ramp = self._config.kappa_ramp * self.steps
         return self._config.kappa * (min(1.0, self._done / ramp) if ramp else 1.0)
 

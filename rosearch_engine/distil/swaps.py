@@ -55,6 +55,15 @@ class SwapTable:
         """Whether no word of any sentence can be swapped: then no adversary has anything to do."""
         return not len(self.forms.values)
 
+    def placed(self, rows: np.ndarray, sentences: Encoded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every word of one token that may be swapped: its sentence among `rows`, its place in it, its form."""
+        starts, lengths = sentences.starts[rows], sentences.lengths[rows]
+        owners = np.repeat(np.arange(len(rows)), lengths)
+        place = np.arange(len(owners)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        forms = self.places[starts[owners] + place]
+        found = forms >= 0
+        return owners[found], place[found], forms[found]
+
 
 def tabulate(
     texts: Sequence[Text], encoded: Encoded, lexicons: Sequence[SwapsOf], tokens: Tokens, unknown: int

@@ -13,13 +13,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NotRequired, TypedDict, get_args
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args
 
 from rosearch_engine.config import ActivationName, CodeName, MergeName, PoolingName
 from rosearch_engine.errors import UserError
 from rosearch_engine.operations import Gene, names, operation
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Edge = tuple[int, int]
 
@@ -159,6 +160,8 @@ class Genome:
 
     def graph(self) -> nx.DiGraph:
         """The graph, each node carrying its `Node` (None for the embedding and the head) as `genes`."""
+        import networkx as nx  # it takes its time to import
+
         graph = nx.DiGraph()
         graph.add_node(0, genes=None, role="embedding")
         for number, node in enumerate(self.nodes, start=1):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import networkx as nx
 
 from rosearch_engine.genome.dag import Genome
 from rosearch_engine.operations import names, operation, operations
@@ -54,18 +53,17 @@ def features(genome: Genome) -> dict[str, float]:
     """
     if genome.is_bag:
         return {}
-    graph = genome.graph()
+    deep, near = _depths(genome)
     possible = (genome.head + 1) * genome.head / 2
-    generations = list(nx.topological_generations(graph))
     layers = [node.teacher_layer for node in genome.nodes if node.teacher_layer]
     counts = {f"n_{name}": float(sum(node.operation == name for node in genome.nodes)) for name in names()}
     return {
         "nodes": float(len(genome.nodes)),
         "edges": float(len(genome.edges)),
         "density": len(genome.edges) / possible,
-        "longest_path": float(nx.dag_longest_path_length(graph, weight=None, default_weight=1) - 1),
-        "shortest_path": float(nx.shortest_path_length(graph, 0, genome.head) - 1),
-        "breadth": float(max(len(level) for level in generations)),
+        "longest_path": float(max(deep) - 1),
+        "shortest_path": float(near[genome.head] - 1),
+        "breadth": float(max(Counter(deep).values())),
         "width": float(genome.width),
         "rank": float(genome.rank),
         "mean_heads": _mean([node.heads for node in genome.nodes if node.heads]),
@@ -78,6 +76,16 @@ def features(genome: Genome) -> dict[str, float]:
         "code_characters": float(genome.code in ("characters", "both")),
         **counts,
     }
+
+
+def _depths(genome: Genome) -> tuple[list[int], list[int]]:
+    """The longest and the shortest way from the embedding to each node, in edges. Edges lead to later nodes alone."""
+    deep, near = [0] * (genome.head + 1), [genome.head + 1] * (genome.head + 1)
+    near[0] = 0
+    for before, after in genome.edges:  # sorted: a node's own ways are known before those that lead on from it
+        deep[after] = max(deep[after], deep[before] + 1)
+        near[after] = min(near[after], near[before] + 1)
+    return deep, near
 
 
 def _with_weights(genome: Genome) -> list[str]:

@@ -19,6 +19,8 @@ class Frame:
         ledger_bound: the bound B of the students' ledgers; None: they have none.
         ties_in_graph: whether a code that ties synonyms does so inside the graph, beside a ledger that reads words as
             they are, and not before the tokenizer.
+        invariant: whether graphs read only what no swap can change; the students then have a ledger, unbounded.
+        coefficients: by how many of them such a graph weighs each word's evidence.
     """
 
     vocabulary: int
@@ -34,6 +36,8 @@ class Frame:
     encoder_weights: int
     ledger_bound: float | None = None
     ties_in_graph: bool = False
+    invariant: bool = False
+    coefficients: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,13 @@ class Cost:
 def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
     """Size of a genome's student, and its work on one sentence of `length` tokens."""
     if genome.is_bag:
-        weights = _table_weights(frame)
+        weights = (frame.vocabulary + 1) * frame.classes
         return Cost(weights, 0, 0, frame.weights / weights, float("inf"))
     encoder = sum(node_weights(genome, number, frame) for number in range(1, genome.head))
-    outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame) + ledger_weights(frame)
+    outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame)
+    outside += ledger_weights(genome, frame)
     flops = 2 * length * genome.rank * genome.width + 2 * genome.width * frame.classes
+    flops += 2 * length * frame.coefficients * genome.width
     flops += sum(operation(node.operation).flops(node, genome.width, frame.head_size, length) for node in genome.nodes)
     weights = encoder + outside
     return Cost(
@@ -81,13 +87,12 @@ def embedding_weights(genome: Genome, frame: Frame) -> int:
     return words + (frame.positions + frame.token_types + 2) * genome.width
 
 
-def ledger_weights(frame: Frame) -> int:
-    """A number a word and class, and one a class; none without a ledger."""
-    return 0 if frame.ledger_bound is None else _table_weights(frame)
-
-
-def _table_weights(frame: Frame) -> int:
-    return (frame.vocabulary + 1) * frame.classes
+def ledger_weights(genome: Genome, frame: Frame) -> int:
+    """A number a word and class, as many more a coefficient, one a class, and what gives the coefficients."""
+    if frame.ledger_bound is None and not frame.invariant:
+        return 0
+    table = (frame.vocabulary * (1 + frame.coefficients) + 1) * frame.classes
+    return table + frame.coefficients * (genome.width + 1)
 
 
 def node_weights(genome: Genome, number: int, frame: Frame) -> int:

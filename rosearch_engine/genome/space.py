@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rosearch_engine.config import SpaceConfig
-from rosearch_engine.errors import UserError
 from rosearch_engine.genome.dag import Edge, Genome, Node
 from rosearch_engine.genome.ops import Frame
 
@@ -81,6 +80,4 @@ class Space:
 
 
 def _sizes(field: str, shares: tuple[float, ...], whole: int, multiple: int) -> tuple[int, ...]:
-    if any(not 0 < share <= 1 for share in shares):
-        raise UserError(field, "contains a share outside (0, 1].", "Use fractions of the teacher's size, such as 0.5.")
     return tuple(sorted({max(multiple, round(share * whole / multiple) * multiple) for share in shares}))

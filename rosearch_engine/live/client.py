@@ -13,8 +13,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from rosearch_engine import spawn
 from rosearch_engine.data.own import Sentence
-from rosearch_engine.runs import spawn
+from rosearch_engine.errors import UserError
 
 WorkerState = Literal["idle", "starting", "ready", "dead"]
 JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
@@ -23,6 +24,9 @@ JobState = Literal["waiting", "attacking", "done", "stopped", "failed"]
 # Seconds that a job may take before it is stopped, with what it has found.
 SECONDS = 60
 BATCH_SECONDS = 600
+# Attacks that may wait or be at work at once: of all who attack, and of one of them.
+MOST = 60
+MOST_EACH = 6
 # Texts that an attack on a sentence asked about which are told one by one; later ones only count.
 TOLD = 1_000
 
@@ -31,6 +35,7 @@ class Job:
     """One attack, as far as it has come. A reader thread keeps it up to date.
 
     Attributes:
+        visitor: whose it is.
         about: of one sentence, what is known before the attack: a `live.words.About`.
         trying: of one sentence, the words that the text asked about last has other: (place, new word).
         lowest: of one sentence, how the label's probability fell: (queries, probability).
@@ -40,9 +45,11 @@ class Job:
         late: whether it was stopped because its seconds were over.
     """
 
-    def __init__(self, worker: AttackWorker, identity: int) -> None:
+    def __init__(self, worker: AttackWorker, identity: int, visitor: str) -> None:
         self._worker = worker
         self._identity = identity
+        self._stopped = False
+        self.visitor = visitor
         self.state: JobState = "waiting"
         self.queries = 0
         self.note = ""
@@ -57,14 +64,20 @@ class Job:
         self.late = False
         self.finished = threading.Event()
 
-    @property
-    def ahead(self) -> int:
-        """How many jobs have come before it and are not done."""
-        return self._worker.before(self._identity)
-
     def stop(self) -> None:
         """Ask for an end; what was found so far becomes the result."""
+        self._stopped = True
         self._worker.send({"stop": self._identity})
+
+    @property
+    def counts(self) -> bool:
+        """Whether it waits or is at work, and nobody has given it up."""
+        return not self._stopped and not self.finished.is_set()
+
+    @property
+    def ahead(self) -> int:
+        """How many attacks go before this one, or are at work now."""
+        return self._worker.before(self._identity)
 
     def hear(self, message: dict[str, Any]) -> None:
         """Take in what the worker says of this job."""
@@ -132,18 +145,27 @@ class AttackWorker:
         query_budget: int = 500,
         seconds: float = SECONDS,
         label: str | None = None,
+        visitor: str = "",
     ) -> Job:
         """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once.
 
         Args:
             label: the right class, by name or number; None: the model's own answer is taken as right.
+            visitor: who asks, for the bound on each.
+
+        Raises:
+            UserError: if this visitor, or all together, have as many attacks waiting as may.
         """
         request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
-        return self._hand_over(request | {"text": text, "pair": pair, "label": label})
+        return self._hand_over(visitor, request | {"text": text, "pair": pair, "label": label})
 
-    def ask(self, run: str, student: str, texts: Sequence[str | tuple[str, ...]]) -> Job:
-        """What a run's student, or its teacher, says of some texts, without an attack; returns at once."""
-        return self._hand_over({"run": run, "student": student, "texts": list(texts)})
+    def ask(self, run: str, student: str, texts: Sequence[str | tuple[str, ...]], visitor: str = "") -> Job:
+        """What a run's student, or its teacher, says of some texts, without an attack; returns at once.
+
+        Raises:
+            UserError: as `submit`.
+        """
+        return self._hand_over(visitor, {"run": run, "student": student, "texts": list(texts)})
 
     def submit_batch(
         self,
@@ -153,21 +175,36 @@ class AttackWorker:
         sentences: Sequence[Sentence],
         query_budget: int = 500,
         seconds: float = BATCH_SECONDS,
+        visitor: str = "",
     ) -> Job:
-        """Attack some sentences, a few at a time, single ones of others going first; returns at once."""
-        request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
-        return self._hand_over(request | {"batch": [vars(sentence) for sentence in sentences]})
+        """Attack some sentences, a few at a time, single ones of others going first; returns at once.
 
-    def _hand_over(self, request: dict[str, Any]) -> Job:
-        self.start()
-        number = next(self._numbers)
-        job = self._jobs[number] = Job(self, number)
-        self.send({"attack": number, **request})
-        return job
+        Raises:
+            UserError: as `submit`.
+        """
+        request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
+        return self._hand_over(visitor, request | {"batch": [vars(sentence) for sentence in sentences]})
+
+    def _require_room(self, visitor: str) -> None:
+        waiting = [job for job in list(self._jobs.values()) if job.counts]
+        own = sum(job.visitor == visitor for job in waiting)
+        if own >= MOST_EACH:
+            problem = f"{own} of your attacks are not done yet, and at most {MOST_EACH} may be."
+            raise UserError("attack", problem, "Wait for them, or stop one.")
+        if len(waiting) >= MOST:
+            raise UserError("attack", f"{len(waiting)} attacks are waiting already.", "Try again in a few minutes.")
 
     def before(self, identity: int) -> int:
-        """How many jobs that are not done have a smaller number."""
-        return sum(number < identity for number in list(self._jobs))
+        """How many attacks that somebody still wants were handed over before this one and are not done."""
+        return sum(job.counts for number, job in list(self._jobs.items()) if number < identity)
+
+    def _hand_over(self, visitor: str, request: dict[str, Any]) -> Job:
+        self._require_room(visitor)
+        self.start()
+        number = next(self._numbers)
+        job = self._jobs[number] = Job(self, number, visitor)
+        self.send({"attack": number, **request})
+        return job
 
     def send(self, message: dict[str, Any]) -> None:
         """Hand a line to the worker; if it is dead, its jobs fail."""

@@ -124,7 +124,9 @@ def certificate_says(proof: Certificate) -> str:
     """Why a sentence is certified or not."""
     if proof.reason:
         return f"not certified: {proof.reason}"
-    far = f"the ledger's margin is {proof.margin:+.2f}, under the worst combination of swaps {proof.worst:+.2f}"
+    # What no swap can move (a graph that reads nothing swaps change, or none at all) is in the margin.
+    whose = "the ledger's margin" if proof.needed else "the margin"
+    far = f"{whose} is {proof.margin:+.2f}, under the worst combination of swaps {proof.worst:+.2f}"
     if proof.needed:
         far += f"; the graph can change it by up to {proof.needed:.2f}"
     if proof.certified and not proof.moves:

@@ -135,7 +135,7 @@ class _Request:
 
     def go_on(self) -> bool:
         """Attack the next handful; whether more are left."""
-        if self.is_batch and self.stopped:
+        if self.stopped and (self.is_batch or self._brought is None):
             self._end("stopped")
             return False
         if self._brought is None:
@@ -212,10 +212,13 @@ class _Request:
             summed = {"summary": self._brought.summary(self._results)} if self._brought and self._results else {}
             self.say(state=state, **late, **summed)
             return
+        if self._brought is None:  # nobody waits for it any more, and it had not begun
+            self.say(state=state, **late)
+            return
         if state == "stopped":
             outcome = "out of time" if late["late"] else "stopped"
             found = self._near[0].result()
-            found = self._brought.proved(found) if self._brought else found
+            found = self._brought.proved(found)
         else:
             found = self._results[0]
             outcome = found.outcome

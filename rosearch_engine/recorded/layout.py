@@ -19,13 +19,15 @@ PARTS = re.compile(
     r"|tokenizers/(?P<tokenizer>[0-9a-f]{16})/(?P<file>[a-z_]{1,40}\.(json|txt))"
     r"|licences/[a-z0-9-]{1,40}\.txt"
 )
-MOST_BYTES = 2_000_000_000  # unpacked
+# Most bytes, unpacked: of all parts, and of one that is read into memory (weights are not).
+MOST_BYTES, MOST_IN_MEMORY = 2_000_000_000, 200_000_000
+MOST_PARTS = 5_000
 
 
 class Source(BaseModel):
     """Something that a run was made of: its name, what it is and under which licence."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str
     what: str
@@ -42,7 +44,7 @@ class Provenance(BaseModel):
         students: those whose weights are in the file, in half precision.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     program: str
     commit: str | None
@@ -62,7 +64,7 @@ class Manifest(BaseModel):
         files: SHA-256 of every other part.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     format: Literal["rosearch-run"]
     version: Literal[1]

@@ -22,6 +22,7 @@ from rosearch_engine.attack.recipes.catalogue import settle
 from rosearch_engine.config import PRESETS, build
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 from rosearch_engine.paths import code_path, damaged_weights, read_weights, tokenizer_folder
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, PARTS, ROWS, VERSION, Manifest, Provenance, Source
 from rosearch_engine.resources import RESOURCES, is_ready, require
@@ -49,7 +50,8 @@ def pack(
     """
     name = name or run_name
     check_name(name)
-    if not overwrite and to.expanduser().exists():
+    to = given_path(to, "to").absolute()
+    if not overwrite and to.exists():
         raise _is_there(to)
     store = Store.read()
     run = store.run(run_name)
@@ -191,7 +193,6 @@ def _is_there(to: Path) -> UserError:
 
 
 def _write(to: Path, overwrite: bool, parts: dict[str, bytes]) -> None:
-    to = to.expanduser().absolute()
     try:
         with (
             new_file(to, keep=not overwrite) as draft,

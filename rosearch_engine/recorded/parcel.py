@@ -5,19 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from pydantic import BaseModel, StringConstraints, ValidationError
 
 from rosearch_engine.config import opened
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
-from rosearch_engine.recorded.layout import FORMAT, MANIFEST, MOST_BYTES, PARTS, ROWS, VERSION, Manifest
+from rosearch_engine.recorded.layout import (
+    FORMAT,
+    MANIFEST,
+    MOST_BYTES,
+    MOST_IN_MEMORY,
+    MOST_PARTS,
+    PARTS,
+    ROWS,
+    VERSION,
+    Manifest,
+)
 from rosearch_engine.store.repo import check_name
 from rosearch_engine.store.rows import label
 from rosearch_engine.store.whole import Whole
@@ -31,10 +43,13 @@ _BROKEN = (
     NotImplementedError,
     OverflowError,
     RuntimeError,
+    AttributeError,
+    struct.error,
     ValueError,
     KeyError,
     TypeError,
 )
+_PIECE = 1 << 20
 _REMEDY = "Get the file again; nothing was imported."
 
 
@@ -44,15 +59,22 @@ class Parcel:
 
     Attributes:
         sha256: of the file itself.
-        files: what is to be kept below the home folder, by its name in the zip.
+        kept: names in the zip of what is to be kept below the home folder.
         weights: bytes of each file of weights by its SHA-256.
     """
 
+    path: Path
     sha256: str
     manifest: Manifest
     whole: Whole
-    files: dict[str, bytes]
+    kept: list[str]
     weights: dict[str, int]
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[IO[bytes]]:
+        """A part of the file, to be read piece by piece."""
+        with zipfile.ZipFile(self.path) as archive, archive.open(name) as stream:
+            yield stream
 
 
 def read(path: Path) -> Parcel:
@@ -62,13 +84,15 @@ def read(path: Path) -> Parcel:
         UserError: if it cannot be read, is no such file, is damaged, or was made by a later version of this program.
     """
     try:
-        content = _content(path)
-        manifest = _manifest(content[MANIFEST])
-        _compare(content, manifest)
-        whole = Whole.model_validate_json(content[ROWS])
+        with zipfile.ZipFile(path) as archive:
+            sizes = _sizes(archive)
+            manifest = _manifest(archive.read(MANIFEST))
+            _compare(archive, manifest)
+            whole = Whole.model_validate_json(archive.read(ROWS))
         _check_run(whole.run, manifest)
-        _check_students(whole, manifest, content)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        _check_students(whole, manifest, sizes)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except UserError as error:
         remedy = error.remedy if error.field == "version" else _REMEDY
         raise UserError("file", f"{path.name}: its {error.field}: {error.problem}", remedy) from None
@@ -80,25 +104,30 @@ def read(path: Path) -> Parcel:
         raise UserError("file", f"{path.name} is not a recorded run ({place}: {first['msg']}).", _REMEDY) from None
     except _BROKEN as error:
         raise UserError("file", f"{path.name} is damaged or not a recorded run ({error}).", _REMEDY) from None
-    kept = {part: data for part, data in content.items() if part.startswith(("weights/", "codes/", "tokenizers/"))}
-    weights = {Path(part).stem: len(data) for part, data in kept.items() if part.startswith("weights/")}
-    return Parcel(sha256, manifest, whole, kept, weights)
+    kept = [part for part in sizes if part.startswith(("weights/", "codes/", "tokenizers/"))]
+    weights = {Path(part).stem: sizes[part] for part in kept if part.startswith("weights/")}
+    return Parcel(path, sha256, manifest, whole, kept, weights)
 
 
-def _content(path: Path) -> dict[str, bytes]:
-    """Every part of the zip by its name.
+def _sizes(archive: zipfile.ZipFile) -> dict[str, int]:
+    """Bytes of every part by its name, as the zip has them: no more are read of a part.
 
     Raises:
         ValueError: if one is not of this format, or all are too large.
     """
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-        for part in parts:
-            if part.filename != MANIFEST and not PARTS.fullmatch(part.filename):
-                raise ValueError(f"'{part.filename[:80]}' does not belong there")
-        if sum(part.file_size for part in parts) > MOST_BYTES or len({part.filename for part in parts}) < len(parts):
-            raise ValueError("it is too large or contains a name twice")
-        return {part.filename: archive.read(part) for part in parts}
+    parts = archive.infolist()
+    for part in parts:
+        if part.filename != MANIFEST and not PARTS.fullmatch(part.filename):
+            raise ValueError(f"'{part.filename[:80]}' does not belong there")
+        # What other methods unpack to is not bounded piece by piece.
+        if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"'{part.filename[:80]}' is packed in another way")
+        if part.file_size > MOST_IN_MEMORY and not part.filename.startswith("weights/"):
+            raise ValueError(f"'{part.filename[:80]}' is too large")
+    sizes = {part.filename: part.file_size for part in parts}
+    if sum(part.file_size for part in parts) > MOST_BYTES or len(parts) > MOST_PARTS or len(sizes) < len(parts):
+        raise ValueError("it is too large or contains a name twice")
+    return sizes
 
 
 def _manifest(content: bytes) -> Manifest:
@@ -114,11 +143,15 @@ def _manifest(content: bytes) -> Manifest:
     return Manifest.model_validate(found)
 
 
-def _compare(content: Mapping[str, bytes], manifest: Manifest) -> None:
-    if set(content) - {MANIFEST} != set(manifest.files):
+def _compare(archive: zipfile.ZipFile, manifest: Manifest) -> None:
+    if set(archive.namelist()) - {MANIFEST} != set(manifest.files):
         raise ValueError("its contents differ from its manifest")
     for part, sha256 in manifest.files.items():
-        if hashlib.sha256(content[part]).hexdigest() != sha256:
+        digest = hashlib.sha256()
+        with archive.open(part) as stream:
+            while piece := stream.read(_PIECE):
+                digest.update(piece)
+        if digest.hexdigest() != sha256:
             raise ValueError(f"the content of {part} differs from the manifest")
 
 
@@ -151,7 +184,7 @@ def _check_run(run: Any, manifest: Manifest) -> None:
     _Reads.model_validate(run.teacher)
 
 
-def _check_students(whole: Whole, manifest: Manifest, content: Mapping[str, bytes]) -> None:
+def _check_students(whole: Whole, manifest: Manifest, parts: Collection[str]) -> None:
     """Each architecture is one, and the weights that are there are whole and can be used."""
     run: Any = whole.run
     students: list[Any] = whole.candidates
@@ -165,9 +198,9 @@ def _check_students(whole: Whole, manifest: Manifest, content: Mapping[str, byte
         # Named by their content, so the manifest's word on it must be the same.
         if manifest.files.get(weights) != student.weights_sha256:
             raise ValueError(f"the weights of {label(student.number)} are missing or do not match")
-        if code != "plain" and f"codes/{reads.codes[code]}.json.gz" not in content:
+        if code != "plain" and f"codes/{reads.codes[code]}.json.gz" not in parts:
             raise ValueError(f"the input code of {label(student.number)} is missing")
-    if f"tokenizers/{reads.tokenizer}/tokenizer.json" not in content:
+    if f"tokenizers/{reads.tokenizer}/tokenizer.json" not in parts:
         raise ValueError("the students' tokenizer is missing")
     if {label(student.number) for student in students if student.weights_sha256} != set(manifest.made.students):
         raise ValueError("its manifest lists other students")

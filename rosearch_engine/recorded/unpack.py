@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from rosearch_engine.atomic import new_file, new_folder
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path, tokenizer_folder, weights_path
 from rosearch_engine.recorded.layout import PARTS
-from rosearch_engine.recorded.parcel import read
+from rosearch_engine.recorded.parcel import Parcel, read
 from rosearch_engine.resources import home
 from rosearch_engine.store.models import Shipped
 from rosearch_engine.store.repo import Store
@@ -59,7 +60,7 @@ def unpack(path: Path) -> str:
         store = Store.write()
         try:
             files = {run["name"]: run["provenance"] and run["provenance"].get("file") for run in store.runs()}
-            with _laid(parcel.files), store.transaction() as session:
+            with _laid(parcel), store.transaction() as session:
                 if path == shipped():
                     session.merge(Shipped(sha256=parcel.sha256))
                 for name, file in files.items():
@@ -79,30 +80,27 @@ def _names(wanted: str) -> Iterator[str]:
 
 
 @contextmanager
-def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
-    """Lay files below the home folder; those that were not there before go again if what follows fails.
-
-    Single files are not forced to the disk, which may take seconds: what a power cut damages, `unpack` lays again.
-    """
+def _laid(parcel: Parcel) -> Iterator[None]:
+    """Lay a file's parts below the home folder; those that were not there before go again if what follows fails."""
     new: list[Path] = []
     try:
-        folders: dict[Path, dict[str, bytes]] = {}
-        for part, content in files.items():
+        folders: dict[Path, dict[str, str]] = {}
+        for part in parcel.kept:
             match = PARTS.fullmatch(part)
             assert match is not None
             if match["weights"] or match["code"]:
                 path = weights_path(match["weights"]) if match["weights"] else code_path(match["code"])
                 new += [] if path.exists() else [path]
-                with new_file(path, durable=False) as draft:
-                    draft.write_bytes(content)
+                with new_file(path) as draft:
+                    _copy(parcel, part, draft)
             else:
-                folders.setdefault(tokenizer_folder(match["tokenizer"]), {})[match["file"]] = content
+                folders.setdefault(tokenizer_folder(match["tokenizer"]), {})[match["file"]] = part
         for folder, named in folders.items():
             if not folder.exists():
                 new.append(folder)
                 with new_folder(folder, keep=True) as draft:
-                    for name, content in named.items():
-                        (draft / name).write_bytes(content)
+                    for name, part in named.items():
+                        _copy(parcel, part, draft / name)
         yield
     except BaseException as error:
         for path in new:
@@ -112,3 +110,12 @@ def _laid(files: Mapping[str, bytes]) -> Iterator[None]:
                 "file", f"it cannot be unpacked ({error.strerror}).", "Free some disk space and try again."
             ) from None
         raise
+
+
+def _copy(parcel: Parcel, part: str, to: Path) -> None:
+    """Copy a part to a file, and compare it once more: the zip may have been replaced since it was read."""
+    with parcel.part(part) as stream, to.open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    with to.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != parcel.manifest.files[part]:
+            raise UserError("file", "it has just changed.", "Try again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rosearch_engine.errors import UserError
 from rosearch_engine.store.models import BASELINES
 from rosearch_engine.store.rows import MeasuredStudent, StudentRow, measured
 
@@ -18,6 +19,19 @@ def elite(students: Sequence[StudentRow], top: int) -> list[MeasuredStudent]:
     front = sorted((s for s in done if s["front"]), key=lambda s: (-s["robustness"], s["number"]))
     knees = [student for student in done if student["knee"]]
     return _once([*front[:top], *knees, *baselines(done)])
+
+
+def some_elite(run_name: str, students: Sequence[StudentRow], top: int) -> list[MeasuredStudent]:
+    """The elite of a run that has one.
+
+    Raises:
+        UserError: if no student is on the front, and there is no baseline.
+    """
+    found = elite(students, top)
+    if not found:
+        problem = f"no student of '{run_name}' is on the Pareto front."
+        raise UserError("students", problem, "Name some with --students; `report` lists them.")
+    return found
 
 
 def baselines(students: Iterable[StudentRow]) -> list[MeasuredStudent]:

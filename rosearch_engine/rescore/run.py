@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rosearch_engine.attack.certificate import Certifier
-from rosearch_engine.attack.lexicon import Lexicon
+from rosearch_engine.attack.lexicon import Lexicon, tries
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.protocol import example, protocol, score
 from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
@@ -32,12 +32,12 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.rescore.elite import baselines, elite
+from rosearch_engine.rescore.elite import baselines, some_elite
 from rosearch_engine.rescore.figures import summary
 from rosearch_engine.rescore.rows import Rescoring
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
-from rosearch_engine.search.context import Context, attacker, prepare, recipe_lexicon, targets
+from rosearch_engine.search.context import Context, attack_notes, attacker, prepare, recipe_lexicon, targets
 from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
@@ -78,7 +78,7 @@ def rescore(
     if run["recorded"]:
         remedy = "Start a run of your own with its settings and re-score that."
         raise UserError("run", f"'{run_name}' is a recorded run and cannot be re-scored.", remedy)
-    with _alone(store, run_name) as still_alone:
+    with _alone(store, run) as still_alone:
         config = stored(run["config"])
         chosen = _choose(store, run, students, top)
         attacks = {recipe: _attack_config(config, recipe) for recipe in _recipes(recipes, config)}
@@ -91,6 +91,7 @@ def rescore(
     assert run["dataset"] is not None
     available = run["dataset"]["sizes"]["held_out"]
     notes = [] if n <= available else [f"{n} held-out sentences were requested; {available} are all there are"]
+    notes += [f"{recipe}: {note}" for recipe in attacks for note in work.notes(recipe)]
     said = summary(store, run["id"], recipes=list(attacks), names=names, n=len(sentences), hashes=hashes)
     return {
         "run": run_name,
@@ -183,6 +184,16 @@ class _Work:
         if training.student is None:
             return self._config.teacher.seed
         return training_seed(training.student["seed"], training.k)
+
+    def notes(self, recipe: str) -> tuple[str, ...]:
+        """What is to be said of a recipe that has little or nothing to try on the sentences."""
+        lexicon = self._lexicon(recipe)
+        return attack_notes(tries(lexicon, [one.text for one in self._sentences]) if lexicon else None)
+
+    def _lexicon(self, recipe: str) -> Lexicon | None:
+        if recipe not in self._lexicons:
+            self._lexicons[recipe] = recipe_lexicon(recipe)
+        return self._lexicons[recipe]
 
     def _expected(self, training: _Training, attacks: int) -> float:
         """Seconds that the job should take, by what the search took; for the teacher as for the slowest student."""
@@ -284,11 +295,16 @@ def _refuse_numbers(n: int, seeds: int, top: int) -> None:
 
 
 @contextmanager
-def _alone(store: Store, run_name: str) -> Iterator[Callable[[], None]]:
+def _alone(store: Store, held: RunRow) -> Iterator[Callable[[], None]]:
     """Hold the run for re-scoring; gives what raises once its search is alive again."""
 
+    run_name = held["name"]
+
     def refuse_search() -> None:
-        now = state(store.run(run_name))
+        run = store.run(run_name)
+        if (run["id"], run["created"]) != (held["id"], held["created"]):
+            raise UserError("run", f"'{run_name}' has been deleted meanwhile; this is another one.", "Rescore that.")
+        now = state(run)
         if now in ALIVE:
             raise UserError("run", f"'{run_name}' is {now}.", "Stop it or wait until it ends, then rescore.")
 
@@ -314,10 +330,7 @@ def _choose(store: Store, run: RunRow, names: Sequence[str], top: int) -> list[_
         known = [store.student(run["id"], name) for name in names if name != TEACHER]
         chosen = list({student["name"]: student for student in [*known, *baselines(students)]}.values())
     else:
-        chosen = elite(students, top)
-        if not chosen:
-            problem = f"no student of '{run['name']}' is on the Pareto front."
-            raise UserError("students", problem, "Name some with --students; `report` lists them.")
+        chosen = some_elite(run["name"], students, top)
     seeds = {row["candidate_id"]: row["seed"] for row in store.measurements(run["id"], SEARCH)}
     found: list[_Chosen] = []
     for student in chosen:

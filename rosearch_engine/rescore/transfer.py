@@ -11,7 +11,7 @@ from rosearch_engine.attack.pieces import Text
 from rosearch_engine.checkpoints.load import load
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.rescore.elite import elite
+from rosearch_engine.rescore.elite import some_elite
 from rosearch_engine.rescore.rows import Cell, Transfer
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
@@ -85,7 +85,7 @@ def _names(store: Store, run: RunRow, wanted: Sequence[str]) -> list[str]:
     if wanted:
         names = [store.student(run["id"], name)["name"] for name in wanted if name != TEACHER]
     else:
-        names = [student["name"] for student in elite(rows, top=len(rows))]
+        names = [student["name"] for student in some_elite(run["name"], rows, top=len(rows))]
     return list(dict.fromkeys([*names, TEACHER]))
 
 

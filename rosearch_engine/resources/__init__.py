@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import install, network
-from rosearch_engine.resources.install import Absent, home
+from rosearch_engine.resources.install import Absent, home, home_path
 from rosearch_engine.resources.table import RESOURCES, Resource
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "digest",
     "fetch",
     "home",
+    "home_path",
     "is_ready",
     "nltk_data",
     "require",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rosearch_engine.errors import UserError
+from rosearch_engine.given import given_path
 
 MANIFEST = ".manifest.json"
 _STALE_SECONDS = 24 * 3600
@@ -24,6 +25,15 @@ Files = Mapping[str, int]
 
 class Absent(Exception):
     """A place does not have the resource, or what it has is damaged; the text is the reason."""
+
+
+def home_path() -> Path:
+    """Where `home` is or would be, for those who only look.
+
+    Raises:
+        UserError: if nothing can be called that.
+    """
+    return given_path(os.environ.get("ROSEARCH_HOME") or "~/.rosearch", "ROSEARCH_HOME").absolute()
 
 
 def home() -> Path:

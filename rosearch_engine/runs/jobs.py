@@ -18,11 +18,11 @@ from typing import Any, Literal, get_args
 
 import psutil
 
+from rosearch_engine import spawn
 from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Facts
-from rosearch_engine.resources import home
-from rosearch_engine.runs import spawn
+from rosearch_engine.resources import home_path
 from rosearch_engine.runs.identity import mark
 from rosearch_engine.store.repo import Store, check_name
 
@@ -122,7 +122,7 @@ def check_idle(run: str) -> None:
 def folder(run: str, kind: Kind) -> Path:
     """Where a job keeps its files."""
     check_name(run)
-    return home() / "runs" / run / "jobs" / kind
+    return home_path() / "runs" / run / "jobs" / kind
 
 
 def write(run: str, kind: Kind, name: str, content: Mapping[str, Any]) -> None:

@@ -20,12 +20,12 @@ from typing import Literal
 import psutil
 from sqlalchemy.exc import DatabaseError
 
-from rosearch_engine.check import check
+from rosearch_engine import spawn
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
-from rosearch_engine.resources import home
-from rosearch_engine.runs import jobs, spawn
+from rosearch_engine.resources import home_path
+from rosearch_engine.runs import jobs
 from rosearch_engine.runs.identity import holder, mark
 from rosearch_engine.store.database import database
 from rosearch_engine.store.neighbours import used_elsewhere
@@ -67,6 +67,8 @@ def create(name: str, config: RunConfig, *, here: bool = False) -> int:
     before = next((run for run in store.runs() if run["name"] == name), None)
     if before and (state(before) in ALIVE or store.candidates(before["id"])):
         raise name_taken(name)
+    from rosearch_engine.check import check  # pandas takes its time to import
+
     checked = check(config)
     if before:
         store.delete_run(name, before)
@@ -158,7 +160,8 @@ def remove(name: str) -> None:
         UserError: if there is no such run, or it is alive.
     """
     store = Store.write()
-    run = store.run(name)
+    # A damaged run can be deleted too.
+    run = next((run for run in store.runs() if run["name"] == name), None) or store.run(name)
     now = state(run)
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
@@ -238,7 +241,7 @@ def state(run: RunRow) -> State:
 
 def log_path(name: str) -> Path:
     check_name(name)
-    return home() / "runs" / name / "log.txt"
+    return home_path() / "runs" / name / "log.txt"
 
 
 def log_tail(name: str, lines: int = 30) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.certificate import Certifier
-from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, lexicon_of, named_lexicon
+from rosearch_engine.attack.lexicon import Lexicon, Tries, is_lexicon_ready, lexicon_of, named_lexicon, tries
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.protocol import protocol, swap_store_key
 from rosearch_engine.attack.recipes.catalogue import ready_recipe
@@ -24,6 +25,7 @@ from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.genome import Frame, Space
 from rosearch_engine.objectives import floor
 from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.report import untried_words
 from rosearch_engine.resources import home
 from rosearch_engine.search.readings import Reading, Readings, read
 from rosearch_engine.store.rows import ProtocolRow
@@ -41,6 +43,7 @@ class Context:
         read: the sentences as the students read them.
         lexicon: all that the attack may put in a word's place; None where that depends on more than the word.
         notes: what differs from what was asked for, for the run's log.
+        tries: what the attack has to try; None where that depends on more than the word.
     """
 
     config: RunConfig
@@ -54,6 +57,7 @@ class Context:
     teacher_pieces: Pieces
     lexicon: Lexicon | None = None
     notes: tuple[str, ...] = ()
+    tries: Tries | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -113,12 +117,15 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     readings = read(config, data, teacher, progress)
     attacked = targets(data.search_attack.head(config.attack.sentences), data.columns)
     lexicon = recipe_lexicon(config.attack.recipe)
-    notes += _without_swaps(config, readings, lexicon, attacked)
+    found = tries(lexicon, [target.text for target in attacked]) if lexicon else None
+    notes += _without_swaps(config, readings) + attack_notes(found)
     frame = replace(
         teacher.frame,
         vocabulary=len(readings.pieces),
         ledger_bound=config.space.ledger_bound,
         ties_in_graph=config.space.ties_in_graph,
+        invariant=config.space.is_invariant,
+        coefficients=config.space.coefficients if config.space.is_invariant else 0,
     )
     progress.stage(Stage.LOADING_ATTACK)
     release_memory()
@@ -134,15 +141,14 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         Pieces(teacher.tokenizer, teacher.max_length),
         lexicon,
         notes,
+        found,
     )
 
 
-def _without_swaps(
-    config: RunConfig, readings: Readings, lexicon: Lexicon | None, attacked: Sequence[Target]
-) -> tuple[str, ...]:
-    """What is to be said where no word can be swapped: a language without a lexicon, or a code that reads all alike."""
+def _without_swaps(config: RunConfig, readings: Readings) -> tuple[str, ...]:
+    """What is to be said where students learn of no swap: a language without a lexicon, a code that reads all alike."""
     notes: tuple[str, ...] = ()
-    if config.distil.adversary != "off" or config.space.ledger_bound is not None:
+    if config.distil.adversary != "off" or config.space.has_ledger:
         swaps = {name: reading.corpus.swaps for name, reading in readings.by_code.items()}
         empty = [name for name, table in swaps.items() if table is None or table.is_empty]
         if "plain" in empty:
@@ -153,20 +159,26 @@ def _without_swaps(
                 f"Under the input code {codes} every word reads like all of its swaps: there the adversary is off, "
                 "and no worst case is used.",
             )
-    if not lexicon:
-        return notes
-    words = [word for target in attacked for word in lexicon.words(target.text)]
-    known = sum(bool(lexicon.swaps(word)) for word in words)
-    if not known:
-        notes += (
+    return notes
+
+
+def attack_notes(found: Tries | None) -> tuple[str, ...]:
+    """What is to be said of an attack that has little or nothing to try."""
+    if found is None:
+        return ()
+    if not found.swappable:
+        return (
             "The attack has no swap for any word of the attacked sentences: what held was never tried, and nothing "
             "is certified.",
         )
-    elif known < FEW * len(words):
+    notes: tuple[str, ...] = ()
+    if found.swappable < FEW * found.words:
         notes += (
-            f"The attack has a swap for only {known} of the {len(words)} words of the attacked sentences: what held "
-            "or is certified was hardly tried. Its lexicon may be one of another language.",
+            f"The attack has a swap for only {found.swappable} of the {found.words} words of the attacked sentences: "
+            "what held or is certified was hardly tried. Its lexicon may be one of another language.",
         )
+    elif found.untried:
+        notes += (untried_words(found.untried, found.sentences),)
     return notes
 
 
@@ -183,10 +195,14 @@ def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str,
     what stands before it, so that neither an adversary nor a ledger could count with them.
     """
     kind = type(teacher.tokenizer.backend_tokenizer.model).__name__
-    asked = (config.space.vocabulary == "words", config.space.ledger_bound, config.distil.adversary != "off")
+    asked = (config.space.vocabulary == "words", config.space.has_ledger, config.distil.adversary != "off")
     if kind == "WordPiece" or not any(asked):
         return config, ()
-    space = {"vocabulary": "seen" if asked[0] else config.space.vocabulary, "ledger_bound": None}
+    space: dict[str, Any] = {
+        "context": "bounded",
+        "vocabulary": "seen" if asked[0] else config.space.vocabulary,
+        "ledger_bound": None,
+    }
     fitting = config.model_copy(
         update={
             "space": config.space.model_copy(update=space),

@@ -266,6 +266,7 @@ class Journal:
                 "sizes": data.counts,
                 "dropped": data.dropped,
                 "fingerprint": data.fingerprint,
+                "untried": self._context.tries.untried if self._context.tries else 0,
             },
             teacher={
                 "name": teacher.name,

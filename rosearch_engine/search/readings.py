@@ -18,6 +18,7 @@ from rosearch_engine.data import Dataset, Split
 from rosearch_engine.data.extra import load_extra
 from rosearch_engine.distil.augment import swapped
 from rosearch_engine.distil.bag import Bag, train_bag
+from rosearch_engine.distil.classes import swap_classes
 from rosearch_engine.distil.corpus import Corpus, Special
 from rosearch_engine.distil.swaps import Tokens, tabulate
 from rosearch_engine.progress import Progress, Stage
@@ -78,7 +79,12 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
     split, said = _with_more(config, data, teacher, said, progress)
     lexicons = lexicons_of(config)
     known, ties = _swaps_of(texts_of(split), lexicons), config.space.ties_in_graph
-    codes = {name: make_code(name, data.distillation, teacher.tokenizer, known, not ties) for name in _codes(config)}
+    # Where graphs read classes of swaps, a word that an attack takes for one is one to the tokenizer too.
+    joined = [word for word in (*_words_of(texts_of(split), lexicons), *known) if not word.isalnum()]
+    joined = joined if config.space.is_invariant else []
+    codes = {
+        name: make_code(name, data.distillation, teacher.tokenizer, known, not ties, joined) for name in _codes(config)
+    }
     if config.space.vocabulary == "words":
         progress.stage(Stage.READING, detail="vocabulary")
         tokenizer, pieces = of_words(teacher.tokenizer, vocabulary_of(texts_of(split), lexicons, list(codes.values())))
@@ -96,13 +102,21 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
             swaps = tabulate(texts_of(split), sentences, lexicons, tokens_of(tokenizer, code), special.unknown)
         corpus = Corpus(sentences, split.labels, said, special, swaps)
         validation = encode_split(data.validation, tokenizer, length, code)
-        heads = heads_in(tokenizer, data.distillation) if ties and name in TIES else None
+        heads = None
+        if config.space.is_invariant:
+            progress.stage(Stage.READING, detail=f"{name}, classes of swaps")
+            heads = classes_of(texts_of(split), lexicons, tokens_of(tokenizer, code), len(pieces), special.unknown)
+        elif ties and name in TIES:
+            heads = heads_in(tokenizer, data.distillation)
         bag = ledger = None
         if lexicons:
             progress.stage(Stage.READING, detail=f"{name}, bag of words")
             size, seed, bound = (len(pieces), len(data.classes)), config.search.seed, config.space.ledger_bound
             bag = train_bag(corpus, *size, config.distil.kappa, seed)
-            ledger = None if bound is None else train_bag(corpus, *size, config.distil.kappa, seed, spare=2 * bound)
+            if config.space.is_invariant:
+                ledger = bag
+            elif bound is not None:
+                ledger = train_bag(corpus, *size, config.distil.kappa, seed, spare=2 * bound)
         readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag, ledger, heads)
     for lexicon in lexicons:
         lexicon.keep()
@@ -117,7 +131,7 @@ def lexicons_of(config: RunConfig) -> list[Lexicon]:
     Raises:
         UserError: if the adversary or the ledger needs a lexicon whose resource is missing.
     """
-    if config.distil.adversary != "off" or config.space.ledger_bound is not None:
+    if config.distil.adversary != "off" or config.space.has_ledger:
         return [named_lexicon(name) for name in config.distil.lexicons]
     if config.space.vocabulary == "words" or config.search.bag:
         return [named_lexicon(name) for name in config.distil.lexicons if is_lexicon_ready(name)]
@@ -135,8 +149,12 @@ def vocabulary_of(texts: Sequence[Text], lexicons: Sequence[Lexicon], codes: Seq
     return list(dict.fromkeys(code.read(part) for part in (*whole, *_swaps_of(texts, lexicons)) for code in codes))
 
 
+def _words_of(texts: Sequence[Text], lexicons: Sequence[Lexicon]) -> list[str]:
+    return list(dict.fromkeys(word for lexicon in lexicons for text in texts for word in lexicon.words(text)))
+
+
 def _swaps_of(texts: Sequence[Text], lexicons: Sequence[Lexicon]) -> list[str]:
-    words = dict.fromkeys(word for lexicon in lexicons for text in texts for word in lexicon.words(text))
+    words = _words_of(texts, lexicons)
     return list(dict.fromkeys(swap for lexicon in lexicons for word in words for swap in lexicon.swaps(word)))
 
 
@@ -152,6 +170,20 @@ def heads_in(tokenizer: PreTrainedTokenizerBase, split: Split) -> np.ndarray:
         if word in vocabulary and head in vocabulary:
             heads[vocabulary[word]] = vocabulary[head]
     return heads
+
+
+def classes_of(
+    texts: Sequence[Text], lexicons: Sequence[Lexicon], tokens: Tokens, vocabulary: int, unknown: int
+) -> np.ndarray:
+    """`(vocabulary,)` the token that stands for the class of each, see `distil.classes`.
+
+    Of every word of the texts and of everything that may stand in its place: another sentence may begin with either.
+    In lower case: a stop word with a capital may be swapped, but would take every small one into its class.
+    """
+    words = (*_words_of(texts, lexicons), *_swaps_of(texts, lexicons))
+    small = dict.fromkeys(word.lower() for word in words)
+    swaps = {word: list(dict.fromkeys(swap for one in lexicons for swap in one.swaps(word))) for word in small}
+    return swap_classes(swaps, tokens, vocabulary, unknown)
 
 
 def tokens_of(tokenizer: PreTrainedTokenizerBase, code: Code) -> Tokens:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from rosearch_engine.statistics.effect import Effect
 
@@ -56,8 +57,10 @@ class Ranks:
         self._members = [np.flatnonzero(runs == run) for run in np.unique(runs)]
         self._levels = _Levels(list(columns.values()), runs)
         self._ranks = self._ranked(np.arange(len(runs))[None])[0]
-        self._scatter = _scatter(self._ranks)
-        self._drawn = np.concatenate([_scatter(self._ranked(drawn)) for drawn in self._draws()])
+        # Of matrices this small, threads wait for each other 40 times as long as one takes for all of them.
+        with threadpool_limits(1, user_api="blas"):
+            self._scatter = _scatter(self._ranks)
+            self._drawn = np.concatenate([_scatter(self._ranked(drawn)) for drawn in self._draws()])
 
     def correlate(self, columns: Sequence[str], outcome: str, controls: Sequence[str] = ()) -> dict[str, Effect]:
         """Each column's correlation with the outcome; a column that has no variance of its own is not answered for.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from rosearch_engine.errors import UserError
+from rosearch_engine.store.made_rows import annotation_row
 from rosearch_engine.store.models import Annotation
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import AnnotationRow
@@ -25,7 +25,7 @@ def noted(store: Store, run_id: int) -> dict[str, AnnotationRow]:
     """All of a run by student; that of the run itself by `RUN`."""
     with store.looking() as session:
         found = session.scalars(select(Annotation).where(Annotation.run_id == run_id).order_by(Annotation.student))
-        return {row.student: _row(row) for row in found}
+        return {row.student: annotation_row(row) for row in found}
 
 
 def annotate(
@@ -84,8 +84,3 @@ def _checked_tags(tags: Iterable[str]) -> list[str]:
     if len(found) > MOST_TAGS:
         raise UserError("tags", f"there are {len(found)}.", f"Use at most {MOST_TAGS}.")
     return list(found.values())
-
-
-def _row(row: Annotation) -> AnnotationRow:
-    values = {column.name: getattr(row, column.name) for column in Annotation.__table__.columns}
-    return cast(AnnotationRow, values)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.schema import CreateTable
 
 from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError, is_full_disk
-from rosearch_engine.resources import home
+from rosearch_engine.resources import home_path
 from rosearch_engine.store import migrations
 from rosearch_engine.store.models import Base
 
@@ -25,7 +29,7 @@ _LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a Pos
 
 def database() -> str:
     """SQLAlchemy address of the store: `ROSEARCH_STORE`, or a SQLite file in the home folder."""
-    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home() / "rosearch.db")
+    return os.environ.get("ROSEARCH_STORE") or sqlite_address(home_path() / "rosearch.db")
 
 
 def sqlite_address(path: Path) -> str:
@@ -33,16 +37,91 @@ def sqlite_address(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
+def parsed(address: str) -> URL:
+    """An address by its parts.
+
+    Raises:
+        UserError: if it is none, or of a kind that cannot be used. It is not repeated: it may hold a password.
+    """
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise _no_address("its text is not the address of a database, so it cannot be used.") from None
+    kind = url.get_backend_name()
+    if kind not in ("sqlite", "postgresql"):
+        raise _no_address(f"databases of the kind '{kind}' cannot be used.")
+    if kind == "sqlite" and (not url.database or url.database.startswith((":memory:", "file:"))):
+        raise _no_address("a SQLite database that is no ordinary file cannot be used: processes share it.")
+    return url
+
+
+def _no_address(problem: str) -> UserError:
+    remedy = "Use sqlite:////folder/file.db or postgresql+psycopg://user@host/name, or unset it: rosearch.db is used."
+    return UserError("ROSEARCH_STORE", problem, remedy)
+
+
 def sqlite_file(address: str) -> Path | None:
-    """The file of a SQLite address; None of another database's."""
-    url = make_url(address)
+    """The file of a SQLite address; None of another database's.
+
+    Raises:
+        UserError: as `parsed`.
+    """
+    url = parsed(address)
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def writable(address: str) -> Engine:
+    """A database to write to."""
+    url = parsed(address)
+    if url.get_backend_name() != "sqlite":
+        return _engine(url, pool_pre_ping=True)
+    engine = _engine(url)
+    event.listen(engine, "connect", set_pragmas)
+    return engine
 
 
 def read_only(file: Path) -> Engine:
     """A SQLite file that cannot be written to."""
     uri = file.absolute().as_uri()
-    return create_engine(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+    return _engine(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
+
+
+def _engine(address: str | URL, **more: Any) -> Engine:
+    """An engine that reads damaged cells as what no sound row holds (`bounds.check_row`), rather than fail at them."""
+    engine = create_engine(address, json_deserializer=_read_json, **more)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _read_softly)
+    return engine
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return "no JSON"
+
+
+def _read_softly(connection: Any, _: Any) -> None:
+    connection.text_factory = lambda content: content.decode("utf-8", "replace")
+
+
+def server_read_only(address: str) -> Engine:
+    """A server's database in which nothing can be changed."""
+    return _engine(address, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+
+
+def not_yet_made(file: Path) -> Engine:
+    """A SQLite file that nobody has made so far: empty tables until somebody does, and from then on the file's."""
+
+    def connect() -> sqlite3.Connection:
+        if file.exists():
+            return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
+        for table in Base.metadata.sorted_tables:
+            connection.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
+        return connection
+
+    return _engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
 def is_current(engine: Engine) -> bool:
@@ -76,7 +155,7 @@ def migrate(address: str) -> None:
     Raises:
         UserError: as `is_current`.
     """
-    engine = create_engine(address, poolclass=NullPool)
+    engine = create_engine(parsed(address), poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_migration)
         event.listen(engine, "begin", _lock_sqlite)
@@ -135,17 +214,22 @@ def readable(address: str) -> Iterator[None]:
         yield
     except DatabaseError as error:
         raise damaged(error) from None
-    except (ArgumentError, ImportError, OSError) as error:
-        place = address_without_password(address)
+    except ImportError as error:
+        place, name = address_without_password(address), error.name or "its driver"
+        remedy = "For a PostgreSQL server write postgresql+psycopg://… and: pip install '.[postgres]'"
+        raise UserError("ROSEARCH_STORE", f"{place} cannot be used: {name} is not installed.", remedy) from None
+    except (SQLAlchemyError, OSError, ValueError, TypeError) as error:
+        place, why = address_without_password(address), f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise UserError(
-            "ROSEARCH_STORE", f"{place} cannot be used ({error}).", "Set it to the address of a database."
+            "ROSEARCH_STORE", f"{place} cannot be used{why}.", "Set it to the address of a database."
         ) from None
 
 
 def address_without_password(address: str) -> str:
+    """An address as it may be shown: its password and its options, which may hold one, are left out."""
     try:
-        return make_url(address).render_as_string(hide_password=True)
-    except ArgumentError:
+        return make_url(address).set(query={}).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
         return "the address"
 
 
@@ -153,6 +237,10 @@ def damaged(error: DatabaseError) -> UserError:
     """The same error in words for the user."""
     if is_full_disk(error):
         return UserError("disk", "it is full.", "No result is lost: free some disk space and try again.")
+    if not isinstance(error.orig, sqlite3.Error):
+        said = (str(error.orig).strip() or "no reason given").splitlines()[0]
+        remedy = "See that the server runs, and that ROSEARCH_STORE names a user who may make and change tables."
+        return UserError("database", f"the server cannot be used ({said.rstrip('.')}).", remedy)
     return UserError(
         "database",
         f"it cannot be used ({error.orig}).",
@@ -161,7 +249,11 @@ def damaged(error: DatabaseError) -> UserError:
 
 
 def outdated(error: DatabaseError) -> UserError:
-    """What to say of an older database that lacks what this program reads, and could not be changed."""
+    """What to say of a database that lacks what this program reads, and could not be changed."""
+    if not isinstance(error.orig, sqlite3.Error):
+        said = (str(error.orig).strip() or "no reason given").splitlines()[0]
+        problem = f"it has no tables of this version, and they cannot be made ({said.rstrip('.')})."
+        return UserError("database", problem, "Let ROSEARCH_STORE name a user who may make and change tables.")
     return UserError(
         "database",
         f"it was written by an earlier version of this program and cannot be upgraded ({error.orig}).",

@@ -7,11 +7,25 @@ from typing import Any, cast
 
 import numpy as np
 
+from rosearch_engine.config import RunConfig
+from rosearch_engine.errors import UserError
 from rosearch_engine.front import knee, non_dominated
 from rosearch_engine.objectives import vectors, wilson
-from rosearch_engine.store.models import TEACHER, AttackExample, Base, Candidate, Event, Mark, Measurement, Run
+from rosearch_engine.store.bounds import check_row, damaged_row
+from rosearch_engine.store.models import (
+    TEACHER,
+    Annotation,
+    AttackExample,
+    Base,
+    Candidate,
+    Event,
+    Mark,
+    Measurement,
+    Run,
+)
 from rosearch_engine.store.rows import (
     FIGURES,
+    AnnotationRow,
     CandidateRow,
     EventRow,
     ExampleRow,
@@ -24,17 +38,30 @@ from rosearch_engine.store.rows import (
     measured,
 )
 
+_MEASUREMENT = [column.name for column in Measurement.__table__.columns]
 _MEASURED = ("measurement_id", *FIGURES, "protocol")
 
 
 def student_row(candidate: Mapping[str, Any], measurement: Any) -> StudentRow:
-    """A candidate's row with its name and the figures of a measurement: all None where there is none."""
+    """A candidate's row with its name and the figures of a measurement: all None where there is none.
+
+    Raises:
+        UserError: if the row is damaged.
+    """
+    check_row(Candidate, candidate)
+    if candidate["status"] in ("done", "pruned") and measurement is None:
+        raise damaged_row(Candidate, candidate, "status", "it was not measured")
     figures = dict.fromkeys(_MEASURED) if measurement is None else measurement_row(measurement)
     return cast(StudentRow, {**candidate, "name": label(candidate["number"]), **figures})
 
 
 def measurement_row(row: Any) -> MeasurementRow:
-    """The figures of a measurement: an object, or a row of its table."""
+    """The figures of a measurement: an object, or a row of its table.
+
+    Raises:
+        UserError: if the row is damaged.
+    """
+    check_row(Measurement, {name: getattr(row, name) for name in _MEASUREMENT})
     known = {
         "measurement_id": row.id,
         "accuracy_interval": wilson(round(row.accuracy * row.accuracy_n), row.accuracy_n),
@@ -78,7 +105,28 @@ def with_front(students: Sequence[StudentRow]) -> list[StudentRow]:
 
 
 def run_row(run: Run, students: int) -> RunRow:
+    """A run and how many students it has measured.
+
+    Raises:
+        UserError: if its row is damaged.
+    """
     return cast(RunRow, {**_columns(run), "students": students})
+
+
+def listed_run(run: Run, students: int) -> RunRow:
+    """As `run_row`, but a damaged row is listed as that of a run that crashed of it: it hides no other."""
+    try:
+        return run_row(run, students)
+    except UserError as error:
+        blank: RunRow = {
+            "id": run.id, "name": str(run.name), "config": RunConfig().model_dump(mode="json"), "version": "",
+            "created": run.created if isinstance(run.created, float) else 0.0, "recorded": False, "provenance": None,
+            "dataset": None, "teacher": None, "frame": None, "host": None, "pid": None, "process_created": None,
+            "process_mark": None, "claim": run.claim, "queued": None, "heartbeat": None, "progress": None,
+            "stop_requested": None, "active_seconds": 0.0, "students": students,
+            "exit": {"reason": "crashed", "message": str(error), "error": error.as_dict()},
+        }  # fmt: skip
+        return blank
 
 
 def candidate_row(candidate: Candidate) -> CandidateRow:
@@ -97,6 +145,16 @@ def mark_row(mark: Mark) -> MarkRow:
     return cast(MarkRow, _columns(mark))
 
 
+def annotation_row(annotation: Annotation) -> AnnotationRow:
+    return cast(AnnotationRow, _columns(annotation))
+
+
 def _columns(row: Base) -> dict[str, Any]:
-    """An object as it stands in its table."""
-    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
+    """An object as it stands in its table.
+
+    Raises:
+        UserError: if it is damaged.
+    """
+    found = {column.name: getattr(row, column.name) for column in row.__table__.columns}
+    check_row(type(row), found)
+    return found

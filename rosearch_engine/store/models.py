@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Purposes of a measurement.
@@ -16,6 +16,10 @@ HELD_OUT: Final = "held_out"
 CHAIN, BAG = "chain", "bag"
 BASELINES = (BAG, CHAIN)
 TEACHER: Final = "teacher"  # name of the teacher, where a student's may stand
+
+
+# Seeds are unsigned numbers of 32 bits, bytes and operations may be more; SQLite's integers hold 64 bits anyhow.
+Big = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
 
 
 class Base(DeclarativeBase):
@@ -80,9 +84,9 @@ class Candidate(Base):
     told: Mapped[int | None]
     status: Mapped[str] = mapped_column(default="queued")
     error: Mapped[str | None]
-    weights: Mapped[int]
-    encoder_weights: Mapped[int]
-    flops: Mapped[int]
+    weights: Mapped[Big]
+    encoder_weights: Mapped[Big]
+    flops: Mapped[Big]
     compression: Mapped[float]
     encoder_compression: Mapped[float]
     latency_ms: Mapped[float | None]
@@ -107,7 +111,7 @@ class Measurement(Base):
     candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidate.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[str] = mapped_column(default=SEARCH)
     rung: Mapped[int] = mapped_column(default=0)
-    seed: Mapped[int]
+    seed: Mapped[Big]
     protocol: Mapped[dict[str, Any]]
     accuracy: Mapped[float]
     accuracy_n: Mapped[int]
@@ -197,7 +201,7 @@ class Artifact(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
-    bytes: Mapped[int]
+    bytes: Mapped[Big]
     created: Mapped[float] = mapped_column(default=time.time)
 
 

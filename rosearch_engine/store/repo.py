@@ -1,7 +1,7 @@
 """Reading and writing runs.
 
 `Store.write()` is for the search process, `Store.read()` for everyone else: it cannot change a byte.
-The embedded default is SQLite in write-ahead mode; any SQLAlchemy address works (`ROSEARCH_STORE`).
+The embedded default is SQLite in write-ahead mode; `ROSEARCH_STORE` may name another file, or a PostgreSQL server.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,22 +21,26 @@ from rosearch_engine import __version__
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Cost, Genome
+from rosearch_engine.resources import home
 from rosearch_engine.store.database import (
     create_sqlite,
     database,
     is_current,
     lacks_columns,
     migrate,
+    not_yet_made,
     outdated,
     read_only,
     readable,
-    set_pragmas,
+    server_read_only,
     sqlite_file,
+    writable,
 )
 from rosearch_engine.store.made_rows import (
     candidate_row,
     event_row,
     example_row,
+    listed_run,
     mark_row,
     measurement_of,
     measurement_row,
@@ -86,14 +90,13 @@ class Store:
         Raises:
             UserError: if the database is damaged, cannot be written, or a later version's.
         """
+        home()  # to write anything, it must be there
         address = address or database()
         with readable(address):
             file = sqlite_file(address)
             if file is not None:
                 create_sqlite(file)
-            engine = create_engine(address)
-            if engine.dialect.name == "sqlite":
-                event.listen(engine, "connect", set_pragmas)
+            engine = writable(address)
             if not is_current(engine):
                 migrate(address)
         remember(address)
@@ -103,15 +106,17 @@ class Store:
     def read(cls, address: str | None = None) -> Store:
         """The store for looking only; an empty one where none has been made yet. An older one is brought up to date.
 
+        Where there is no file, none is made.
+
         Raises:
             UserError: if the database is damaged or a later version's, or it is too old and cannot be written.
         """
         address = address or database()
         with readable(address):
             file = sqlite_file(address)
-            if file is not None:
-                create_sqlite(file)
-            engine = create_engine(address) if file is None else read_only(file)
+            if file is not None and not file.exists():
+                return cls(not_yet_made(file), read_only=True)
+            engine = server_read_only(address) if file is None else read_only(file)
             if not is_current(engine):
                 try:
                     migrate(address)
@@ -212,19 +217,19 @@ class Store:
             .order_by(Run.created.desc(), Run.id.desc())
         )
         with Session(self._engine) as session:
-            return [run_row(run, students) for run, students in session.execute(query)]
+            return [listed_run(run, students) for run, students in session.execute(query)]
 
     def run(self, name: str) -> RunRow:
         """One run by its name.
 
         Raises:
-            UserError: if there is none of that name.
+            UserError: if there is none of that name, or its row is damaged.
         """
         with Session(self._engine) as session:
-            run = session.scalar(select(Run).where(Run.name == name))
+            run = session.scalar(select(Run).where(Run.name == name)) if is_name(name) else None
             if run is None:
                 names = session.scalars(select(Run.name).order_by(Run.created.desc()).limit(8)).all()
-                known = f"Existing runs: {', '.join(names)}." if names else "There are no runs yet."
+                known = f"Existing runs: {', '.join(map(str, names))}." if names else "There are no runs yet."
                 raise UserError("run", f"there is no run '{name}'.", known)
             done = (Candidate.run_id == run.id) & (Candidate.status == "done")
             return run_row(run, session.scalar(select(func.count(Candidate.id)).where(done)) or 0)
@@ -347,8 +352,11 @@ class Store:
         examples: Sequence[Example],
     ) -> None:
         """Add a further measurement of a student, or of the teacher when `candidate_id` is None."""
-        with self.transaction() as session:
-            _measure(session, run_id, candidate_id, measurement, examples)
+        try:
+            with self.transaction() as session:
+                _measure(session, run_id, candidate_id, measurement, examples)
+        except IntegrityError:
+            raise UserError("run", "it has been deleted meanwhile.", "See `status`.") from None
 
     def candidates(self, run_id: int) -> list[CandidateRow]:
         """Every candidate of a run as it stands in its table, in the order of their numbers."""
@@ -459,13 +467,18 @@ class Store:
             ]
 
 
+def is_name(name: str) -> bool:
+    """Whether a run may be called that."""
+    return 0 < len(name) <= 60 and not name.startswith(".") and all(c.isalnum() or c in "-_." for c in name)
+
+
 def check_name(name: str) -> None:
     """Refuse a run name that cannot be a folder or a part of an address.
 
     Raises:
         UserError: if it is empty, long, or holds anything but letters, digits, '-', '_' and '.'.
     """
-    if not name or len(name) > 60 or name.startswith(".") or not all(c.isalnum() or c in "-_." for c in name):
+    if not is_name(name):
         raise UserError("run", f"'{name}' is not a valid run name.", "Use 1 to 60 letters, digits, '-', '_' or '.'.")
 
 

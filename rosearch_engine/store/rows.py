@@ -227,8 +227,8 @@ StudentRow = MeasuredStudent | UnmeasuredStudent
 
 
 class DatasetRow(TypedDict):
-    """The data of a run. `sizes` counts each part's sentences, `dropped` the rows left out by reason; `columns` are
-    the texts', the second may be empty."""
+    """The data of a run. `sizes` counts each part's sentences, `dropped` the rows left out by reason, `untried` the
+    attacked sentences without a word that the attack can swap; `columns` are the texts', the second may be empty."""
 
     name: str
     classes: list[str]
@@ -236,6 +236,7 @@ class DatasetRow(TypedDict):
     columns: NotRequired[list[str]]
     sizes: dict[str, int]
     dropped: NotRequired[dict[str, int]]
+    untried: NotRequired[int]
     fingerprint: str
 
 

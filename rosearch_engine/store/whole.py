@@ -5,18 +5,19 @@ What belongs to one database, one machine or one person stays behind: row number
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, create_model
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from rosearch_engine.store import bounds
 from rosearch_engine.store.models import AttackExample, Base, Candidate, Event, Measurement, Run
 from rosearch_engine.store.repo import Store, artifact_id
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _STAYS = {
     Run: {
         "id",
@@ -37,24 +38,20 @@ _STAYS = {
 }
 
 
-def _row(table: type[Base], **more: Any) -> Any:
-    """A schema with the fields and types of a table's own columns, so that a file cannot bring in anything else."""
-    kinds = get_type_hints(table)
-    fields: dict[str, Any] = {}
-    for column in table.__table__.columns:
-        if column.name not in _STAYS[table]:
-            default = getattr(column.default, "arg", None)
-            needed = not column.nullable and (default is None or callable(default))
-            fields[column.name] = (get_args(kinds[column.name])[0], ... if needed else default)
-    return create_model(table.__name__, __config__=_STRICT, **fields, **more)
+def _row(table: type[Base], own: dict[str, Any]) -> Any:
+    # Anything else cannot come in with a file.
+    return bounds.schema(table, own, without=_STAYS[table], extra="forbid")
 
 
-_Run = _row(Run)
-_Candidate = _row(Candidate, weights_sha256=(Sha256 | None, None))
-_Example = _row(AttackExample)
+_Run = _row(Run, bounds.RUN)
+_Candidate = _row(Candidate, {**bounds.CANDIDATE, "weights_sha256": (Sha256 | None, None)})
+_Example = _row(AttackExample, bounds.EXAMPLE)
 # `number` is the candidate's; None where the teacher was measured.
-_Measurement = _row(Measurement, number=(int | None, ...), examples=(list[_Example], ...))  # type: ignore[valid-type]
-_Event = _row(Event)
+_Measurement = _row(
+    Measurement,
+    {**bounds.MEASUREMENT, "number": (int | None, ...), "examples": (list[_Example], ...)},  # type: ignore[valid-type]
+)
+_Event = _row(Event, {})
 
 
 class Whole(BaseModel):
@@ -66,6 +63,11 @@ class Whole(BaseModel):
     candidates: list[_Candidate]  # type: ignore[valid-type]
     measurements: list[_Measurement]  # type: ignore[valid-type]
     events: list[_Event]  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        bounds.check_together(self.candidates, self.measurements)
+        return self
 
 
 def take_out(store: Store, run_id: int) -> dict[str, Any]:

@@ -39,7 +39,9 @@ def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: 
             "edges": genes["edges"],
             "merge": genome.merge,
             "pooling": genome.pooling,
-            "reads_heads": frame.ties_in_graph and genome.code in TIES,
+            "reads_heads": frame.invariant or (frame.ties_in_graph and genome.code in TIES),
+            "invariant": frame.invariant,
+            "coefficients": frame.coefficients,
         }
     )
     return RoSearchConfig(
@@ -94,7 +96,8 @@ def build(
         model.embedding.heads.copy_(torch.from_numpy(heads))
     if model.ledger is not None:
         with torch.no_grad():
-            model.ledger.table.weight.copy_(ledger[0]) if ledger else model.ledger.table.weight.zero_()
+            # The evidence that coefficients weigh stays small and random: it has nothing to begin with.
+            model.ledger.evidence[:, 0].copy_(ledger[0]) if ledger else model.ledger.evidence[:, 0].zero_()
             model.ledger.bias.copy_(ledger[1]) if ledger else model.ledger.bias.zero_()
     return model
 

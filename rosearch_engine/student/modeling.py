@@ -6,6 +6,7 @@ must load where nothing else of the project is installed: they import torch, tra
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,9 @@ class RoSearchConfig(PretrainedConfig):
     `nodes` holds one mapping an operation (operation, heads, feed_forward, activation, teacher_layer);
     `edges` joins node 0 (embedding), nodes 1 … n (operations) and node n + 1 (classifier head).
     `ledger_bound` is the bound B of a student with a ledger, see `RoSearchForSequenceClassification`; None: no ledger.
-    `reads_heads` has the graph read each word as the head of its group of synonyms; the ledger reads it as it is.
+    `reads_heads` has the graph read each word as the head of its group; the ledger reads it as it is.
+    `invariant`: these groups hold all that swaps can make of a word, so that none changes what the graph reads; its
+    ledger then weighs words by so many `coefficients` that the graph gives each.
     Without edges there is no graph: the ledger alone decides, a bag of words.
     """
 
@@ -42,6 +45,8 @@ class RoSearchConfig(PretrainedConfig):
         pooling: str = "mean",
         ledger_bound: float | None = None,
         reads_heads: bool = False,
+        invariant: bool = False,
+        coefficients: int = 0,
         layer_norm_eps: float = 1e-12,
         **kwargs: Any,
     ) -> None:
@@ -58,6 +63,8 @@ class RoSearchConfig(PretrainedConfig):
         self.pooling = pooling
         self.ledger_bound = ledger_bound
         self.reads_heads = reads_heads
+        self.invariant = invariant
+        self.coefficients = coefficients
         self.layer_norm_eps = layer_norm_eps
 
 
@@ -124,17 +131,29 @@ class Merge(nn.Module):
 class Ledger(nn.Module):
     """What each word says of each class by itself, added up: a bag of words.
 
-    Since it is a sum over words, its worst case over any swaps of words is exact, see `attack.certificate`.
+    With coefficients, what a word says is weighed by where it stands: its own evidence, plus one more a coefficient
+    (a varying-coefficient model, Hastie & Tibshirani 1993). Since it stays a sum over words, its worst case over any
+    swaps that leave the coefficients as they are is exact, see `attack.certificate`.
     """
 
     def __init__(self, config: RoSearchConfig) -> None:
         super().__init__()
-        self.table = nn.Embedding(config.vocab_size, config.num_labels)
+        self.shape = (1 + config.coefficients, config.num_labels)
+        self.table = nn.Embedding(config.vocab_size, math.prod(self.shape))
         self.bias = nn.Parameter(torch.zeros(config.num_labels))
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """ids and mask `(batch, length)` -> logits `(batch, classes)`, float32."""
-        return (self.table(ids).float() * mask[..., None]).sum(dim=1) + self.bias.float()
+    @property
+    def evidence(self) -> torch.Tensor:
+        """`(vocabulary, 1 + coefficients, classes)`: first what a word says whatever stands around it."""
+        return self.table.weight.view(-1, *self.shape)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, coefficients: torch.Tensor | None = None) -> torch.Tensor:
+        """ids and mask `(batch, length)`, coefficients `(batch, length, n)` -> logits `(batch, classes)`, float32."""
+        said = self.table(ids).float().view(*ids.shape, *self.shape)
+        words = said[..., 0, :]
+        if coefficients is not None:
+            words = words + (said[..., 1:, :] * coefficients.float()[..., None]).sum(dim=-2)
+        return (words * mask[..., None]).sum(dim=1) + self.bias.float()
 
 
 @dataclass
@@ -144,10 +163,12 @@ class StudentOutput(SequenceClassifierOutput):
     Attributes:
         ledger: what the words say one by one.
         context: what the graph says of the whole sentence, before it is bounded.
+        coefficients: `(batch, length, n)` by which an invariant graph weighs each word's evidence.
     """
 
     ledger: torch.FloatTensor | None = None
     context: torch.FloatTensor | None = None
+    coefficients: torch.FloatTensor | None = None
 
 
 def bounded(context: torch.Tensor, bound: float) -> torch.Tensor:
@@ -160,7 +181,9 @@ class RoSearchForSequenceClassification(PreTrainedModel):
     """The student. `hidden_states` are the embedding's and each inner node's output, in their order.
 
     With a ledger the logits are `ledger + B tanh(context / B)`: the graph moves a margin by at most 2 B, so that a
-    sentence whose ledger keeps a larger margin in its worst case cannot be flipped, whatever the graph says.
+    sentence whose ledger keeps a larger margin in its worst case cannot be flipped, whatever the graph says. A graph
+    that reads only what no swap changes needs no bound: the logits are `ledger + context`, and it says how much each
+    word of the ledger counts where it stands.
     """
 
     config_class = RoSearchConfig
@@ -170,7 +193,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         self.num_labels = config.num_labels
         head = len(config.nodes) + 1
-        self.ledger = None if config.ledger_bound is None else Ledger(config)
+        self.ledger = Ledger(config) if config.invariant or config.ledger_bound is not None else None
         self.has_graph = bool(config.edges)
         if self.has_graph:
             self.inputs = {n: sorted(a for a, b in config.edges if b == n) for n in range(1, head + 1)}
@@ -178,6 +201,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
             self.operations = nn.ModuleList(MODULES[node["operation"]](config, node) for node in config.nodes)
             self.merges = nn.ModuleList(Merge(config, len(self.inputs[n])) for n in range(1, head + 1))
             self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+            self.coefficients = nn.Linear(config.hidden_size, config.coefficients) if config.coefficients else None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -203,20 +227,22 @@ class RoSearchForSequenceClassification(PreTrainedModel):
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         mask = mask.bool()
         states: list[torch.Tensor] = []
-        ledger = context = None
+        ledger = context = coefficients = None
         if self.has_graph:
             states = [self.embedding(input_ids, token_type_ids)]
             for number, module in enumerate(self.operations, start=1):
                 states.append(module(self._merged(number, states), mask))
-            context = self.classifier(pool(self._merged(len(states), states), mask, self.config.pooling))
+            last = self._merged(len(states), states)
+            context = self.classifier(pool(last, mask, self.config.pooling))
+            coefficients = self.coefficients(last) if self.coefficients else None
         if self.ledger is None:
             assert context is not None
             logits = context
         else:
-            ledger = logits = self.ledger(input_ids, mask)
+            ledger = logits = self.ledger(input_ids, mask, coefficients)
             if context is not None:
                 context = context.float()
-                logits = ledger + bounded(context, self.config.ledger_bound)
+                logits = ledger + (context if self.config.invariant else bounded(context, self.config.ledger_bound))
         loss = None if labels is None else F.cross_entropy(logits, labels)
         output = StudentOutput(
             loss=loss,  # type: ignore[arg-type]
@@ -224,6 +250,7 @@ class RoSearchForSequenceClassification(PreTrainedModel):
             hidden_states=tuple(states) if output_hidden_states else None,  # type: ignore[arg-type]
             ledger=ledger,
             context=context if ledger is not None else None,
+            coefficients=coefficients,
         )
         return output.to_tuple() if return_dict is False else output
 

@@ -20,7 +20,7 @@ from rosearch_engine.genome.operators import crossover, mutate, sample
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow, SaidRow
 
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+SCREENS = Path(__file__).resolve().parents[2] / "app" / "screens.py"
 
 # The sizes of a six-layer, 384-wide BERT with a two-class head.
 FRAME = Frame(
@@ -201,7 +201,7 @@ def run_id(home: Path) -> int:
 
 def open_page(page: str = "overview", **query: str) -> AppTest:
     """The app at a page, after its first run."""
-    app = AppTest.from_file(str(MAIN), default_timeout=120)
+    app = AppTest.from_file(str(SCREENS), default_timeout=120)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()

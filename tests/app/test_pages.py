@@ -114,7 +114,7 @@ def test_a_link_shows_the_student_it_names(run_id: int, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_hostile_link_shows_the_default_and_says_so(run_id: int, page: str) -> None:
-    app = AppTest.from_file(str(state.PAGES.parent / "app" / "main.py"), default_timeout=120)
+    app = AppTest.from_file(str(state.PAGES.parent / "app" / "screens.py"), default_timeout=120)
     app.query_params["run"], app.query_params["student"] = "gone", "<script>alert(1)</script>"
     app.run()
     assert "gone" in app.sidebar.warning[0].value

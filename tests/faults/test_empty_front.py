@@ -11,6 +11,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.recorded.pack import pack
 from rosearch_engine.recorded.unpack import unpack
 from rosearch_engine.rescore.run import rescore
+from rosearch_engine.rescore.transfer import transfer
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import Candidate, Measurement
 from tests.app.conftest import fill, open_page
@@ -82,6 +83,12 @@ def test_what_to_rescore_must_be_named(sunk: str) -> None:
         rescore(sunk, n=5, seeds=1, recipes=["pwws"])
     assert set(rescore(sunk, n=5, seeds=1, recipes=["pwws"], students=["s0001"])["students"]) == {"s0001", "teacher"}
     assert set(rescore(sunk, n=6, seeds=1, recipes=["pwws"], students=["teacher"])["students"]) == {"teacher"}
+
+
+def test_what_to_transfer_must_be_named(sunk: str) -> None:
+    with pytest.raises(UserError, match="no student of 'calm' is on the Pareto front"):
+        transfer(sunk)
+    assert transfer(sunk, students=["s0001"])["models"] == ["s0001", "teacher"]
 
 
 def test_it_is_packed_without_weights_and_comes_back(sunk: str, tmp_path: Path) -> None:

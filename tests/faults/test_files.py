@@ -13,7 +13,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.recorded.pack import pack
 from rosearch_engine.store import Store
-from tests.conftest import rosearch
+from tests.conftest import Workshop, rosearch
 
 
 def _weights(run: str) -> tuple[str, Path]:
@@ -63,3 +63,27 @@ def test_an_upload_that_was_cut_off_before_is_written_again(home: Path) -> None:
     before = os.stat(path).st_ino
     assert keep("data.csv", b"text,label") == str(path)
     assert os.stat(path).st_ino == before, "one that is whole is left as it is"
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 0x40
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_of_the_teacher_is_said_and_of_its_outputs_is_made_good(copied: str, workshop: Workshop) -> None:
+    from rosearch_engine.progress import Progress
+    from rosearch_engine.resources import home
+    from rosearch_engine.search.context import prepare
+
+    (outputs,) = home().glob("outputs/*/hidden.npy")
+    whole = outputs.read_bytes()
+    _flip(outputs)
+    prepare(workshop.config, Progress())
+    assert outputs.read_bytes() == whole, "made again"
+    (weights,) = home().glob("teachers/*/model.safetensors")
+    _flip(weights)
+    with pytest.raises(UserError, match=r"cached copy is damaged.*model.safetensors.*Delete"):
+        prepare(workshop.config, Progress())
+    with pytest.raises(UserError, match=r"damaged.*model.safetensors"):
+        load(Store.read(), copied, "teacher")

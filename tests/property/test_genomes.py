@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosearch_engine.genome import Genome, Space
+from rosearch_engine.genome.features import features
 from rosearch_engine.genome.operators import crossover, mutate, sample
 from tests.property.strategies import FRAME, genomes_in
 
@@ -105,3 +106,13 @@ def shuffled(genome: Genome, rng: np.random.Generator) -> Genome:
         nodes=[genome.node(old) for old in order],
         edges=[(new[a], new[b]) for a, b in genome.edges],
     )
+
+
+@many
+@given(genomes_in())
+def test_depths_are_those_of_the_graph(drawn: tuple[Space, Genome]) -> None:
+    _, genome = drawn
+    graph, found = genome.graph(), features(genome)
+    assert found["longest_path"] == nx.dag_longest_path_length(graph, weight=None, default_weight=1) - 1
+    assert found["shortest_path"] == nx.shortest_path_length(graph, 0, genome.head) - 1
+    assert found["breadth"] == max(len(level) for level in nx.topological_generations(graph))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from rosearch_engine.config import RunConfig
+from rosearch_engine.config import RunConfig, build
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from rosearch_engine.teacher_folder import look, order_by_name
 from tests.conftest import rosearch
+from tests.unit.distil.test_worst_case_at_the_edge import greek
 
 SENTENCES = [f"the film number {i} was a fine one for us" for i in range(80)]
 
@@ -144,3 +146,87 @@ def test_rows_left_out_are_told_when_a_search_starts(
     run.update_run(number, dataset=dataset | {"dropped": {"repeated text": 1}})
     headline = summary(run, run.run("told"), "stopped")["headline"]
     assert "rows of the data left out: 1 repeated text" in headline
+
+
+def test_check_tells_what_lies_ahead(workshop, rows: Path, tmp_path: Path) -> None:
+    from rosearch_engine.progress import Progress, Stage
+    from rosearch_engine.search.context import prepare
+
+    wanted = ["--set", "attack.recipe=pwws", "--set", "teacher.max_length=8", "--set", "teacher.epochs=1.5"]
+    facts = rosearch("check", "--json", *settings(rows, workshop.encoder), *wanted).json
+    assert facts["longest"] > 8
+    assert facts["cut"] == facts["sizes"]["distillation"]
+    assert 0 < facts["words"]["with_swaps"] < facts["words"]["attacked"]
+    assert facts["untried"]["untried"] == 0
+    steps: list[int] = []
+
+    class Seen(Progress):
+        def stage(self, stage: Stage, total: int = 0, unit: str = "", detail: str = "") -> None:
+            if stage == Stage.FINE_TUNING:
+                steps.append(total)
+
+    plain = [part for part in [*settings(rows, workshop.encoder), *wanted] if part != "--set"]
+    prepare(build("standard", None, [*plain, "distil.adversary=off", "space.ledger_bound=null"]), Seen())
+    assert steps == [facts["teacher_steps"]]
+
+
+def test_sentences_with_nothing_to_try_are_told_before_a_search_starts(workshop, tmp_path: Path) -> None:
+    letters = [re.sub(r"\d", lambda digit: "abcdefghij"[int(digit[0])], text) for text in SENTENCES]
+    texts = [text if i % 3 else greek(text) for i, text in enumerate(letters)]
+    pd.DataFrame({"text": texts, "label": ["bad", "good"] * 40}).to_csv(tmp_path / "mixed.csv", index=False)
+    pwws = ["--set", "attack.recipe=pwws", "--set", "attack.sentences=40"]
+    facts = rosearch("check", "--json", *settings(tmp_path / "mixed.csv", workshop.encoder), *pwws).json
+    untried = facts["untried"]
+    assert 0 < untried["untried"] < untried["sentences"]
+    expected = f"{untried['untried']} of the {untried['sentences']} attacked sentences have no word"
+    assert any(expected in warning for warning in facts["warnings"])
+    pd.DataFrame({"text": map(greek, letters), "label": ["bad", "good"] * 40}).to_csv(tmp_path / "greek.csv")
+    said = rosearch("check", *settings(tmp_path / "greek.csv", workshop.encoder), *pwws)
+    assert said.code == 0, said.err
+    assert "what held was" in said.out
+
+
+@pytest.fixture
+def hub(workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache with one checkpoint, `we/encoder`, and no network."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / "hub"
+    snapshot = cache / "models--we--encoder" / "snapshots" / ("0" * 40)
+    shutil.copytree(workshop.encoder, snapshot)
+    (cache / "models--we--encoder" / "refs").mkdir()
+    (cache / "models--we--encoder" / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return snapshot
+
+
+def test_a_teacher_of_the_hub_is_looked_at(hub: Path, rows: Path) -> None:
+    facts = rosearch("check", "--json", *settings(rows, "we/encoder")).json
+    assert (facts["teacher"]["family"], facts["teacher"]["positions"]) == ("bert", 512)
+    for name, word in (
+        ("we/nothing", "neither a folder nor in the hub's cache"),
+        ("no such/name", "cannot be fetched"),
+    ):
+        answer = rosearch("search", "--detach", "--run", "never", "--json", *settings(rows, name))
+        assert answer.code == 2
+        assert answer.json["error"]["field"] == "teacher.name"
+        assert word in answer.json["error"]["problem"]
+    (hub / "model.safetensors").unlink()
+    assert "no weights" in rosearch("check", "--json", *settings(rows, "we/encoder")).json["error"]["problem"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_position_embeddings": "many"},
+        {"max_position_embeddings": 1},
+        {"architectures": ["BertForSequenceClassification"], "id2label": ["a", "b"]},
+        {"architectures": ["BertForSequenceClassification"], "id2label": {"x": "y"}},
+    ],
+)
+def test_odd_settings_of_a_teacher_are_refused(change: dict[str, Any], workshop, rows: Path, tmp_path: Path) -> None:
+    odd = copied(workshop.encoder, tmp_path / "odd", **change)
+    answer = rosearch("check", "--json", *settings(rows, odd))
+    assert answer.code == 2
+    assert answer.json["error"]["field"] == "teacher.name"

@@ -53,10 +53,16 @@ def test_requirements_are_the_engine_the_app_and_the_benchmarks(project: dict[st
     assert ranges((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()) == stated
 
 
+def test_what_a_server_needs_are_two_extras(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"]
+    stated = ranges([*extras["login"], *extras["postgres"]])
+    assert ranges((ROOT / "requirements-server.txt").read_text(encoding="utf-8").splitlines()) == stated
+
+
 def test_the_locked_versions_are_within_the_ranges(project: dict[str, Any]) -> None:
     lock = ranges((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
-    extras = project["optional-dependencies"]
-    for name, specifier in ranges([*project["dependencies"], *extras["app"], *extras["bench"]]).items():
+    every = [*project["dependencies"], *(line for lines in project["optional-dependencies"].values() for line in lines)]
+    for name, specifier in ranges(every).items():
         version = lock[name].removeprefix("==")
         assert Requirement(f"{name}{specifier}").specifier.contains(version), f"{name} {version} is not {specifier}"
 

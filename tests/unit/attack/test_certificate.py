@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from rosearch_engine.attack.certificate import Certifier
+from rosearch_engine.attack.certificate import Certifier, _first_places
 from rosearch_engine.attack.lexicon import Lexicon, lexicon_of, named_lexicon
 from rosearch_engine.attack.protocol import example, score
 from rosearch_engine.attack.refute import Combinations, beam
@@ -21,20 +22,30 @@ from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context, prepare, targets
 from rosearch_engine.search.evaluate import train
 
-SETTINGS = ["space.vocabulary=words", "space.ledger_bound=0.2", "distil.kappa=0.5", "distil.epochs=1"]
+SETTINGS = ["space.vocabulary=words", "distil.kappa=0.5", "distil.epochs=1"]
+CONTEXTS = {"bounded": ["space.ledger_bound=0.2"], "invariant": ["space.context=invariant"]}
 MOST = 4_000  # combinations of a short sentence that are all tried
 SHORT = 4  # words
-BAG = "bag of words"
+BAG, INVARIANT = "bag of words", "words weighed by an invariant graph"
 
 
 @pytest.fixture(scope="module")
-def context(made_workshop: Any) -> Context:
+def contexts(made_workshop: Any) -> dict[str, Context]:
     with made_workshop.entered():
-        return prepare(build("standard", None, [*made_workshop.settings, *SETTINGS]), Progress())
+        return {
+            name: prepare(build("standard", None, [*made_workshop.settings, *SETTINGS, *own]), Progress())
+            for name, own in CONTEXTS.items()
+        }
 
 
-@pytest.fixture(scope="module", params=[BAG, "ledger beside a graph"])
-def trained(request: pytest.FixtureRequest, context: Context, made_workshop: Any) -> Victim:
+@pytest.fixture(scope="module")
+def context(contexts: dict[str, Context]) -> Context:
+    return contexts["bounded"]
+
+
+@pytest.fixture(scope="module", params=[BAG, "ledger beside a graph", INVARIANT])
+def trained(request: pytest.FixtureRequest, contexts: dict[str, Context], made_workshop: Any) -> Victim:
+    context = contexts["invariant" if request.param == INVARIANT else "bounded"]
     genome = Genome.bag("plain") if request.param == BAG else context.space.chain(1)
     with made_workshop.entered():
         model, _ = train(genome, context.config.search.seed, context, Progress())
@@ -80,10 +91,12 @@ def test_nothing_refutes_a_certificate(trained: Victim, lexicon: Lexicon, senten
     assert whole > 3, "with fewer, no exhaustive try was made"
 
 
-@pytest.mark.parametrize("trained", [BAG], indirect=True)
-def test_a_bag_of_words_is_certified_exactly(trained: Victim, lexicon: Lexicon, sentences: list[Target]) -> None:
-    """Of a bag of words the worst margin is reached: the sentence made of each word's worst swap has it."""
-    assert not trained.model.has_graph, "a graph may say less than its bound"
+@pytest.mark.parametrize("trained", [BAG, INVARIANT], indirect=True)
+def test_a_sum_that_no_swap_moves_is_certified_exactly(
+    trained: Victim, lexicon: Lexicon, sentences: list[Target]
+) -> None:
+    """The worst margin is reached: the sentence made of each word's worst swap has it."""
+    assert trained.model.config.invariant or not trained.model.has_graph, "a graph may say less than its bound"
     reached = 0
     for target in sentences:
         (proof,) = certifier(trained, lexicon).certify([target.text], [target.label])
@@ -100,6 +113,40 @@ def test_a_bag_of_words_is_certified_exactly(trained: Victim, lexicon: Lexicon, 
         assert proof.certified == (margin > 1e-3) or abs(margin) < 2e-3
         reached += 1
     assert reached > 10
+
+
+def has_seen_swaps(victim: Victim, lexicon: Lexicon, text: str) -> bool:
+    """Whether an invariant graph reads some swap of a sentence otherwise than the word itself."""
+    if not victim.model.has_graph:
+        return False
+    classes = victim.model.embedding.heads.numpy()
+    read = [[victim.pieces.words([word, *lexicon.swaps(word)])] for word in lexicon.words(text)]
+    return any(len({tuple(classes[list(ids)]) for ids in options}) > 1 for ((*options,),) in read)
+
+
+@pytest.mark.parametrize("trained", [INVARIANT], indirect=True)
+def test_swaps_leave_what_an_invariant_graph_says(trained: Victim, lexicon: Lexicon, sentences: list[Target]) -> None:
+    """Whatever stands in the words' places, it weighs them alike and says the same beside them."""
+    rng, compared = np.random.default_rng(0), 0
+    for target in sentences:
+        if has_seen_swaps(trained, lexicon, str(target.text)):
+            continue
+        texts = [str(target.text), *Combinations(str(target.text), lexicon).draw(rng, 5)]
+        said = [trained.model(input_ids=torch.from_numpy(ids[None]).long()) for ids in trained.pieces.tokens(texts)]
+        for other in said[1:]:
+            assert torch.equal(other.coefficients, said[0].coefficients)
+            assert torch.equal(other.context, said[0].context)
+        compared += any(not torch.equal(other.ledger, said[0].ledger) for other in said[1:])
+    assert compared > 10
+
+
+def test_where_two_equal_tokens_leave_a_word_in_doubt_its_place_is_not_told() -> None:
+    row = [2, 7, 7, 5, 3]  # a sign and a word that are both unknown
+    assert _first_places([[7], [], [5]], row) == [1, None, 3]
+    behind = _first_places([[5], [], [7]], row[::-1])
+    assert behind is not None
+    assert [len(row) - 1 - place for place in behind if place is not None] == [3, 2]
+    assert _first_places([[5], [7]], row) is None
 
 
 def test_an_attack_and_its_certificates(trained: Victim, lexicon: Lexicon, sentences: list[Target]) -> None:

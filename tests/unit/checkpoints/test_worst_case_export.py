@@ -27,12 +27,14 @@ from rosearch_engine.store import Store
 from rosearch_engine.store.rows import ExampleRow, StudentRow
 from tests.conftest import Workshop, rosearch
 
-RUN = "worst"
+# The contexts of ledgers, each a run of its own.
+CONTEXTS = {
+    "bounded": ["space.ledger_bound=0.2", "distil.adversary=gradient"],
+    "invariant": ["space.context=invariant", "search.bag=false"],
+}
 SETTINGS = [
     "space.vocabulary=words",
-    "space.ledger_bound=0.2",
     'space.codes=["both"]',
-    "distil.adversary=gradient",
     "distil.epochs=1",
     "teacher.epochs=3",
     "data.limit=800",
@@ -65,26 +67,28 @@ class Exported:
 
 @pytest.fixture(scope="module")
 def run(made_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A finished run of students with a ledger, in a home of its own, which is in force."""
+    """Finished runs of students with a ledger, in a home of their own, which is in force."""
     with made_workshop.entered(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROSEARCH_HOME", str(tmp_path_factory.mktemp("worst")))
-        settings = itertools.chain(*(("--set", setting) for setting in [*made_workshop.settings, *SETTINGS]))
-        answer = rosearch("search", "--run", RUN, "--json", *settings)
-        assert answer.code == 0, answer.err
+        for context, own in CONTEXTS.items():
+            settings = itertools.chain(*(("--set", setting) for setting in [*made_workshop.settings, *SETTINGS, *own]))
+            answer = rosearch("search", "--run", context, "--json", *settings)
+            assert answer.code == 0, answer.err
         yield
 
 
-@pytest.fixture(scope="module", params=["bag", "chain"])
+@pytest.fixture(scope="module", params=["bounded bag", "bounded chain", "invariant chain"])
 def exported(request: pytest.FixtureRequest, run: None, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     # `transformers` keeps a checkpoint's code under the name of its folder.
-    store, folder = Store.read(), tmp_path_factory.mktemp("exported") / f"worst_case_{request.param}"
-    students = store.students(store.run(RUN)["id"])
-    facts = next(row for row in students if row["origin"] == request.param and row["genome"]["code"] == "both")
+    context, origin = request.param.split()
+    store, folder = Store.read(), tmp_path_factory.mktemp("exported") / f"worst_case_{context}_{origin}"
+    students = store.students(store.run(context)["id"])
+    facts = next(row for row in students if row["origin"] == origin and row["genome"]["code"] == "both")
     assert facts["measurement_id"] is not None
-    export(store, RUN, facts["name"], folder)
+    export(store, context, facts["name"], folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
-    before, examples = load(store, RUN, facts["name"]), store.examples(facts["measurement_id"])
+    before, examples = load(store, context, facts["name"]), store.examples(facts["measurement_id"])
     return Exported(before, facts, examples, folder, model, tokenizer)
 
 
@@ -142,10 +146,42 @@ def test_the_pieces_of_a_checkpoint_are_read_after_its_code(exported: Exported) 
     assert np.abs(exported.victim.logits(texts) - np.array(asked)).max() < 1e-5
 
 
+def has_copies(exported: Exported) -> bool:
+    """Whether it learnt from adversarial copies: neither a bag of words nor an invariant graph has a use for them."""
+    return exported.facts["origin"] != "bag" and not exported.model.config.invariant
+
+
+def test_the_card_of_an_invariant_graph_proves_the_same(exported: Exported) -> None:
+    """The lines on its card, run beside the checkpoint alone, give the margins of the certificates."""
+    if not exported.model.config.invariant:
+        assert "def worst_margin(words" in (exported.folder / "README.md").read_text()
+        return
+    code = (exported.folder / "README.md").read_text().split("## Certificates")[1].split("```python")[1].split("```")[0]
+    names: dict[str, Any] = {"model": exported.model, "tokenizer": exported.tokenizer}
+    exec(code, names)
+    lexicon, victim = named_lexicon("pwws"), exported.victim
+    certifier = Certifier.of(victim.model, victim.pieces, victim.max_length, lexicon)
+    assert certifier is not None
+    compared = 0
+    for target in exported.targets:
+        (proof,) = certifier.certify([target.text], [target.label])
+        words = lexicon.words(target.text)
+        swaps = {word: lexicon.swaps(word) for word in words if lexicon.swaps(word)}
+        if proof.reason or any(words.count(word) > 1 for word in swaps):
+            continue
+        try:
+            worst = names["worst_margin"](target.text, swaps, target.label, 1 - target.label)
+        except AssertionError:
+            continue
+        assert worst == pytest.approx(proof.worst, abs=1e-3)
+        compared += 1
+    assert compared > 2
+
+
 def test_its_card_says_what_refined_copies_did(exported: Exported) -> None:
     (line,) = [
         line for line in (exported.folder / "README.md").read_text().splitlines() if "adversarial copies," in line
     ]
     losses = (exported.facts["training"] or {})["adversarial"]
-    assert (losses is None) == (exported.facts["origin"] == "bag")
+    assert (losses is None) == (not has_copies(exported))
     assert ("not measured" if losses is None else f"{losses[0]:.2f} / {losses[1]:.2f}") in line

@@ -151,6 +151,7 @@ def test_a_folder_in_the_hubs_layout_holds_out_its_own_evaluation_split(tmp_path
     dataset = data.load(config(tmp_path, held_out=30))
     held_out = load_held_out(config(tmp_path, held_out=30))
     assert dataset.classes == ("no", "yes")
+    assert dataset.dropped.pop("of fewer than 4 words in the evaluation split") < 20
     assert dataset.dropped == {"also in the evaluation split": 20}
     assert len(held_out) == dataset.counts["held_out"] == 30
     assert set(held_out.texts) <= {s.upper() for s in sentences[100:160]}

@@ -53,7 +53,7 @@ def test_words_for_nothing_are_classes(tmp_path: Path) -> None:
     assert found.classes == ("NA", "None", "nan")
 
 
-@pytest.mark.parametrize("header", ["text,label, label", "text ,text,label"])
+@pytest.mark.parametrize("header", ["text,label, label", "text ,text,label", "text,label,label", 'text,"label",label'])
 def test_two_columns_of_one_name(header: str, tmp_path: Path) -> None:
     error = refusal(csv(tmp_path / "twice.csv", [f"{line},x" for line in labelled(["0", "1"])], header))
     assert (error.field, error.problem[:23]) == ("data.name", "two columns are called ")
@@ -213,3 +213,9 @@ def test_splits_of_other_columns_are_told_apart(tmp_path: Path) -> None:
     for word in ("test.csv", "'id'", "'label'", "columns"):
         assert word in error.problem
     assert str(tmp_path) not in error.problem
+
+
+def test_a_name_that_an_object_has_twice(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(SENTENCES)]
+    (tmp_path / "twice.jsonl").write_text("\n".join([*lines, '{"text": "a film", "label": 0, "label": 1}']))
+    assert "line 81 is not JSON ('label' is there twice)" in refusal(tmp_path / "twice.jsonl").problem

@@ -274,3 +274,33 @@ def test_the_draft_of_another_process_is_left_alone(workshop: Any) -> None:
     assert named_lexicon("pwws")._known["Unlikeable"] == swaps
     assert draft.read_bytes() == b"half"
     draft.unlink()
+
+
+def test_sentences_with_nothing_to_try_are_counted_and_told(workshop: Any, tmp_path: Path) -> None:
+    from rosearch_engine.checkpoints.export import export
+    from rosearch_engine.config import build
+    from rosearch_engine.report import summary
+    from rosearch_engine.search.loop import search
+    from rosearch_engine.store import Store
+
+    rows = pd.read_csv(workshop.data).head(300)
+    texts = [text if i % 3 else re.sub(r"\d", "", greek(text)) for i, text in enumerate(rows["sentence"])]
+    pd.DataFrame({"text": texts, "label": rows["label"]}).to_csv(tmp_path / "mixed.csv", index=False)
+    own = [setting for setting in workshop.settings if not setting.startswith("data.")]
+    few = ["teacher.epochs=1", "attack.sentences=20", "search.candidates=1", "search.chains=1", "search.bag=false"]
+    config = build("standard", None, [*own, f"data.name={tmp_path / 'mixed.csv'}", *few])
+    store = Store.write()
+    store.create_run("mixed", config)
+    search("mixed")
+    run = store.run("mixed")
+    assert run["dataset"] is not None
+    untried = run["dataset"]["untried"]
+    student = store.students(run["id"])[0]
+    examples = store.examples(student["measurement_id"] or 0)
+    nothing = sum(row["swaps"] == 0 and row["outcome"] == "held" for row in examples)
+    assert 0 < nothing <= untried < 20
+    expected = f"{untried} of the 20 attacked sentences have no word that the attack can swap"
+    assert any(expected in line for line in summary(store, run, "finished")["headline"])
+    export(store, "mixed", student["name"], tmp_path / "out")
+    assert expected in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    store.delete_run("mixed")

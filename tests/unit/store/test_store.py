@@ -22,7 +22,7 @@ from rosearch_engine.genome.operators import sample
 from rosearch_engine.objectives import wilson
 from rosearch_engine.paths import weights_path
 from rosearch_engine.store import Store
-from rosearch_engine.store.database import database
+from rosearch_engine.store.database import address_without_password, database, sqlite_file
 from rosearch_engine.store.repo import check_name
 from rosearch_engine.store.rows import Example, NewMeasurement, ProtocolRow, copies_loss
 from tests.property.strategies import FRAME
@@ -360,3 +360,65 @@ def test_marks_are_kept_and_the_last_word_counts(home: Path) -> None:
     ]
     store.delete_run("mine")
     assert store.marks(run_id) == []
+
+
+@pytest.mark.parametrize(
+    "form", ["sqlite+pysqlite:///{}", "sqlite:///{}?timeout=5", "sqlite:///{}?check_same_thread=true"]
+)
+def test_an_address_may_name_its_driver_and_options(form: str, home: Path, tmp_path: Path) -> None:
+    address = form.format(tmp_path / "mine.db")
+    Store.write(address).create_run("mine", RunConfig())
+    assert [run["name"] for run in Store.read(address).runs()] == ["mine"]
+    assert (tmp_path / "mine.db").is_file()
+    assert sqlite_file(address) == tmp_path / "mine.db"
+
+
+@pytest.mark.parametrize("opened", [Store.write, Store.read])
+@pytest.mark.parametrize(
+    "address",
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x.db?mode=memory&uri=true", "sqlite+pysqlite:///:memory:"],
+)
+def test_a_database_in_memory_is_refused(
+    opened: Any, address: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    with pytest.raises(UserError, match="no ordinary file cannot be used"):
+        opened(address)
+    assert list(empty.iterdir()) == []
+
+
+HIDDEN = "sekret"
+
+
+@pytest.mark.parametrize("opened", [Store.write, Store.read])
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgresql+psycopg://u:{HIDDEN}:x@h:notaport/x",
+        f"postgresql+psycopg://u:p@{HIDDEN}:x@h:notaport/x",
+        f"postgresql+nodriver://u:{HIDDEN}@h/x",
+        f"mysql://u:{HIDDEN}@h/x?password={HIDDEN}",
+        f"u:{HIDDEN}@h",
+        f"sqlite+nodriver:///x.db?key={HIDDEN}",
+        f"postgresql+psycopg://u:{HIDDEN}@127.0.0.1:9/x?connect_timeout=2&nosuch={HIDDEN}",
+    ],
+)
+def test_no_address_is_echoed_with_a_password(opened: Any, address: str, home: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        opened(address)
+    assert HIDDEN not in str(caught.value)
+    assert HIDDEN not in address_without_password(address)
+    assert caught.value.remedy
+
+
+def test_reading_makes_no_file_and_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path / "nowhere" / "home"))
+    reader = Store.read()
+    assert reader.runs() == []
+    with pytest.raises(UserError, match="no runs yet"):
+        reader.run("mine")
+    assert list(tmp_path.iterdir()) == []
+    Store.write().create_run("mine", RunConfig())
+    assert [run["name"] for run in reader.runs()] == ["mine"], "a reader sees what was made since"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from rosearch_engine import spawn
 from rosearch_engine.genome import Genome, Node
 from rosearch_engine.operations import names
-from rosearch_engine.runs import spawn
 from rosearch_engine.student.build import random_student, student_config
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 from tests.property.strategies import FRAME
