@@ -7,7 +7,7 @@ import time
 import pandas as pd
 
 DIGITS = 4  # of a figure in a file
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\n")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -78,4 +78,7 @@ def csv(table: pd.DataFrame) -> str:
 def _as_cell(value: object) -> object:
     if isinstance(value, float):
         return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS}g}")
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")  # a carriage return alone would not be quoted
+    return f"'{text}" if text.startswith(_FORMULAS) else text

@@ -583,7 +583,7 @@ def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None
 
 def _read_file(file: Path) -> Mapping[str, Any]:
     try:
-        if not file.is_file():  # a device or a pipe may never end
+        if file.exists() and not file.is_file():  # a device or a pipe may never end
             raise UserError("config", f"{file} is not a file.", "Check the path.")
         if file.stat().st_size > _MOST_OF_A_FILE:
             raise UserError("config", f"{file} is larger than {_MOST_OF_A_FILE:,} bytes.", "Give a file of settings.")

@@ -120,8 +120,8 @@ class _Node(BaseModel):
 
 class _Genome(BaseModel):
     model_config = _LOOSE
-    width: Positive
-    rank: Positive
+    width: Count  # a bag of words has none
+    rank: Count
     pooling: str
     merge: str
     code: str = "plain"

@@ -45,11 +45,14 @@ def parsed(address: str) -> URL:
     """
     try:
         url = make_url(address)
+        url.get_dialect()  # there may be none of that name
     except (ArgumentError, ValueError):
         raise _no_address("its text is not the address of a database, so it cannot be used.") from None
     kind = url.get_backend_name()
     if kind not in ("sqlite", "postgresql"):
         raise _no_address(f"databases of the kind '{kind}' cannot be used.")
+    if url.drivername.startswith("sqlite+") and url.drivername != "sqlite+pysqlite":
+        raise _no_address("SQLite's files cannot be used by another driver than Python's own.")
     if kind == "sqlite" and (not url.database or url.database.startswith((":memory:", "file:"))):
         raise _no_address("a SQLite database that is no ordinary file cannot be used: processes share it.")
     return url

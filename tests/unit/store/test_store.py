@@ -413,12 +413,13 @@ def test_no_address_is_echoed_with_a_password(opened: Any, address: str, home: P
     assert caught.value.remedy
 
 
-def test_reading_makes_no_file_and_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path / "nowhere" / "home"))
+def test_reading_makes_no_file_and_no_folder(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROSEARCH_STORE", f"sqlite:///{tmp_path / 'nowhere' / 'mine.db'}")
     reader = Store.read()
     assert reader.runs() == []
     with pytest.raises(UserError, match="no runs yet"):
         reader.run("mine")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [home]
+    assert list(home.iterdir()) == []
     Store.write().create_run("mine", RunConfig())
     assert [run["name"] for run in reader.runs()] == ["mine"], "a reader sees what was made since"
