@@ -94,11 +94,10 @@ def _acting_calls(path: Path) -> list[str]:
     """Calls, or mentions, of what acts, in a module."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and node.attr in METHODS:
-            found.append(node.attr)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in ENGINE.get(node.value.id, ()):
-                found.append(f"{node.value.id}.{node.attr}")
+        if isinstance(node, ast.Attribute):
+            of = node.value.id if isinstance(node.value, ast.Name) else ""
+            if node.attr in ENGINE.get(of, ()) or (node.attr in METHODS and of != "actions"):
+                found.append(f"{of}.{node.attr}")
         elif isinstance(node, ast.ImportFrom):
             names = {alias.name for alias in node.names}
             module = (node.module or "").rpartition(".")[2]
@@ -249,7 +248,7 @@ def test_a_handler_that_a_hidden_button_would_call_refuses(demo: int) -> None:
 
     watch._delete("demo")  # says so in a toast
     watch._stop("demo")
-    new_run._start("mine", RunConfig())
+    new_run._start("mine", RunConfig(), None)
     assert [run["name"] for run in Store.read().runs()] == ["demo"]
 
 
