@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.front_chart.points import Points
 from rosearch_engine.front import Front
 from rosearch_engine.objectives import vector
-from rosearch_engine.store.rows import StudentRow, is_measured
+from rosearch_engine.store.rows import MeasurementRow, StudentRow, is_measured
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,17 @@ class Step:
         name: the student's.
         hypervolume: of all students so far.
         seconds: spent on all students so far, also on those that failed or were stopped early.
+        joined: whether it was on the front then.
+        robustness: its after-attack accuracy.
+        when: when it was measured, in seconds since 1970.
     """
 
     name: str
     hypervolume: float
     seconds: float
+    joined: bool
+    robustness: float
+    when: float
 
 
 class Ledger:
@@ -38,6 +45,7 @@ class Ledger:
         self._rows: list[StudentRow] = []
         self._steps: list[Step] = []
         self._front, self._told, self._seconds = Front(), -1, 0.0
+        self._points, self._drawn = Points(), (-1, False, b"")
 
     def rows(self, marker: int) -> list[StudentRow]:
         """Every student by number, as of a marker that changes with each."""
@@ -50,6 +58,14 @@ class Ledger:
         with self._lock:
             self._catch_up(marker)
             return self._steps
+
+    def points(self, marker: int, teacher: MeasurementRow | None) -> bytes:
+        """Every measured student as the picture of the front takes it: written once for all who look."""
+        with self._lock:
+            self._catch_up(marker)
+            if self._drawn[:2] != (marker, teacher is None):
+                self._drawn = (marker, teacher is None, self._points.json(self._rows, teacher))
+            return self._drawn[2]
 
     def _catch_up(self, marker: int) -> None:
         if marker == self._marker:
@@ -64,5 +80,5 @@ class Ledger:
                 grew = self._front.add(row["number"], vector(row))
                 # The first ones may all be below the floor: then nothing is on the front yet.
                 volume = self._front.hypervolume() if grew or not steps else steps[-1].hypervolume
-                steps.append(Step(row["name"], volume, self._seconds))
+                steps.append(Step(row["name"], volume, self._seconds, grew, row["robustness"], row["finished"]))
         self._steps, self._marker = steps, marker

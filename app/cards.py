@@ -20,6 +20,7 @@ from rosearch_engine.store.rows import (
     Settings,
     StudentRow,
     copies_loss,
+    is_latency_disturbed,
     measured,
     share,
 )
@@ -73,7 +74,7 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
         "Compression": (formats.times(student["compression"]), known["compression"]),
         "Encoder compression": (formats.times(student["encoder_compression"]), known["encoder compression"]),
         "Parameters": (formats.count(student["weights"]), known["parameters"]),
-        "Latency": (f"{student['latency_ms']:.1f} ms", known["latency"]),
+        "Latency": (_latency(student), known["latency"]),
         "After-attack accuracy, calibrated": (_share(student, "calibrated_held"), known["calibrated"]),
         "After-attack accuracy, raw logits": (_share(student, "raw_held"), known["raw"]),
         "Robust to every single swap": (_share(student, "one_swap_held"), known["one swap"]),
@@ -86,6 +87,34 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
     with st.container(gap="xxsmall"):
         for name, (value, help_text) in facts.items():
             _fact(name, value, help_text)
+
+
+def short_card(run: RunRow, student: MeasuredStudent) -> None:
+    """The student in hand in a few lines, with the ways on."""
+    with st.container(border=True):
+        st.markdown(f"**Selected: {student['name']}** · {words.ORIGINS.get(student['origin'], student['origin'])}")
+        st.caption(words.summary(student))
+        if not student["weights_sha256"]:
+            nearest_with_weights(run, student)
+        ways_on("front")
+
+
+def nearest_with_weights(run: RunRow, student: MeasuredStudent) -> None:
+    """Why a student can be neither attacked nor exported, and a jump to the most alike that can."""
+    able = [row for row in measured(state.students(run)) if row["weights_sha256"]]
+    st.caption("Its weights are not included (hollow mark): it can't be attacked or exported here.")
+    if not able:
+        return
+    own = (student["accuracy"], student["robustness"])
+    nearest = min(able, key=lambda row: abs(row["accuracy"] - own[0]) + abs(row["robustness"] - own[1]))
+    if st.button(
+        f"Go to {nearest['name']}, the nearest with weights",
+        icon=":material/near_me:",
+        width="stretch",
+        key="nearest",
+    ):
+        state.choose(student=nearest["name"])
+        st.rerun()
 
 
 def _held_out(student: MeasuredStudent) -> None:
@@ -115,6 +144,11 @@ def _fact(name: str, value: str, help_text: str) -> None:
         st.markdown(f"**{value}**", width="content")
 
 
+def _latency(student: MeasuredStudent) -> str:
+    disturbed = ", disturbed" if is_latency_disturbed(student) else ""
+    return f"{student['latency_ms']:.1f} ms{disturbed}"
+
+
 def _share(student: MeasuredStudent, count: Count) -> str:
     held = share(student, count)
     return "not measured" if held is None else formats.percent(held, 0)
@@ -137,15 +171,20 @@ def _metric(
 
 
 def ways_on(skip: str = "") -> None:
-    """Buttons from a student to the other screens."""
-    for page, label, icon in (
-        ("architecture", "View its architecture", ":material/account_tree:"),
-        ("attack", "Attack it", ":material/bolt:"),
-        ("export", "Export it", ":material/inventory_2:"),
-        ("front", "Back to the Pareto front", ":material/scatter_plot:"),
+    """Buttons from a student to the other screens; those that need its weights say so where it has none."""
+    student = state.student()
+    able = student is not None and bool(student["weights_sha256"])
+    reason = "The weights of this student are not included in the recorded run."
+    for page, label, icon, needs_weights in (
+        ("architecture", "View its architecture", ":material/account_tree:", False),
+        ("attack", "Attack it", ":material/bolt:", True),
+        ("export", "Export it", ":material/inventory_2:", True),
+        ("front", "Back to the Pareto front", ":material/scatter_plot:", False),
     ):
         main = page != skip and not (skip == "" and page == "front")
-        if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}"):
+        off = needs_weights and not able
+        help_text = reason if off else None
+        if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}", disabled=off, help=help_text):
             state.go(page)
     run, student = state.run(), state.student()
     if run is not None and student is not None and skip != "export":  # there they stand at the top
@@ -173,6 +212,16 @@ def about(run: RunRow, rows: Sequence[StudentRow]) -> str:
         f"{failed} failed" if failed else "",
         f"{pruned} pruned early" if pruned else "",
         f"{state.plain(access.shown_source((run['dataset'] or config['data'])['name']))}",
-        f"attacked with {state.plain(recipe(config))}, {config['attack']['sentences']} sentences per student",
+        f"attacked with {state.plain(recipe(config))}, {_sentences(run, done)} per student",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _sentences(run: RunRow, students: Sequence[MeasuredStudent]) -> str:
+    """How many sentences each student was attacked on, as it was: small data has fewer than were asked for."""
+    found = sorted({row["attacked"] for row in students})
+    if not found:
+        asked = run["config"]["attack"]["sentences"]
+        there = run["dataset"]["sizes"]["search_attack"] if run["dataset"] else asked
+        return formats.plural(min(asked, there), "sentence")
+    return formats.plural(found[0], "sentence") if len(found) == 1 else f"{found[0]} to {found[-1]} sentences"

@@ -51,6 +51,15 @@ def rough(seconds: float) -> str:
     return f"{minutes / 60:.1f} h"
 
 
+def between(low: float, high: float) -> str:
+    """A range of seconds, in the larger one's unit: "8 to 14 min"."""
+    size, unit = (1, "s") if high < 90 else (60, "min") if high < 90 * 60 else (3600, "h")
+    ends = [f"{end / size:.1f}" if unit == "h" else f"{end / size:.0f}" for end in (low, high)]
+    if ends[0] == ends[1]:
+        return f"about {ends[1]} {unit}"
+    return f"up to {ends[1]} {unit}" if float(ends[0]) == 0 else f"{ends[0]} to {ends[1]} {unit}"
+
+
 def ago(moment: float | None) -> str:
     """How long ago a time in seconds since 1970 was."""
     if moment is None:

@@ -24,7 +24,8 @@ GLOSSARY = {
     "compression": "Teacher parameters divided by student parameters, all included: embedding, encoder, classifier.",
     "encoder compression": "Teacher encoder parameters divided by student encoder parameters, without embedding and "
     "classifier, as some papers count them.",
-    "latency": "Median time per sentence on the machine that ran the search.",
+    "latency": "Median time per sentence on the machine that ran the search, in the calmest of some rounds. Disturbed: "
+    "other work ran on the machine all the while.",
     "success rate": "Share of initially correct sentences that the attack turned wrong.",
     "mean queries": "Average number of model queries the attack made per sentence. More means harder to fool.",
     "front": "Pareto-optimal students: no other student is at least as good in robustness, accuracy and size and "

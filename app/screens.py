@@ -35,13 +35,16 @@ page = st.navigation(
 # A chosen option keeps the text's own colour, which can be read on any ground; its frame and ground show the choice.
 st.html(
     "<style>[data-testid=stMainBlockContainer] { padding-left: 2.5rem; padding-right: 2.5rem; }"
-    "[data-testid=stButtonGroup] button[data-selected] { color: inherit !important; }</style>"
+    "[data-testid=stButtonGroup] button[data-selected] { color: inherit !important; }"
+    # There is always a run and a student in hand: to clear them would only jump to another.
+    "[data-testid=stSidebar] [data-testid=stSelectbox] button[aria-label='Clear value'] { display: none; }</style>"
 )
 
 with state.guarded():
     access.enter()
     recorded.bring()
     state.take_picks()
+    state.show_notices()
     with st.sidebar:
         sidebar.show()
         glossary.button()

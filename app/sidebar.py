@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state, walk, words
 from app.cards import badge
+from app.overview.story import default_student
 from rosearch_engine.runs import process
 from rosearch_engine.store.rows import measured
 
@@ -33,9 +34,16 @@ def show() -> None:
         st.caption("No students measured yet.")
         return
     known = [row["name"] for row in rows]
-    best = next((row["name"] for row in rows if row["knee"]), known[0])
-    _default("student", known, best, f"Run '{run['name']}' has no measured student with that name.")
-    help_text = "The student shown on every page. Initially the knee of the Pareto front."
+    best = default_student(rows)
+    _default(
+        "student",
+        known,
+        best["name"] if best else known[0],
+        f"Run '{run['name']}' has no measured student with that name.",
+    )
+    help_text = (
+        "The student shown on every page. Initially the most robust student on the Pareto front that the search found."
+    )
     st.selectbox("Student", known, index=None, key="student", bind="query-params", help=help_text)
     walk.buttons(known)
     student = state.student()
@@ -73,8 +81,14 @@ def _live_badge(name: str) -> None:
         st.rerun()
     now = process.state(run)
     badge(now, run)
+    alive = now in process.ALIVE
+    done, planned = run["students"], words.planned(run["config"])
+    # A tab in the background tells how far the search is.
+    st.set_page_config(page_title=f"({done}/{planned}) {name}" if alive else "RoSearch Explorer")
     # The page was drawn for what held then: draw it anew once the search has ended or has its first student.
-    seen = (name, now in process.ALIVE, bool(measured(state.students(run))))
+    seen = (name, alive, bool(done))
     before, st.session_state["badge"] = st.session_state.get("badge", seen), seen
     if before[0] == name and before != seen:
+        if before[1] and not alive:
+            state.notice(f"{name}: {words.ended(now, done, planned)}", words.STATES[now][1])
         st.rerun()

@@ -20,7 +20,6 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.rescore import figures
 from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.rescore.rows import CurvesRow, HeldOutFigures, HeldOutRow
-from rosearch_engine.runs import process
 from rosearch_engine.statistics.splits import Split, best_split
 from rosearch_engine.store.database import address_without_password, database
 from rosearch_engine.store.repo import Store
@@ -161,19 +160,10 @@ def student() -> MeasuredStudent | None:
     return next((row for row in measured(students(here)) if row["name"] == name), None) if here else None
 
 
-def snapshot(run: RunRow) -> tuple[list[StudentRow], int]:
-    """The students a chart shows, frozen while the run goes on, and how many have come since.
-
-    A chart that is drawn anew loses its zoom and its selection, so new students wait for `thaw`.
-    """
-    now = students(run)
-    if process.state(run) not in process.ALIVE:
-        return now, 0
-    held = st.session_state.get("snapshot")
-    this = (run["id"], run["created"])
-    if held is None or held[0] != this or not measured(held[1]):
-        st.session_state["snapshot"] = held = (this, now)
-    return held[1], len(measured(now)) - len(measured(held[1]))
+def points(run: RunRow) -> bytes:
+    """A run's measured students and its teacher, for the picture of the front."""
+    teacher = store().teacher_measurement(run["id"])
+    return _ledger(database(), run["id"], run["created"]).points(marker(run), teacher)
 
 
 def like(run: str) -> str:
@@ -181,17 +171,23 @@ def like(run: str) -> str:
     return f"copy of {run}"
 
 
-def thaw() -> None:
-    """Let the next snapshot take in the new students."""
-    st.session_state.pop("snapshot", None)
-
-
-def choose(**picks: str | None) -> None:
-    """Set the run or the student in hand at the start of the next run of the script."""
+def choose(**picks: Any) -> None:
+    """Set the run or the student in hand, or another widget's value, at the start of the next run of the script."""
     st.session_state["pending"] = st.session_state.get("pending", {}) | picks
 
 
-def go(page: str, **picks: str | None) -> None:
+def notice(text: str, icon: str) -> None:
+    """Show a toast with the next run of the page: one that is shown just before a rerun is gone with it."""
+    st.session_state.setdefault("notices", []).append((plain(text), icon))
+
+
+def show_notices() -> None:
+    """What `notice` was told since the last run of the page."""
+    for text, icon in st.session_state.pop("notices", []):
+        st.toast(text, icon=icon, duration="long")
+
+
+def go(page: str, **picks: Any) -> None:
     """Open another page with the run and student in hand, or with the ones given."""
     choose(**picks)
     # The pickers write themselves into the new address; Streamlit refuses to set or to clear what is bound to them.
@@ -203,7 +199,8 @@ def take_picks() -> None:
     for name, value in st.session_state.pop("pending", {}).items():
         st.session_state[name] = value
     clicks = (
-        *(("student", f"clicked.{chart}", _clicked_point(chart)) for chart in (CHART, BOXES, SPLIT)),
+        ("student", f"clicked.{CHART}", clicked_in_chart()),
+        *(("student", f"clicked.{chart}", _clicked_point(chart)) for chart in (BOXES, SPLIT)),
         ("student", "clicked_row", _clicked_row(table_key(), "table_names")),
         ("run", "clicked_run", _clicked_row(RUNS, "run_names")),
     )
@@ -211,23 +208,25 @@ def take_picks() -> None:
         if picked != st.session_state.get(seen):
             st.session_state[seen] = picked
             if picked:
-                st.session_state[name] = picked
+                st.session_state[name] = picked[0] if isinstance(picked, tuple) else picked
                 if name == "run":
                     st.session_state["student"] = None
 
 
-def ring() -> tuple[str | None, int]:
-    """The student last picked outside the chart, to be ringed in it, and how often that has changed.
+def clicked_in_chart() -> tuple[str, float] | None:
+    """The student that was clicked last in the picture of the front, and when: the same one may be clicked again."""
+    clicked = (st.session_state.get(CHART) or {}).get("student")
+    return (str(clicked[0]), float(clicked[1])) if clicked else None
 
-    A click inside the chart leaves the ring alone: the chart shows it by itself, and drawing it anew loses the zoom.
-    """
-    picked = st.session_state.get("student")
-    held: tuple[str | None, int] = st.session_state.get("ring", (None, 0))
-    if picked != st.session_state.get("ring_seen"):
-        st.session_state["ring_seen"] = picked
-        if picked != st.session_state.get(f"clicked.{CHART}"):
-            st.session_state["ring"] = held = (picked, held[1] + 1)
-    return held
+
+def is_click_untaken() -> bool:
+    """Whether a click in the picture waits to be taken in: by a run of the whole page, not of the picture alone."""
+    return clicked_in_chart() != st.session_state.get(f"clicked.{CHART}")
+
+
+def chosen() -> list[str]:
+    """The students that a lasso in the picture of the front caught."""
+    return list((st.session_state.get(CHART) or {}).get("chosen") or [])
 
 
 def table_key() -> str:

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import formats, glossary, state
 from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
+
+PERCENTAGES = (
+    *("clean accuracy", "after attack", "low", "high", "calibrated", "raw logits", "one-swap robust", "certified"),
+    "success rate",
+)
+CSV_NAMES = {name: f"{name} (%)" for name in PERCENTAGES} | {
+    "low": "from (%)",
+    "high": "to (%)",
+    "attacked": "n",
+    "compression": "compression (x)",
+    "encoder compression": "encoder compression (x)",
+    "latency ms": "latency (ms)",
+}
+DIGITS = dict.fromkeys(PERCENTAGES, 1) | {
+    "compression": 2,
+    "encoder compression": 2,
+    "latency ms": 2,
+    "queries": 1,
+}
 
 
 def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame:
@@ -31,7 +50,7 @@ def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame
             "one-swap robust": [_points(row, "one_swap_held") for row in rows],
             "certified": [_points(row, "certified") for row in rows],
             "compression": [row["compression"] for row in rows],
-            "encoder compression": [row["encoder_compression"] for row in rows],
+            "encoder compression": [_finite(row["encoder_compression"]) for row in rows],
             "parameters": [row["weights"] for row in rows],
             "latency ms": [row["latency_ms"] for row in rows],
             "success rate": [None if row["success_rate"] is None else 100 * row["success_rate"] for row in rows],
@@ -40,6 +59,11 @@ def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame
             "digest": [row["digest"] for row in rows],
         }
     )
+
+
+def _finite(factor: float) -> float | None:
+    """A bag of words has no encoder: nothing is infinitely smaller."""
+    return factor if math.isfinite(factor) else None
 
 
 def _points(row: MeasuredStudent, count: Count) -> float | None:
@@ -121,14 +145,22 @@ def pick_from(table: pd.DataFrame) -> None:
     )
 
 
-def downloads(table: pd.DataFrame, figure: go.Figure, name: str) -> None:
-    """A table and its chart to take away. The chart's own menu has its picture."""
-    with st.container(horizontal=True):
-        for title, make, file, kind in (
-            ("Table (CSV)", lambda: formats.csv(table), f"{name}.csv", "text/csv"),
-            ("Chart (HTML)", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html"),
-        ):
-            st.download_button(title, make, file, kind, icon=":material/download:", on_click="ignore")
+def download(table: pd.DataFrame, name: str) -> None:
+    """The table to take away, under the names that it is shown with. The picture's own button saves the picture."""
+    st.download_button(
+        "Table (CSV)",
+        lambda: written(table),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def written(table: pd.DataFrame) -> str:
+    """The table as CSV: its shown names with their units, percentages in tenths, compression in hundredths."""
+    named = table.rename(columns=CSV_NAMES)
+    return formats.csv(named.round({CSV_NAMES.get(name, name): digits for name, digits in DIGITS.items()}))
 
 
 def height(rows: int, most: int = 320) -> int:

@@ -33,6 +33,7 @@ STAGES = {
     Stage.SWAPPING: "Finding word swaps",
     Stage.READING: "Encoding vocabulary",
     Stage.LOADING_ATTACK: "Loading the attack",
+    Stage.BUILDING: "Building",
     Stage.DISTIL: "Distilling",
     Stage.SINGLE_SWAPS: "Single swaps",
     Stage.ATTACK: "Attacking",
@@ -72,6 +73,12 @@ def step(progress: Facts) -> str:
     if progress.get("loss") is not None:
         text += f", loss {progress['loss']:.3f}"
     return text.strip()
+
+
+def ended(now: str, done: int, planned: int) -> str:
+    """What is to be said when a search is over."""
+    how = "the search is finished" if now == "finished" else f"the search is {now}"
+    return f"{how}, {done} of {planned} students measured."
 
 
 def machine(progress: Facts) -> str:

@@ -28,7 +28,8 @@ COPIES = ["distil.copies=1"]
 ADVERSARY = ["distil.adversary=gradient"]
 WORDS = ["space.vocabulary=words"]
 RELATIONS = ["distil.relation_weight=1"]
-PLAINEST = ["distil.relation_weight=0", "distil.adversary=off", "space.vocabulary=seen", "space.ledger_bound=null"]
+BARE = ["space.context=bounded", "space.ledger_bound=null", "distil.adversary=off", "distil.copies=0"]
+PLAINEST = ["distil.relation_weight=0", "space.vocabulary=seen", *BARE]
 # Name, settings, input code.
 ROWS: list[tuple[str, list[str], str]] = [
     ("soft targets, random start", PLAIN, "plain"),

@@ -27,15 +27,15 @@ from tests.serving import serving
 
 # Page, its query beside the run, and what must be there for it to be of use.
 PAGES: dict[str, tuple[str, dict[str, str], str]] = {
-    "Overview": ("", {}, ".js-plotly-plot .point"),
+    "Overview": ("", {}, ".front-chart [data-name]"),
     "Search": ("search", {}, "[data-testid=stNumberInput]"),
-    "Front": ("front", {}, ".js-plotly-plot .point"),
+    "Front": ("front", {}, ".front-chart [data-name]"),
     "Statistics": ("statistics", {}, ".js-plotly-plot .main-svg"),
     "Architecture": ("architecture", {"student": "s0007"}, "svg .node"),
     "Export": ("export", {"student": "s0007"}, "[data-testid=stMain] button[kind=primary]"),
     "Attack": ("attack", {"student": "s0007"}, "textarea"),
 }
-WATCH: tuple[str, dict[str, str], str] = ("search", {}, "[data-testid=stDataFrame] canvas")
+WATCH: tuple[str, dict[str, str], str] = ("search", {}, ".front-chart [data-name]")
 # Notes when the page's own heading is there, and since when what is waited for is there and nothing is at work.
 STOPWATCH = """
 window.runs = 0;

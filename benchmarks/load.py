@@ -43,7 +43,7 @@ class Load:
         self.model, self._models, self._rng = name, rows, np.random.default_rng(0)
         assert model["frame"] is not None
         self._frame = Frame(**model["frame"])
-        config = build("demo")
+        config = build("demo")  # the recorded run may be of an earlier version
         self._space = Space.of(config.space, self._frame)
         self._run = self._store.create_run(LOAD, config)
         known = {key: model[key] for key in ("frame", "teacher", "dataset", "progress")}

@@ -45,6 +45,8 @@ def main() -> None:
         f"distil.epochs={given.epochs}",
         "space.vocabulary=seen",
         "space.ledger_bound=null",
+        "space.context=bounded",
+        "distil.copies=0",
         "distil.adversary=off",
         "distil.swapped=0.4",
         "distil.copies=6",

@@ -91,19 +91,18 @@ class Row:
         )
 
 
-PLAIN = ("space.vocabulary=seen", "space.ledger_bound=null", "distil.adversary=off")
-WORDS = ("space.vocabulary=words",)
+BARE = ("space.context=bounded", "space.ledger_bound=null", "distil.adversary=off", "distil.copies=0")
+PLAIN = ("space.vocabulary=seen", *BARE)
+WORDS = ("space.vocabulary=words", *BARE)
 INVARIANT = (
     *WORDS,
     "space.context=invariant",
-    "space.ledger_bound=null",
-    "distil.adversary=off",
     "distil.kappa=0.4",
     "distil.epochs=4",
     "distil.hidden_weight=0",
     "distil.relation_weight=0",
 )
-BOUND = ("space.ledger_bound=0.5", "distil.kappa=0.4")
+BOUND = ("space.ledger_bound=0.5", "distil.adversary=gradient", "distil.kappa=0.4")
 ROWS = (
     Row("plain student", PLAIN),
     Row("bag of words, kappa 0.25", (*WORDS, "distil.kappa=0.25"), 0),
@@ -114,7 +113,7 @@ ROWS = (
     Row("ledger B = 0.5", (*WORDS, *BOUND)),
     Row("invariant convolutions, typos corrected", INVARIANT, 2, "characters", operation="conv5"),
     Row("invariant transformers, typos corrected", INVARIANT, 2, "characters"),
-    Row("adversary, no ledger", (*WORDS, "space.ledger_bound=null")),
+    Row("adversary, no ledger", (*WORDS, "distil.adversary=gradient")),
 )
 HEADLINE = {
     "movie-reviews": "bag of words, typos corrected, more text",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, charts, formats, state, student_table
+from app import cards, state, student_table
+from app.front_chart import component, live
 from rosearch_engine.report import untried
 from rosearch_engine.store.rows import measured
 
@@ -14,27 +15,31 @@ if run is None or not measured(state.students(run)):
     cards.empty("No students yet", "The Pareto front appears as soon as a search has measured its first student.")
     st.stop()
 
-rows, waiting = state.snapshot(run)
+rows = state.students(run)
 st.caption(cards.about(run, rows))
-nothing = untried(run, measured(rows)[0]["attacked"]) if measured(rows) else None
+nothing = untried(run, measured(rows)[0]["attacked"])
 if nothing:
     st.warning(nothing, icon=":material/warning:")
-if waiting > 0 and st.button(f"{formats.plural(waiting, 'new student')}: show", icon=":material/refresh:", key="thaw"):
-    state.thaw()
-    st.rerun()
-
 left, right = st.columns([11, 5], gap="large")
 with left:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         plane = st.segmented_control(
             "Plane",
-            list(charts.PLANES),
-            default=next(iter(charts.PLANES)),
+            list(component.PLANES),
+            default=component.FIRST_PLANE,
             key="plane",
             bind="query-params",
             required=True,
             wrap=True,
-            help="Which two of the three objectives to plot; colour shows the third. Up and right is better.",
+            help="Which two of the three objectives to plot. Up and right is better.",
+        )
+        colour = st.selectbox(
+            "Colour",
+            list(component.COLOURS),
+            format_func=component.COLOURS.__getitem__,
+            key="colour",
+            width=170,
+            help="What the colour of a mark shows.",
         )
         dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
         shown = student_table.filtered(rows)
@@ -44,29 +49,33 @@ with left:
         )
     if not measured(shown):
         st.info("No student passes the filter. Lower a minimum.", icon=":material/filter_alt:")
-    teacher = state.store().teacher_measurement(run["id"])
-    ring, revision = state.ring()
-    figure = charts.front_figure(
-        shown,
-        teacher,
-        plane or next(iter(charts.PLANES)),
+    live.picture(
+        run["name"],
+        drawn=len(measured(rows)),
+        plane=plane or component.FIRST_PLANE,
+        colour=colour,
         dominated=dominated,
-        again=state.held_out(run),
+        shown=None if len(shown) == len(rows) else [row["name"] for row in shown],
         others={name: state.students(state.store().run(name)) for name in beside},
-        ring=ring,
-        revision=revision,
+        height=520,
+        file=f"{run['name']}-front",
     )
-    st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
     st.caption(
-        "Click a point to select its student. Whiskers: 95% intervals. Dotted line: the Pareto front in this plane."
-        + (" Open squares: results on held-out sentences." if state.held_out(run) else "")
+        "Click a point to select its student; drag to move, + and − to zoom. Whiskers: 95% intervals."
+        + (" Open orange squares: results on held-out sentences." if state.held_out(run) else "")
     )
 with right:
     student = state.student()
     if student is not None:
-        cards.student_card(student, teacher)
+        cards.student_card(student, state.store().teacher_measurement(run["id"]))
+        if not student["weights_sha256"]:
+            cards.nearest_with_weights(run, student)
         cards.ways_on()
 
-table = student_table.build(measured(shown))
+caught = set(state.chosen())
+some = [row for row in measured(shown) if not caught or row["name"] in caught]
+if caught:
+    st.caption(f"The {len(some)} students inside the lasso. Press Lasso again to let them go.")
+table = student_table.build(some)
 student_table.pick_from(table)
-student_table.downloads(table, figure, f"{run['name']}-front")
+student_table.download(table, f"{run['name']}-front")

@@ -1,10 +1,12 @@
-"""Overview: what this is, the newest front, what to do next, all runs."""
+"""Overview: what the run in hand found, its front, what to do next, all runs."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from app import access, cards, charts, recorded, run_table, state
+from app import access, cards, recorded, run_table, state
+from app.front_chart import live
+from app.overview import finding
 from rosearch_engine.runs import process
 from rosearch_engine.store.rows import measured
 
@@ -25,44 +27,30 @@ if run is None:
     st.stop()
 
 rows = state.students(run)
-watching = process.state(run) in process.ALIVE or not access.may("start")
-steps = [
-    ("search", "Watch the search" if watching else "Start a search", ":material/travel_explore:"),
-    ("front", "Explore the Pareto front", ":material/scatter_plot:"),
-    ("architecture", "View an architecture", ":material/account_tree:"),
-    ("attack", "Attack a student", ":material/bolt:"),
-]
-
-if run["recorded"]:
-    own = ("search", "Start your own search", ":material/travel_explore:")
-    steps = [steps[1], steps[3], own] if access.may("start") else steps[1:]
-left, right = st.columns([5, 3], gap="large")
-with left:
+alive = process.state(run) in process.ALIVE
+if not measured(rows):
+    text = "The first student is still being trained." if alive else "This run ended before measuring a student."
+    st.info(text, icon=":material/hourglass_empty:")
+    label = "Watch the search" if alive else "Start a search"
+    if (alive or access.may("start")) and st.button(label, type="primary", key="next.search"):
+        state.go("search")
+else:
     st.caption(cards.about(run, rows))
-    if measured(rows):
-        teacher = state.store().teacher_measurement(run["id"])
-        shown, _ = state.snapshot(run)
-        figure = charts.front_figure(shown, teacher, "Robustness vs accuracy", height=340, compact=True)
-        st.plotly_chart(figure, key=state.CHART, on_select="rerun", selection_mode="points", config=charts.CONFIG)
-        st.caption(
-            "Blue: Pareto-optimal on all three objectives. Square: baseline. Star: the best compromise (knee). "
-            "Grey: dominated. Diamond: the teacher."
-        )
-    else:
-        alive = process.state(run) in process.ALIVE
-        text = "The first student is still being trained." if alive else "This run ended before measuring a student."
-        st.info(text, icon=":material/hourglass_empty:")
-with right:
-    st.markdown("**Next steps**")
-    for number, (page, label, icon) in enumerate(steps):
-        kind = "secondary" if number else "primary"
-        if st.button(label, icon=icon, width="stretch", type=kind, key=f"next.{page}"):  # type: ignore[arg-type]
-            state.go(page)
-    student = state.student()
-    if student is not None:
-        st.caption(f"Selected: **{student['name']}**. Click a point to select another.")
-    if run["recorded"]:
-        recorded.card(run, rows)
+    left, right = st.columns([5, 3], gap="large")
+    with left:
+        finding.show(run["name"])
+    with right:
+        finding.ways_on(run, rows, alive)
+    left, right = st.columns([5, 3], gap="large")
+    with left:
+        st.markdown("**All students: a point for each**")
+        live.picture(run["name"], drawn=len(measured(rows)), height=380, file=f"{run['name']}-front")
+    with right:
+        student = state.student()
+        if student is not None:
+            cards.short_card(run, student)
+        if run["recorded"]:
+            recorded.card(run, rows)
 
 st.subheader("All runs", anchor=False)
 run_table.pick(state.runs())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import access, state
-from app.search import compare, new_run, watch
+from app.search import new_run, watch
 from rosearch_engine.runs import process
 
 st.title("Search", anchor=False)
@@ -24,6 +24,8 @@ panel = st.segmented_control(
 if panel == "Watch":
     watch.panel(run["name"])
 elif panel == "Compare runs":
+    from app.search import compare  # its charts' library takes half a second
+
     compare.panel()
 else:
     new_run.form()

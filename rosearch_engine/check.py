@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rosearch_engine import resources
 from rosearch_engine.attack.recipes.catalogue import settle
-from rosearch_engine.config import RunConfig, TeacherConfig
+from rosearch_engine.config import FINE_TUNING_TOKENS, RunConfig, TeacherConfig
 from rosearch_engine.data import Preview, preview
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
 from rosearch_engine.teacher_folder import Look, is_missing_path, look, look_at_hub, order_by_name
 
 _SAMPLE = 5
+
+FEW_STEPS = 50
+"""Steps of fine-tuning below which a teacher often ends at chance level."""
+_ENOUGH_STEPS = 100
+_PIECES_A_WORD = 1.3  # of English, with what marks a sentence's ends
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,35 @@ def check(config: RunConfig) -> Checked:
     teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name, "teacher.name")})
     config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher})
     return Checked(config, preview(data), look_at(teacher))
+
+
+def teacher_steps(config: RunConfig, sizes: Mapping[str, int], sample: Sequence[str]) -> int:
+    """About how many steps the teacher's fine-tuning takes: batches hold so many tokens, not sentences.
+
+    For a form, which has no tokenizer; `search.outlook` counts them.
+
+    Args:
+        sizes: sentences of each part of the data.
+        sample: some of its texts: how long they are.
+    """
+    words = sum(len(text.split()) for text in sample) / max(1, len(sample))
+    pieces = min(config.teacher.max_length, _PIECES_A_WORD * words + 2)
+    return math.ceil(math.ceil(sizes["distillation"] * pieces / FINE_TUNING_TOKENS) * config.teacher.epochs)
+
+
+def enough_epochs(config: RunConfig, steps: int) -> int:
+    """Epochs that give the teacher enough steps, as far as the setting allows."""
+    most = next(rule.le for rule in TeacherConfig.model_fields["epochs"].metadata if hasattr(rule, "le"))
+    return min(int(most), math.ceil(config.teacher.epochs * _ENOUGH_STEPS / max(1, steps)))
+
+
+def has_classifier(name: str, classes: int) -> bool:
+    """Whether a teacher is used as it is, without fine-tuning; one that cannot be looked at is taken to need it."""
+    try:
+        found = look_at(TeacherConfig(name=name))
+    except UserError:
+        return False
+    return found.classes is not None and len(found.classes) == classes
 
 
 def look_at(config: TeacherConfig) -> Look:

@@ -100,6 +100,10 @@ class DataConfig(Section):
     seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for the split.")
 
 
+FINE_TUNING_TOKENS = 2048
+"""Padded tokens of a batch in which the teacher is fine-tuned: some 64 to 128 sentences."""
+
+
 class TeacherConfig(Section):
     """The pre-trained model every student is distilled from."""
 
@@ -419,17 +423,18 @@ class RunConfig(Section):
         return not set(TIES).isdisjoint(self.space.codes) or (learns and "pwws" in self.distil.lexicons)
 
 
-# What won the ablations (benchmarks/worst_case.md): whole words, a ledger, and the adversary.
+# What won the ablations (benchmarks/worst_case.md): whole words, their exact worst case, typos corrected, and more
+# sentences that the teacher labels.
 _ROBUST: dict[str, dict[str, Any]] = {
-    "space": {"codes": ["plain", "both"], "vocabulary": "words", "ledger_bound": 0.5},
-    "distil": {"adversary": "gradient", "kappa": 0.4},
+    "space": {"codes": ["plain", "characters"], "vocabulary": "words", "context": "invariant"},
+    "distil": {"kappa": 0.4, "copies": 4, "swapped": 0.3},
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "demo": {
         **_ROBUST,
         "teacher": {"epochs": 1.0},
-        "distil": _ROBUST["distil"] | {"epochs": 2.0},
+        "distil": _ROBUST["distil"] | {"epochs": 1.0, "copies": 2},
         "attack": {"sentences": 100},
         "search": {"candidates": 12, "population": 6, "chains": 2},
     },

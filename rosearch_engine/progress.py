@@ -21,6 +21,7 @@ class Stage(StrEnum):
     SWAPPING = "swapping words"
     READING = "reading words"
     LOADING_ATTACK = "loading the attack"
+    BUILDING = "build"
     DISTIL = "distil"
     SINGLE_SWAPS = "single swaps"
     ATTACK = "attack"
@@ -39,6 +40,8 @@ class Facts(TypedDict, total=False):
     unit: str
     loss: float | None
     student: str | None
+    teacher_accuracy: float  # on the validation sentences
+    chance: float  # what always giving the most frequent answer gets right of them
     students: int
     candidates: int
     hypervolume: float

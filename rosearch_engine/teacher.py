@@ -26,7 +26,7 @@ from transformers import (
 
 from rosearch_engine.atomic import new_folder
 from rosearch_engine.batching import Encoded, encode_split, reading_batches, training_plan
-from rosearch_engine.config import TeacherConfig, fingerprint
+from rosearch_engine.config import FINE_TUNING_TOKENS, TeacherConfig, fingerprint
 from rosearch_engine.data import Dataset
 from rosearch_engine.device import device, training_precision
 from rosearch_engine.errors import UserError
@@ -40,8 +40,6 @@ from rosearch_engine.student.anatomy import dissect, frame
 from rosearch_engine.teacher_folder import is_missing_path, look, look_at_hub, order_by_name, slow_tokenizer
 
 BUNDLED = ("minilm", "mpnet-base")
-# Padded tokens of a fine-tuning batch: some 64 to 128 sentences.
-_TOKENS = 2048
 # Counts up when the way of fine-tuning changes, so that no teacher of the old way is taken for one of the new.
 _REVISION = 2
 
@@ -254,7 +252,7 @@ def fine_tuning_plan(lengths: np.ndarray, config: TeacherConfig) -> list[tuple[i
     Args:
         lengths: word pieces of each sentence `(sentences,)`, as they are cut.
     """
-    return training_plan(lambda _: lengths, _TOKENS, config.epochs, config.seed)
+    return training_plan(lambda _: lengths, FINE_TUNING_TOKENS, config.epochs, config.seed)
 
 
 def _source(name: str) -> str:

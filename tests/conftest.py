@@ -142,6 +142,7 @@ class Workshop:
             "space.vocabulary=seen",
             "space.ledger_bound=null",
             "space.context=bounded",
+            "distil.copies=0",
             "distil.adversary=off",
             "attack.recipe=pwws",
             "attack.sentences=12",

@@ -16,12 +16,31 @@ _CSS = """
 .node:hover .body, .node:focus-visible .body { stroke-width: 2.5; }
 .node.picked .body { stroke: var(--st-primary-color) !important; stroke-width: 3.5; }
 .faded { opacity: .22; }
-@media (max-width: 480px) { .host svg { max-width: none; } }
+.host.full svg { max-width: none; margin: 0; }
+.size { display: none; font: inherit; font-size: 13px; color: inherit; background: none; cursor: pointer;
+  padding: 4px 10px;
+  border: 1px solid var(--st-border-color); border-radius: 6px; margin-bottom: 6px; }
+.size.needed { display: inline-block; }
 """
 _JS = """
 export default function ({ parentElement, data, setStateValue }) {
   const host = parentElement.querySelector('.host');
   if (host.dataset.drawn !== data.svg) { host.innerHTML = data.svg; host.dataset.drawn = data.svg; }
+  // On a phone the whole picture is shown first, and its text on demand.
+  const size = parentElement.querySelector('.size'), wide = Number(host.firstElementChild?.getAttribute('width')) || 0;
+  const tell = () => {
+    size.classList.toggle('needed', wide > host.clientWidth * 1.15);
+    size.textContent = host.classList.contains('full') ? 'Show the whole graph' : 'Full size (swipe sideways to move)';
+  };
+  size.onclick = () => {
+    host.classList.toggle('full');
+    host.scrollLeft = (host.scrollWidth - host.clientWidth) / 2;
+    tell();
+  };
+  host.watched ??= new ResizeObserver(() => host.tell());
+  host.tell = tell;
+  host.watched.observe(host);
+  tell();
   const nodes = [...host.querySelectorAll('.node')], edges = [...host.querySelectorAll('.edge')];
   const mark = id => nodes.forEach(n => n.classList.toggle('picked', Number(n.dataset.id) === id));
   const focus = id => {
@@ -45,7 +64,9 @@ export default function ({ parentElement, data, setStateValue }) {
   mark(data.picked);
 }
 """
-_view = st.components.v2.component("architecture", html="<div class='host'></div>", css=_CSS, js=_JS)
+_view = st.components.v2.component(
+    "architecture", html="<button type='button' class='size'></button><div class='host'></div>", css=_CSS, js=_JS
+)
 
 
 def show(genome: Genome, frame: Frame | None, key: str) -> int | None:

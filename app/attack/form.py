@@ -35,12 +35,12 @@ def show(run: RunRow, student: MeasuredStudent) -> None:
         )
         pair = st.text_area("Second sentence", key="pair", max_chars=LONGEST, height=68) if is_pair else None
         answer = _ask_answer(run, classes)
-        st.session_state.setdefault(_models_key(run, student), [student["name"]])
+        st.session_state.setdefault(_models_key(run, student["name"]), [student["name"]])
         chosen = st.multiselect(
             "Models",
             names,
             format_func=lambda name: titles.get(name, name),
-            key=_models_key(run, student),
+            key=_models_key(run, student["name"]),
             max_selections=models.MOST,
             help="Add students, or the teacher, to attack the same sentence on several models. A recorded run offers "
             "only the models whose weights are included.",
@@ -89,16 +89,29 @@ def _ask_answer(run: RunRow, classes: Sequence[str]) -> str | None:
 def fill(
     run: RunRow, student: MeasuredStudent, text: str, pair: str | None, label: int | None, chosen: Sequence[str]
 ) -> None:
-    """Write into the form, before it is drawn.
+    """Write into the form, before it is drawn."""
+    for name, value in filled(run, student["name"], text, pair, label, chosen).items():
+        st.session_state[name] = value
+
+
+def filled(
+    run: RunRow, student: str, text: str, pair: str | None, label: int | None, chosen: Sequence[str]
+) -> dict[str, Any]:
+    """The form filled in, as the session keeps it.
 
     Args:
+        student: who is in hand when the form is drawn.
         label: the right class; None if it is not known.
+        chosen: the models.
     """
     _, classes = _kind(run)
-    st.session_state["sentence"], st.session_state["pair"] = text, pair or ""
-    known = label is not None and label < len(classes)
-    st.session_state[_answer_key(run)] = classes[label] if known and label is not None else DONT_KNOW
-    st.session_state[_models_key(run, student)] = list(chosen)
+    answer = classes[label] if label is not None and label < len(classes) else DONT_KNOW
+    return {
+        "sentence": text,
+        "pair": pair or "",
+        _answer_key(run): answer,
+        _models_key(run, student): list(chosen),
+    }
 
 
 def take_link(run: RunRow, student: MeasuredStudent) -> None:
@@ -182,8 +195,8 @@ def _kind(run: RunRow) -> tuple[bool, list[str]]:
     return (about["pair"], about["classes"]) if about else (False, [])
 
 
-def _models_key(run: RunRow, student: MeasuredStudent) -> str:
-    return f"models.{run['name']}.{student['name']}"
+def _models_key(run: RunRow, student: str) -> str:
+    return f"models.{run['name']}.{student}"
 
 
 def _answer_key(run: RunRow) -> str:

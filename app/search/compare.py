@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, glossary, state, student_table
-from app.search import forms
+from app.search import labels
 from rosearch_engine.config import RunConfig
 from rosearch_engine.store.rows import RunRow, StudentRow, measured
 
@@ -77,7 +77,7 @@ def settings_table(runs: Sequence[RunRow]) -> pd.DataFrame:
         for field, default in fields.items():
             values = [run["config"].get(stage, {}).get(field, default) for run in runs]
             if any(value != values[0] for value in values):
-                rows.append([stage, forms.label(field), *map(_written, values)])
+                rows.append([stage, labels.label(stage, field), *map(_written, values)])
     return pd.DataFrame(rows, columns=["stage", "setting", *(run["name"] for run in runs)])
 
 
@@ -100,7 +100,7 @@ def _other_conditions(runs: Sequence[RunRow]) -> list[str]:
     """Settings that differ and without which figures do not compare: data, teacher and attack."""
     found = settings_table(runs)
     found = found[found["stage"].isin(["data", "teacher", "attack"])]
-    return [f"{stage} {setting.lower()}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
+    return [f"{stage}: {setting}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
 
 
 def _written(value: Any) -> str:

@@ -31,9 +31,11 @@ def show(settings: RunConfig, sizes: Mapping[str, int] | None) -> None:
         if found:
             about = "Time (at most)" if found.at_most else "Time (estimated)"
             st.metric(about, formats.rough(found.total), border=True, width="content")
+    # Small data has fewer sentences to attack than were asked for.
+    attacked = min(settings.attack.sentences, (sizes or {}).get("search_attack", settings.data.search_attack))
     st.caption(
         f"{formats.plural(searched, 'searched student')} and {formats.plural(planned - searched, 'baseline')}, each "
-        f"attacked on {formats.plural(settings.attack.sentences, 'sentence')}. The search runs in the background: "
+        f"attacked on {formats.plural(attacked, 'sentence')}. The search runs in the background: "
         "closing this page does not stop it."
     )
     st.caption(" ".join(_basis(found)) if found else _without_basis(settings))

@@ -13,6 +13,7 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from app.search import labels
 from rosearch_engine.config import OneOf
 from rosearch_engine.errors import UserError
 
@@ -39,13 +40,8 @@ def draw(
         field = config.model_fields[name]
         with columns[index % 2]:
             value = values.get(name, field.get_default())
-            answers[name] = _widget(f"{stage}.{name}", name, field, value, f"{key}.{stage}.{name}")
+            answers[name] = _widget(stage, name, field, value, f"{key}.{stage}.{name}")
     return answers
-
-
-def label(name: str) -> str:
-    """A field's name as a person writes it."""
-    return name.replace("_", " ").capitalize()
 
 
 def numbers(text: str, whole: bool, field: str) -> list[float]:
@@ -70,14 +66,14 @@ def written(values: tuple[float, ...]) -> str:
     return ", ".join(str(Fraction(value).limit_denominator(64)) for value in values)
 
 
-def _widget(path: str, name: str, field: FieldInfo, value: Any, key: str) -> Any:
+def _widget(stage: str, name: str, field: FieldInfo, value: Any, key: str) -> Any:
     kind, optional = _kind(field.annotation)
-    title, words = label(name), field.description
+    title, words = labels.label(stage, name), labels.about(stage, name, field.description)
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
         return st.selectbox(title, options, index=options.index(value), help=words, key=key)
     if get_origin(kind) is tuple:
-        return _tuple(path, title, get_args(kind)[0], value, words, key)
+        return _tuple(f"{stage}.{name}", title, get_args(kind)[0], value, words, key)
     if kind is bool:
         return st.toggle(title, value=value, help=words, key=key)
     if kind is int:
@@ -89,9 +85,7 @@ def _widget(path: str, name: str, field: FieldInfo, value: Any, key: str) -> Any
         return st.number_input(
             title, low, high, value, step=step, format="%g", help=words, key=key, placeholder="no limit"
         )
-    text = st.text_input(
-        title, value or "", help=words, key=key, placeholder="detected automatically" if optional else None
-    )
+    text = st.text_input(title, value or "", help=words, key=key, placeholder="none" if optional else None)
     return (text or "").strip() or (None if optional else "")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+Text = str | Sequence[str]  # a pair is two; the screens read this file, which must not lead to torch
 BAR = " | "
 """What stands between the sentences of a pair where they are one text."""
 
 
-def words(before: str | Sequence[str], after: str | Sequence[str]) -> list[dict[str, str]]:
+def words(before: Text, after: Text) -> list[dict[str, str]]:
     """Steps from one text to the other: `op` is same, swap, insert or delete; `before` and `after` are words."""
     old, new = flat(before).split(), flat(after).split()
     steps = []
@@ -25,6 +26,6 @@ def words(before: str | Sequence[str], after: str | Sequence[str]) -> list[dict[
     return steps
 
 
-def flat(text: str | Sequence[str]) -> str:
+def flat(text: Text) -> str:
     """A sentence as it is; the sentences of a pair with a bar between them."""
     return text if isinstance(text, str) else BAR.join(text)

@@ -10,7 +10,7 @@ from typing import Never, cast
 from rosearch_engine import resources
 from rosearch_engine.attack.recipes.build import describe
 from rosearch_engine.attack.recipes.catalogue import REVISION, ready_recipe
-from rosearch_engine.attack.result import Result, Said, Swaps
+from rosearch_engine.attack.result import Result, Said, Swaps, Target
 from rosearch_engine.config import AttackConfig, fingerprint
 from rosearch_engine.store.rows import Conditions, Example, Materials, ProtocolRow, SaidRow, Scored
 
@@ -156,6 +156,23 @@ def example(result: Result) -> Example:
         "worst_swap": _stored(swaps.worst) if swaps and swaps.worst else None,
         "certified": proof.certified if proof else None,
     }
+
+
+def restored(row: Example, target: Target) -> Result:
+    """The result of a row of `example`, as far as a score asks; a proof is not kept with it."""
+    before, after = _said(row["before"]), _said(row["after"])
+    raw, swaps = None, None
+    if row["raw_outcome"] is not None:
+        raw = Result(target, row["raw_outcome"], before, after, row["raw_queries"] or 0)
+    if row["swaps"] is not None:
+        worst = None if row["worst_swap"] is None else _said(row["worst_swap"])
+        swaps = Swaps(row["swaps"], row["flips"] or 0, worst)
+    return Result(target, row["outcome"], before, after, row["queries"], row["reason"], raw, swaps)
+
+
+def _said(row: SaidRow) -> Said:
+    text = row["text"] if isinstance(row["text"], str) else tuple(row["text"])
+    return Said(text, row["class"], row["probabilities"])
 
 
 def _stored(said: Said) -> SaidRow:

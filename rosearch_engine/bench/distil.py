@@ -50,7 +50,8 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
     if find_spec("accelerate") is None:
         raise UserError("accelerate", "it is not installed; Trainer needs it.", "Run: pip install accelerate")
     # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
-    alike = ["space.vocabulary=whole", 'space.codes=["plain"]', "distil.adversary=off"]
+    alike = ["space.vocabulary=whole", "space.context=bounded", 'space.codes=["plain"]', "distil.adversary=off"]
+    alike.append("distil.copies=0")
     settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]
     context = prepare(build("demo", settings=settings), progress)
     genome = context.space.chain(LAYERS)

@@ -12,7 +12,7 @@ from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Dataset, Preview, Split
 from rosearch_engine.data.rows import Prepared, divide, fingerprint, prepare, read, take
 
-__all__ = ["Columns", "Dataset", "Preview", "Split", "load", "preview"]
+__all__ = ["Columns", "Dataset", "Preview", "Split", "column_names", "load", "preview"]
 
 
 def load(config: DataConfig) -> Dataset:
@@ -22,6 +22,15 @@ def load(config: DataConfig) -> Dataset:
         UserError: naming the field (`data.name`, `data.text`, `data.label` …) and the remedy.
     """
     return _dataset(prepare(read(config), config), config)
+
+
+def column_names(config: DataConfig) -> tuple[str, ...]:
+    """The columns that a data set came with, for choosing among them.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return tuple(map(str, read(config).train.columns))
 
 
 def preview(config: DataConfig, rows: int = 20) -> Preview:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rosearch_engine.config import RunConfig
+from rosearch_engine.config import RunConfig, stored
 from rosearch_engine.progress import Stage, spent_by_stage
 from rosearch_engine.store.models import BAG
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
@@ -74,6 +74,86 @@ def pace(config: Mapping[str, Any], planned: int, students: Sequence[StudentRow]
         # The student in hand when the time is up is still finished.
         left = min(left, max(0.0, 60 * minutes - sum(map(_seconds, worked))) + each)
     return Pace(len(recent), each, left)
+
+
+@dataclass(frozen=True)
+class Left:
+    """How long a search will still take: between these, if it goes on as what the figure is taken from.
+
+    Attributes:
+        low: seconds, if the rest goes as fast as the faster half.
+        high: seconds, if as slowly as the slower half.
+        of: whose seconds these are: "the last 6 students", or an earlier run's name.
+        elsewhere: whether that run was on another machine: then it is no more than an order of magnitude.
+    """
+
+    low: float
+    high: float
+    of: str
+    elsewhere: bool = False
+
+
+def left(
+    run: RunRow,
+    planned: int,
+    students: Sequence[StudentRow],
+    earlier: Iterable[tuple[RunRow, Sequence[StudentRow]]],
+    teacher_is_measured: bool,
+) -> Left | None:
+    """What is left of a search: by its own students; before the first, by an earlier run's; None if there is neither.
+
+    Args:
+        planned: students to measure in all.
+        earlier: other runs, the most like this one first, with their students.
+    """
+    config = stored(run["config"])
+    told = sum(row["told"] is not None for row in students)
+    in_process = sum((run["progress"] or {}).get("spent", {}).values())
+    own = _worked(students)
+    if own:
+        low, high = _halves([_seconds(row) for row in own])
+        attack = sum((row["seconds"] or {}).get("attack", 0.0) for row in own) / len(own)
+        # The teacher is larger than any student: its own attack takes at least as long as one of theirs.
+        teacher = (0.0, 0.0) if teacher_is_measured else (attack, 6 * attack)
+        students_left = max(0, planned - told)
+        # The one in work may be all but done.
+        low, high = low * max(0, students_left - 1) + teacher[0], high * students_left + teacher[1]
+        if config.search.minutes is not None:
+            until = max(0.0, 60 * config.search.minutes - sum(map(_seconds, students)))
+            low, high = min(low, until), min(high, until + _halves([_seconds(row) for row in own])[1])
+        number = f"the last {len(own)} students" if len(own) > 1 else "one student"
+        return Left(low, high, number)
+    for other, theirs in earlier:
+        found = estimate(config, planned, other, theirs, [other])
+        if found is None:
+            continue
+        low, high = _halves([_seconds(row) for row in _worked(theirs)])
+        mean = sum(map(_seconds, _worked(theirs))) / len(_worked(theirs))
+        wide = 1.0 if _is_ours(other) else 3.0
+        low, high = found.total * low / mean / wide, found.total * high / mean * wide
+        return Left(max(0.0, low - in_process), max(0.0, high - in_process), other["name"], not _is_ours(other))
+    return None
+
+
+def most_alike(run: RunRow, runs: Iterable[RunRow]) -> list[RunRow]:
+    """Other runs that may tell how long this one takes: those of this machine first, then by their settings."""
+    config = stored(run["config"])
+    others = [other for other in runs if other["id"] != run["id"] and other["students"] and other["dataset"]]
+    return sorted(others, key=lambda other: (not _is_ours(other), len(unlike(config, other)), other["students"] < FEW))
+
+
+def _worked(students: Sequence[StudentRow]) -> list[StudentRow]:
+    """The last students that say how long one takes. A bag of words comes trained and says nothing of the others."""
+    worked = [row for row in students if row["told"] is not None and row["seconds"] and row["origin"] != BAG]
+    return heapq.nlargest(RECENT, worked, key=lambda row: row["told"] or 0)
+
+
+def _halves(seconds: Sequence[float]) -> tuple[float, float]:
+    """Means of the faster and of the slower half; of a single one, what another may well take."""
+    if len(seconds) == 1:
+        return 0.7 * seconds[0], 1.6 * seconds[0]
+    ordered, half = sorted(seconds), (len(seconds) + 1) // 2
+    return sum(ordered[:half]) / half, sum(ordered[-half:]) / half
 
 
 @dataclass(frozen=True)

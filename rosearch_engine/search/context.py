@@ -23,7 +23,7 @@ from rosearch_engine.config import AttackConfig, RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.genome import Frame, Space
-from rosearch_engine.objectives import floor
+from rosearch_engine.objectives import floor, most_frequent, wilson
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.report import untried_words
 from rosearch_engine.resources import home
@@ -113,7 +113,10 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     ready_recipe(config.attack.recipe, config.attack.level)
     data = load(config.data)
     teacher = obtain(config.teacher, data, progress)
+    chance = most_frequent(data.validation.labels)
+    progress.tell(teacher_accuracy=teacher.accuracy, chance=chance)
     config, notes = _fitting(config, teacher)
+    notes += _at_chance(teacher.accuracy, chance, len(data.validation.labels))
     readings = read(config, data, teacher, progress)
     attacked = targets(data.search_attack.head(config.attack.sentences), data.columns)
     lexicon = recipe_lexicon(config.attack.recipe)
@@ -142,6 +145,18 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         lexicon,
         notes,
         found,
+    )
+
+
+def _at_chance(accuracy: float, chance: float, n: int) -> tuple[str, ...]:
+    """What is to be said of a teacher that cannot be told from always giving the most frequent answer."""
+    low, _ = wilson(round(accuracy * n), n)
+    if low > chance:
+        return ()
+    return (
+        f"The teacher is at chance level: it gets {accuracy:.1%} of {n} validation sentences right, and always giving "
+        f"the most frequent answer {chance:.1%}. No student can learn from it. Give it more sentences or more "
+        "passes (teacher.epochs), or another teacher.",
     )
 
 

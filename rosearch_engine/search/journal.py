@@ -11,13 +11,16 @@ from rosearch_engine.attack.protocol import Score, example
 from rosearch_engine.attack.result import refutation
 from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
+from rosearch_engine.config import fingerprint
 from rosearch_engine.errors import UserError
 from rosearch_engine.front import Front
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.objectives import FAILED, Worth, vector
 from rosearch_engine.progress import Progress, Stage
+from rosearch_engine.runs.process import log_path
 from rosearch_engine.search.context import Context
 from rosearch_engine.search.evaluate import Evaluation, GoesOn, candidate_seed, evaluate_teacher, measurement
+from rosearch_engine.search.kept import Kept
 from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.strategies import Proposal, make_strategy
 from rosearch_engine.store.models import BAG, BASELINES, CHAIN, RUNG, SEARCH, TEACHER
@@ -45,14 +48,14 @@ class Journal:
         self._front = Front()
         self._ladder = Ladder(self._config.search, self._config.objectives)
         self._tells = 0
-        self._refuse_other_material()
+        self._name = self._refuse_other_material()
         self._describe_run()
         rows, chains = store.candidates(run_id), self._chains()
         self._bags = self._plan_bags(rows)
         known = {event["text"] for event in store.events(run_id)}
         for note in context.notes:
             if note not in known:
-                store.log(run_id, "adversary", note)
+                store.log(run_id, "note", note)
         self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
@@ -102,8 +105,8 @@ class Journal:
             self._tells + 1,
             pruned=evaluation.pruned,
             weights_file=None if evaluation.pruned else save_weights(evaluation.model),
-            latency_ms=evaluation.latency_ms,
-            training=asdict(evaluation.training),
+            latency_ms=evaluation.latency.ms,
+            training=asdict(evaluation.training) | {"latency_spread": round(evaluation.latency.spread, 2)},
             seconds=evaluation.seconds,
             measurements=[
                 measurement(score, turn.seed, self._context, rung) for rung, score in enumerate(evaluation.scores)
@@ -150,9 +153,19 @@ class Journal:
         """Attack the teacher too, once there is a student to see beside it."""
         if self._done and self._store.teacher_measurement(self._run_id) is None:
             self._progress.tell(student=TEACHER)
-            what, results = evaluate_teacher(self._context, self._progress)
+            kept = self._kept_of_teacher()
+            what, results = evaluate_teacher(self._context, self._progress, kept)
             row = measurement(what, self._config.teacher.seed, self._context)
             self._store.measure(self._run_id, None, row, [example(result) for result in results])
+            kept.drop()
+            words = f"teacher: accuracy {what.accuracy:.1%}, after attack {what.robustness:.1%}"
+            self._store.log(self._run_id, "teacher", words)
+
+    def _kept_of_teacher(self) -> Kept:
+        """Sentences of the teacher's attack from before a stop or a kill: of a large one it takes an hour."""
+        of = (self._context.protocol["hash"], self._context.teacher.key, self._config.search.seed)
+        path = log_path(self._name).with_name("teacher.jsonl")
+        return Kept(path, fingerprint(*of), self._context.targets)
 
     def _chains(self) -> list[Proposal]:
         """Plain chains of 1, 2 … layers under each input code: the baselines, and the search's first parents."""
@@ -235,8 +248,9 @@ class Journal:
             }
             self._ladder.add(seen["rung"], vector(worth))
 
-    def _refuse_other_material(self) -> None:
-        """A run goes on with the sentences and the teacher it began with, or its students would not compare."""
+    def _refuse_other_material(self) -> str:
+        """A run goes on with the sentences and the teacher it began with, or its students would not compare; returns
+        its name."""
         before = next(run for run in self._store.runs() if run["id"] == self._run_id)
         for field, value, now in (
             ("data", before["dataset"] and before["dataset"]["fingerprint"], self._context.data.fingerprint),
@@ -253,6 +267,7 @@ class Journal:
                     "its resources or this program have changed since the run started.",
                     "New students would not be comparable; start a new run.",
                 )
+        return before["name"]
 
     def _describe_run(self) -> None:
         data, teacher = self._context.data, self._context.teacher

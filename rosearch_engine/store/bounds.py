@@ -120,7 +120,8 @@ class _Node(BaseModel):
 
 class _Genome(BaseModel):
     model_config = _LOOSE
-    width: Count  # a bag of words has none
+    # Of a bag of words both are 0.
+    width: Count
     rank: Count
     pooling: str
     merge: str

@@ -85,8 +85,11 @@ def measurement_of(row: Measurement, number: int | None) -> OwnedMeasurementRow:
 
 
 def with_front(students: Sequence[StudentRow]) -> list[StudentRow]:
-    """The students with their place on the front. One whose place changes gets a new row: the old one may be in use."""
-    done = measured(students)
+    """The students with their place on the front. One whose place changes gets a new row: the old one may be in use.
+
+    One that was off the front before stays off it, whoever comes: of thousands only few need to be compared again.
+    """
+    done = [student for student in measured(students) if student.get("front") is not False]
     front: set[int] = set()
     best = None
     if done:

@@ -43,6 +43,8 @@ COUNTS: tuple[Count, ...] = get_args(Count)
 FIGURES: tuple[Figure, ...] = get_args(Figure)
 
 Interval = tuple[float, float]
+# Of a latency, the slow tenth of the times over the fast tenth, where nothing else runs on the machine.
+CALM = 1.5
 # By stage and field. Those of an earlier version may lack some and have others.
 Settings = dict[str, dict[str, Any]]
 
@@ -373,6 +375,11 @@ def copies_loss(student: StudentRow) -> tuple[float, float] | None:
     """
     losses = (student["training"] or {}).get("adversarial")
     return None if losses is None else (losses[0], losses[1])
+
+
+def is_latency_disturbed(student: StudentRow) -> bool:
+    """Whether other work on the machine disturbed the measurement of a student's latency; early ones did not ask."""
+    return ((student["training"] or {}).get("latency_spread") or 1.0) > CALM
 
 
 def label(number: int) -> str:

@@ -244,10 +244,10 @@ def test_alone_all_of_it_is_offered(run_id: int) -> None:
 
 
 def test_a_handler_that_a_hidden_button_would_call_refuses(demo: int) -> None:
-    from app.search import new_run, watch
+    from app.search import dialogs, new_run
 
-    watch._delete("demo")  # says so in a toast
-    watch._stop("demo")
+    dialogs._delete("demo")  # says so in a notice
+    dialogs._stop("demo")
     new_run._start("mine", RunConfig(), None)
     assert [run["name"] for run in Store.read().runs()] == ["demo"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -13,12 +14,14 @@ from streamlit.testing.v1 import AppTest
 
 from app import recipes, state
 from app.attack import examples, form, models, verdicts
+from app.overview.story import default_student
+from rosearch_engine.config import RunConfig
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.progress import Facts
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import HELD_OUT, RUNG
-from rosearch_engine.store.rows import NewMeasurement, copies_loss, measured
+from rosearch_engine.store.rows import NewMeasurement, copies_loss
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
 PAGES = ("overview", "search", "front", "statistics", "architecture", "compare", "attack", "export")
@@ -50,7 +53,7 @@ class Worker:
         self.jobs.append(job)
         return job
 
-    def ask(self, run: str, student: str, texts: list[str]) -> SimpleNamespace:
+    def ask(self, run: str, student: str, texts: list[str], visitor: str) -> SimpleNamespace:
         self.asked.append((run, student, *texts))
         finished = SimpleNamespace(wait=lambda seconds: True)
         answer = {"class": 1, "name": "positive", "probabilities": [0.25, 0.75]}
@@ -78,12 +81,27 @@ def text_of(app: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
 
 
+def first_shown(run_id: int) -> str:
+    best = default_student(Store.read().students(run_id))
+    assert best is not None
+    return best["name"]
+
+
+def click(app: AppTest, student: str, when: float = 1.0) -> AppTest:
+    """A click on a student's point in the picture of the front."""
+    app.session_state[state.CHART] = {"student": [student, when]}
+    return app.run()
+
+
 def html_of(app: AppTest) -> str:
-    return "".join(html.proto.body for html in app.get("html"))
+    return html.unescape("\n".join(element.proto.body for element in app.get("html")))
 
 
-def knee(run_id: int) -> str:
-    return next(s["name"] for s in Store.read().students(run_id) if s["knee"])
+def picture(app: AppTest) -> dict[str, Any]:
+    """What the picture of the front was told."""
+    (shown,) = [one for one in app.get("bidi_component") if one.proto.component_name == "front_chart"]
+    told: dict[str, Any] = json.loads(shown.proto.bytes)
+    return told
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -96,12 +114,12 @@ def test_with_no_run_a_page_says_what_to_do(home: Path, page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_the_run_and_its_knee(run_id: int, page: str) -> None:
+def test_a_page_shows_the_run_and_its_best_searched_student(run_id: int, page: str) -> None:
     app = open_page(page)
     assert not app.exception
     assert not app.error
     assert app.session_state["run"] == "demo"
-    assert app.session_state["student"] == knee(run_id)
+    assert app.session_state["student"] == first_shown(run_id)
     assert [badge for badge in app.sidebar.markdown if "finished" in badge.value]
 
 
@@ -123,7 +141,7 @@ def test_a_hostile_link_shows_the_default_and_says_so(run_id: int, page: str) ->
         app.switch_page(f"../pages/{page}.py").run()
         assert not app.exception
     assert app.session_state["run"] == "demo"
-    assert app.session_state["student"] == knee(run_id)
+    assert app.session_state["student"] == first_shown(run_id)
 
 
 def test_a_run_without_students_yet_is_no_error(home: Path) -> None:
@@ -177,15 +195,15 @@ def test_a_row_of_the_runs_takes_that_run_in_hand(run_id: int) -> None:
     app.session_state[state.RUNS] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     app.run()
     assert app.session_state["run"] == "demo"
-    assert app.session_state["student"] == knee(run_id)
+    assert app.session_state["student"] == first_shown(run_id)
 
 
 def test_a_click_on_a_point_shows_its_card(run_id: int) -> None:
     app = open_page("front")
-    app.session_state[state.CHART] = {"selection": {"points": [{"customdata": ["s0004"]}]}}
-    app.run()
+    click(app, "s0004")
     assert not app.exception
     assert app.session_state["student"] == "s0004"
+    assert picture(app)["view"]["picked"] == "s0004"
     assert "s0004" in [heading.value for heading in app.main.subheader]
     student = Store.read().student(run_id, "s0004")
     values = {metric.label: metric.value for metric in app.metric}
@@ -194,7 +212,7 @@ def test_a_click_on_a_point_shows_its_card(run_id: int) -> None:
 
 
 def test_what_held_out_sentences_said_stands_on_the_card(run_id: int) -> None:
-    best, store = knee(run_id), Store.write()
+    best, store = first_shown(run_id), Store.write()
     student = store.student(run_id, best)
     for seed, held in ((0, 30), (1, 36)):
         row: NewMeasurement = {**measurement(0.8, held, 150, 200.0), "purpose": HELD_OUT, "seed": seed}
@@ -222,14 +240,24 @@ def test_what_refined_copies_said_stands_on_the_card_of_a_student_that_met_the_a
             assert "only learned to resist one gradient step" in lines[0].help
 
 
-def test_a_click_in_the_chart_does_not_draw_it_anew(run_id: int) -> None:
+def test_the_picture_is_one_and_the_same_whoever_is_picked(run_id: int) -> None:
     app = open_page("front")
-    before = app.get("plotly_chart")[0].proto.id
-    app.session_state[state.CHART] = {"selection": {"points": [{"customdata": ["s0004"]}]}}
-    app.run()
-    assert app.get("plotly_chart")[0].proto.id == before
+    (before,) = app.get("bidi_component")
+    click(app, "s0004")
     app.sidebar.selectbox(key="student").set_value("s0002").run()
-    assert app.get("plotly_chart")[0].proto.id != before
+    (after,) = app.get("bidi_component")
+    assert after.proto.id == before.proto.id, "its zoom and its lasso stay"
+    assert picture(app)["view"]["picked"] == "s0002"
+    assert click(app, "s0004", when=2.0).session_state["student"] == "s0004", "the same point once more"
+
+
+def test_a_lasso_thins_out_the_table(run_id: int) -> None:
+    app = open_page("front")
+    app.session_state[state.CHART] = {"chosen": ["s0001", "s0003"]}
+    app.run()
+    assert not app.exception
+    assert set(app.dataframe[0].value["student"]) == {"s0001", "s0003"}
+    assert "The 2 students inside the lasso" in text_of(app)
 
 
 def test_a_row_of_the_table_shows_its_card(run_id: int) -> None:
@@ -242,22 +270,32 @@ def test_a_row_of_the_table_shows_its_card(run_id: int) -> None:
     assert app.session_state["table_turn"] == int(key.split(".")[1])
 
 
-def test_the_front_of_a_live_run_waits_to_be_asked_for_new_students(home: Path) -> None:
+@pytest.mark.parametrize("page", ["overview", "front"])
+def test_the_picture_of_a_live_run_follows_it_and_the_rest_says_how_many_are_new(home: Path, page: str) -> None:
     run_id = fill("live", students=6, finished=False)
     make_running(run_id)
-    app = open_page("front")
-    before = app.get("plotly_chart")[0].proto.id
-    _measure_one_more(run_id)
+    app = open_page(page)
+    assert len(picture(app)["run"]["points"]) == 6
+    measure_one_more(run_id)
     app.run()
-    assert app.get("plotly_chart")[0].proto.id == before
-    button = next(button for button in app.button if button.key == "thaw")
-    assert button.label == "1 new student: show"
-    button.click().run()
-    assert app.get("plotly_chart")[0].proto.id != before
-    assert not [button for button in app.button if button.key == "thaw"]
+    assert len(picture(app)["run"]["points"]) == 7
+    assert not [button for button in app.button if button.key == "thaw"], "the whole page was drawn anew"
 
 
-def _measure_one_more(run_id: int) -> None:
+def test_the_picture_alone_says_how_many_the_rest_of_the_page_lacks(home: Path) -> None:
+    make_running(fill("live", students=6, finished=False))
+
+    def page() -> None:
+        from app.front_chart import live
+
+        live.picture("live", drawn=4)
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    assert app.button(key="thaw").label == "2 new students in the picture: update the rest of the page"
+
+
+def measure_one_more(run_id: int) -> None:
     store = Store.write()
     genome = Genome.from_dict(store.candidates(run_id)[2]["genome"])
     added = store.add_candidate(
@@ -302,8 +340,11 @@ def test_search_watches_a_live_run(home: Path) -> None:
     app = open_page("search")
     assert not app.exception
     progress = app.progress[0]
-    assert progress.value == 50
-    assert progress.text.replace("\\", "") == "Distilling s0012: 120 / 240 steps, loss 0.418"
+    assert "6 of 43 students" in progress.text
+    assert "left, judging by the last 6 students" in progress.text
+    assert "Distilling s0012: 120 / 240 steps, loss 0.418" in html_of(app)
+    assert len(picture(app)["run"]["points"]) == 6
+    assert "joined the front" in html_of(app)
     assert {m.label: m.value for m in app.metric}["Students measured"] == "6 / 43"
     assert "epoch 1 of 2" in app.code[0].value
     assert "stop" in {button.key for button in app.button}
@@ -316,14 +357,48 @@ def test_a_live_run_tells_its_pace_and_its_newest_students_first(home: Path) -> 
     assert not app.exception
     figures = {m.label: m.value for m in app.metric}
     assert figures["Students per hour"] == "50", "72 s each"
-    assert figures["Time left"] == "44 min"
-    assert "the last 6 students, 1 min 12 s each" in text_of(app)
-    newest = app.main.dataframe[0].value
-    assert list(newest["student"]) == ["s0005", "s0004", "s0003", "s0002", "s0001", "s0000"]
-    rows = measured(Store.read().students(run_id))
-    assert list(newest["after attack"]) == [100 * row["robustness"] for row in rows[::-1]]
-    gained = "Still growing" in text_of(app) or "No gain for" in text_of(app)
-    assert gained
+    # 37 students of 72 s; of the one in work nobody knows how much is left; the teacher is measured.
+    assert "43 to 44 min left" in app.progress[0].text
+
+
+def test_before_the_first_student_an_earlier_run_says_how_long_it_takes(home: Path) -> None:
+    import socket
+
+    store = Store.write()
+    store.update_run(fill("before", students=8), host=socket.gethostname())
+    young = store.create_run("young", RunConfig())
+    make_running(young)
+    app = open_page("search", run="young")
+    assert not app.exception
+    assert "0 of" in app.progress[0].text
+    assert "left, judging by before" in app.progress[0].text
+
+
+def test_a_first_search_has_no_time_left_to_tell(home: Path) -> None:
+    make_running(Store.write().create_run("young", RunConfig()))
+    app = open_page("search", run="young")
+    assert not app.exception
+    assert "no search on this machine tells yet" in app.progress[0].text
+
+
+def test_a_teacher_at_chance_level_is_warned_of(home: Path) -> None:
+    run_id = fill("live", students=3, finished=False)
+    make_running(run_id)
+    store = Store.write()
+    progress = store.run("live")["progress"]
+    assert progress is not None
+    store.update_run(run_id, progress=progress | {"teacher_accuracy": 0.51, "chance": 0.5})
+    assert "at chance level: 51.0% right" in open_page("search").warning[0].value
+
+
+def test_the_end_of_a_search_is_told_on_whatever_page(home: Path) -> None:
+    run_id = fill("live", students=6, finished=False)
+    make_running(run_id)
+    app = open_page("statistics")
+    Store.write().update_run(run_id, exit={"reason": "finished", "message": "", "time": 0.0})
+    app.run()
+    assert not app.exception
+    assert "the search is finished, 6 of 43 students" in app.toast[0].value.replace("\\", "")
 
 
 def test_gpu_figures_are_shown_where_the_process_reports_them() -> None:
@@ -392,9 +467,9 @@ def test_runs_side_by_side_differ_in_what_is_shown(run_id: int) -> None:
         assert row["after attack"] == 100 * max(s["robustness"] for s in students if s["status"] == "done")
         assert row["low"] < row["after attack"] < row["high"]
     assert settings[["setting", "demo", "other"]].to_numpy().tolist() == [
-        ["Epochs", "3", "7"], ["Sentences", "100", "50"],
+        ["Distillation (epochs)", "3", "7"], ["Attacked sentences per student", "100", "50"],
     ]  # fmt: skip
-    assert "attack sentences" in app.warning[0].value
+    assert "attack: Attacked sentences per student" in app.warning[0].value.replace("\\", "")
     drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert [trace["name"] for trace in drawn] == ["demo", "other"]
     app.segmented_control(key="against").set_value("minutes").run()
@@ -525,6 +600,27 @@ def test_the_preview_shows_rows_and_balance_of_ones_own_file(home: Path) -> None
     assert any(text.startswith("bad: 60") for text in texts)
 
 
+def test_small_data_is_warned_of_before_the_start_with_a_remedy_at_hand(home: Path) -> None:
+    from app import uploads
+
+    rows = [f"a fairly long sentence number {i},{('bad', 'good')[i % 2]}" for i in range(300)]
+    path = uploads.keep("small.csv", "\n".join(["sentence,verdict", *rows, rows[0]]).encode())
+    app = open_page("search")
+    app.text_input(key="demo.data.name").set_value(path)
+    app.text_input(key="demo.data.label").set_value("verdict").run()
+    app.button(key="look").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "1 row of 301 left out: 1 repeated text" in text_of(app).replace("\\", "")
+    (warning,) = [box.value for box in app.warning if "hardly learn" in box.value]
+    assert "180 training sentences × 1 epoch = about" in warning
+    columns = app.selectbox(key=f"demo.data.label.{path}")
+    assert (columns.value, columns.options) == ("verdict", ["sentence", "verdict"])
+    app.button(key="enough_epochs").click().run()
+    assert not app.exception
+    assert app.number_input(key="demo.teacher.epochs").value == 50.0
+
+
 def test_an_unknown_data_set_is_a_message_on_looking(home: Path, tmp_path: Path) -> None:
     app = open_page("search")
     app.text_input(key="demo.data.name").set_value(str(tmp_path / "nowhere.csv"))
@@ -541,7 +637,9 @@ def attack(app: AppTest, text: str) -> AppTest:
 def test_an_attack_goes_to_the_worker_and_shows_its_progress(run_id: int, worker: Worker, ready_recipes: None) -> None:
     app = attack(open_page("attack", run="demo", student="s0003"), " it is dull ")
     assert not app.exception
-    assert worker.jobs[0].request == ("demo", "s0003", "pwws", "it is dull", None, 500, 60, None)
+    *request, visitor = worker.jobs[0].request
+    assert request == ["demo", "s0003", "pwws", "it is dull", None, 500, 60, None]
+    assert visitor == app.session_state["visitor"]
     assert "8 / 500 queries" in app.progress[0].text.replace("\\", "")
     drawn = html_of(app)
     assert ">muted</span>" in drawn, "the word under test stands in its place"
@@ -903,6 +1001,19 @@ def test_a_run_is_deleted_only_after_a_second_press(run_id: int) -> None:
     assert not app.exception
     assert {row["name"] for row in Store.read().runs()} == {"other"}
     assert app.session_state["run"] == "other"
+    assert "The run demo was deleted" in app.toast[0].value
+
+
+def test_delete_stays_asked_until_it_is_answered(run_id: int) -> None:
+    app = open_page("search", run="demo")
+    app.session_state["panel"] = "Watch"
+    app.run()
+    app.button(key="delete").click().run()
+    for _ in range(3):
+        app.run()  # as when the sidebar finds that the run's state has changed
+        assert "permanently deletes" in text_of(app)
+    app.button(key="delete.no").click().run()
+    assert "permanently deletes" not in text_of(app)
 
 
 def test_another_like_it_starts_from_its_settings(home: Path, ready_recipes: None) -> None:
@@ -950,5 +1061,6 @@ def test_another_run_is_drawn_beside(run_id: int) -> None:
     app = open_page("front", run="demo")
     app.multiselect(key="beside").set_value(["other"]).run()
     assert not app.exception
-    drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
-    assert "other" in [trace.get("name") for trace in drawn]
+    (other,) = picture(app)["view"]["others"]
+    assert other["run"] == "other"
+    assert other["points"]

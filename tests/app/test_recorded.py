@@ -58,8 +58,11 @@ def test_every_page_shows_it_labelled_recorded(page: str) -> None:
 
 def test_overview_offers_to_explore_to_attack_and_to_search_and_says_who_made_it() -> None:
     app = open_page()
-    assert [key for key in keys(app) if key.startswith("next.")] == ["next.front", "next.attack", "next.search"]
-    assert len(app.get("plotly_chart")) == 1
+    assert [key for key in keys(app) if key.startswith("next.")] == [
+        *("next.point", "next.search", "next.front", "next.architecture", "next.attack")
+    ]
+    assert len(app.get("bidi_component")) == 1
+    assert "the teacher falls from" in said(app)
     assert "Recorded run **example**" in said(app)
     assert "with the demo preset" in said(app)
     assert "Apache" in said(app)

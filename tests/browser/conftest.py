@@ -99,14 +99,24 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(data)
     expect(page.get_by_role("button", name="Preview the data")).to_be_visible()
     screen.settled()
-    screen.write("Candidates", "3")
+    screen.write("Students to search", "3")
     numbers = {
-        "Data:": {"Limit": "1600", "Validation": "100", "Search attack": "40", "Held out": "40"},
-        "Teacher:": {"Name": str(teacher), "Epochs": "6", "Learning rate": "0.003"},
-        "Search space:": {"Max nodes": "3", "Ranks": "8, 16"},
-        "Distillation:": {"Epochs": "2", "Kappa": "0.1", "Learning rate": "0.003", "Tokens": "640"},
-        "Attack:": {"Sentences": "12"},
-        "Search:": {"Population": "2", "Chains": "1"},
+        "Data:": {
+            "Rows to use (at most)": "1600",
+            "Validation sentences": "100",
+            "Sentences the search may attack": "40",
+            "Held-out sentences": "40",
+        },
+        "Teacher:": {"Teacher model": str(teacher), "Fine-tuning (epochs)": "6", "Fine-tuning learning rate": "0.003"},
+        "Search space:": {"Operations per student (at most)": "3", "Embedding rank (dimensions)": "8, 16"},
+        "Distillation:": {
+            "Distillation (epochs)": "2",
+            "Weight of adversarial copies κ": "0.1",
+            "Distillation learning rate": "0.003",
+            "Batch size (word pieces)": "640",
+        },
+        "Attack:": {"Attacked sentences per student": "12"},
+        "Search:": {"Population (parents)": "2", "Plain chains per input code": "1"},
     }
     for title, fields in numbers.items():
         part = screen.folded(title)

@@ -27,16 +27,6 @@ LONG = 300_000
 # Clicks, as the page is told of them by a person's mouse.
 COUNT = "addEventListener('pointerdown', event => event.isTrusted && counted(), true);"
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-# Where the chart draws its points: student, and pixels from the window's corner.
-POINTS = """chart => {
-  const box = chart.getBoundingClientRect(), {xaxis, yaxis} = chart._fullLayout;
-  return chart._fullData.filter(trace => trace.customdata && trace.visible === true).flatMap(trace =>
-    Array.from(trace.x, (x, i) => [
-      trace.customdata[i][0],
-      box.x + xaxis._offset + xaxis.d2p(x),
-      box.y + yaxis._offset + yaxis.d2p(trace.y[i]),
-    ]));
-}"""
 
 
 @contextlib.contextmanager
@@ -158,12 +148,17 @@ class Screen:
             box.press("Enter")
         expect(box).to_have_value(value)
 
+    @property
+    def chart(self) -> Locator:
+        """The picture of the front."""
+        chart = self.page.locator(".front-chart")
+        expect(chart.locator("svg").first).to_be_visible()
+        return chart
+
     def points(self) -> list[tuple[str, float, float]]:
-        """The chart's students and where they are drawn, those in front last."""
-        chart = self.page.locator(".js-plotly-plot").first
-        expect(chart.locator(".scatterlayer")).to_be_attached()
-        chart.scroll_into_view_if_needed()
-        return [(name, x, y) for name, x, y in chart.evaluate(POINTS)]
+        """The chart's students and where they are drawn, in pixels from the window's corner."""
+        self.chart.scroll_into_view_if_needed()
+        return [(name, x, y) for name, x, y in self.chart.evaluate("host => host.chart.places()")]
 
     def click_another_point(self) -> str:
         """Click a point of the chart that is not the student in hand; returns its student."""

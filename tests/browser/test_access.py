@@ -26,7 +26,7 @@ FIND = """async theirs => {
 
 def watch(screen: Screen) -> None:
     screen.choose("Watch")
-    expect(screen.page.get_by_text("Latest students")).to_be_visible()
+    expect(screen.page.get_by_role("list", name="Events")).to_be_visible()
 
 
 def unfold(screen: Screen) -> None:

@@ -9,12 +9,19 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import Opener
 from tests.browser.screen import LONG, Screen
 
+# Students in the picture of the front, which lies in a part of the page of its own.
+COUNT_OF_POINTS = (
+    "[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]"
+    ".map(place => place.shadowRoot?.querySelector('.front-chart')?.chart?.rows.length ?? 0).reduce((a, b) => a + b, 0)"
+)
+
 
 def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new_address: str) -> None:
     screen = opener(new_address)
     screen.open()
     screen.heading("RoSearch Explorer")
-    expect(screen.page.get_by_text("Recorded run")).to_be_visible()
+    expect(screen.page.get_by_text("Recorded run example")).to_be_visible()
+    expect(screen.page.get_by_role("heading", level=4)).to_contain_text(re.compile("Under .* the teacher falls from"))
     assert len(screen.points()) > 3
     screen.press("Start your own search")
     screen.heading("Search")
@@ -36,9 +43,10 @@ def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opene
     screen.open("search", run=first)
     screen.choose("New search")
     screen.choose(f"copy of {first}")
-    screen.write("Candidates", "200")
+    screen.write("Students to search", "200")
     screen.write("Run name", "second")
     screen.press("Start the search")
+    watch_the_front_grow(screen)
     assert measured(screen, after=0) < 202
 
     page.reload()
@@ -59,13 +67,32 @@ def test_a_search_survives_a_reload_and_a_stop(screen: Screen, first: str, opene
     screen.press("Stop the search", page.get_by_role("dialog"))
     screen.now("stopped")
 
-    # Deleted while the other tab looks at it.
+    # Deleted while the other tab looks at it; asked at once, when the sidebar has yet to learn that it stopped.
     screen.press("Delete")
-    screen.press("Delete it", page.get_by_role("dialog"))
+    dialog = page.get_by_role("dialog")
+    page.wait_for_timeout(7000)
+    expect(dialog).to_be_visible()
+    screen.press("Delete it", dialog)
+    expect(page.get_by_text("The run second was deleted.")).to_be_visible()
     expect(screen.sidebar.get_by_label("Run", exact=True)).to_have_value(first)
     other.press("View its architecture")
     expect(other.page.get_by_text("second no longer exists. Showing")).to_be_visible()
     expect(other.sidebar.get_by_label("Run", exact=True)).to_have_value(first)
+
+
+def watch_the_front_grow(screen: Screen) -> None:
+    """New points appear by themselves, with a line in the events, in the title's count, and the zoom stays."""
+    page = screen.page
+    expect(page.get_by_text("In work")).to_be_visible()
+    page.wait_for_function(COUNT_OF_POINTS + " >= 1", timeout=LONG)
+    expect(page.get_by_role("list", name="Events")).to_contain_text("joined the front")
+    page.get_by_role("button", name="Zoom in").click()
+    zoom = screen.chart.evaluate("host => host.chart.zoom")
+    before = page.evaluate(COUNT_OF_POINTS)
+    page.wait_for_function(f"{COUNT_OF_POINTS} > {before}", timeout=LONG)
+    assert screen.chart.evaluate("host => host.chart.fresh.size") >= 1
+    assert screen.chart.evaluate("host => host.chart.zoom") == zoom
+    expect(page).to_have_title(re.compile(r"^\([1-9]\d*/202\) second$"))
 
 
 def measured(screen: Screen, after: int) -> int:

@@ -77,7 +77,7 @@ def comparable(student: StudentRow) -> dict[str, object]:
     """All of a student that does not tell the time."""
     times = ("id", "run_id", "artifact_id", "measurement_id", "created", "finished", "latency_ms", "seconds")
     kept = {name: value for name, value in student.items() if name not in times}
-    return kept | {"training": {**(student["training"] or {}), "seconds": None}}
+    return kept | {"training": {**(student["training"] or {}), "seconds": None, "latency_spread": None}}
 
 
 def examples(store: Store, student: StudentRow) -> list[dict[str, object]]:

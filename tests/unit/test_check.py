@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from rosearch_engine import check
 from rosearch_engine.config import RunConfig, build
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import process
@@ -146,6 +147,16 @@ def test_rows_left_out_are_told_when_a_search_starts(
     run.update_run(number, dataset=dataset | {"dropped": {"repeated text": 1}})
     headline = summary(run, run.run("told"), "stopped")["headline"]
     assert "rows of the data left out: 1 repeated text" in headline
+
+
+def test_the_teachers_steps_go_by_tokens_and_enough_epochs_give_enough_steps() -> None:
+    small, text = build(settings=["teacher.epochs=2"]), ["a sentence of seven words in all"]
+    steps = check.teacher_steps(small, {"distillation": 200}, text)
+    assert steps == 2 * 2, "2,220 tokens are two batches, twice"
+    assert check.teacher_steps(small, {"distillation": 1000}, text) == 2 * 6
+    more = build(settings=[f"teacher.epochs={check.enough_epochs(small, 40)}"])
+    assert check.teacher_steps(more, {"distillation": 4000}, text) > check.FEW_STEPS
+    assert check.enough_epochs(small, 1) == 50, "no more than the setting allows"
 
 
 def test_check_tells_what_lies_ahead(workshop, rows: Path, tmp_path: Path) -> None:

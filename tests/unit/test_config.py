@@ -95,7 +95,7 @@ def test_a_bad_file_is_named(tmp_path: Path, content: str, word: str) -> None:
 
 
 def test_a_missing_file_and_preset_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not a file"):
+    with pytest.raises(UserError, match="cannot be read"):
         build(file=tmp_path / "none.json")
     with pytest.raises(UserError, match="demo, standard"):
         build(preset="quick")

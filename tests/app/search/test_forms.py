@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import words
-from app.search import forms
+from app.search import forms, labels
 from rosearch_engine import config
 from rosearch_engine.config import PRESETS, RunConfig
 from rosearch_engine.errors import UserError
@@ -67,9 +67,19 @@ def test_every_field_has_a_widget_with_its_description_and_limits() -> None:
     for stage, settings in RunConfig():
         for name, field in type(settings).model_fields.items():
             widget = app.get_by_key(f"form.{stage}.{name}")
-            assert widget.help == field.description, (stage, name)
+            assert field.description in widget.help, (stage, name)
+            assert f"`{stage}.{name}`" in widget.help, "the key, as --set takes it"
+            assert getattr(widget, "label", None) == labels.LABELS[f"{stage}.{name}"]
     tokens = app.number_input(key="form.distil.tokens")
     assert (tokens.min, tokens.max) == (64, 262_144)
+
+
+def test_the_labels_name_every_setting_and_no_other_each_but_once_in_its_stage() -> None:
+    known = {f"{stage}.{name}" for stage, settings in RunConfig() for name in type(settings).model_fields}
+    assert set(labels.LABELS) == known
+    named = [(key.split(".")[0], label) for key, label in labels.LABELS.items()]
+    assert len(set(named)) == len(named)
+    assert labels.label("data", "of_another_version") == "Of another version"
 
 
 def test_every_chain_of_every_input_code_is_counted() -> None:

@@ -1,0 +1,1 @@
+"""The picture of the trade-off, drawn in the browser."""

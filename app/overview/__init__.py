@@ -1,0 +1,1 @@
+"""The first screen: what a run found, and one sentence of it."""
