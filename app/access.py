@@ -22,7 +22,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 
 Mode = Literal["alone", "demo", "team"]
-Action = Literal["start", "stop", "resume", "delete", "upload", "mark", "note", "rename", "work"]
+Action = Literal["start", "stop", "resume", "delete", "upload", "import", "mark", "note", "rename", "work"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
@@ -32,6 +32,7 @@ _WORDS: Final[dict[Action, str]] = {
     "resume": "searches cannot be resumed",
     "delete": "runs cannot be deleted",
     "upload": "files cannot be uploaded",
+    "import": "settings cannot be imported",
     "mark": "verdicts cannot be saved",
     "note": "notes cannot be saved",
     "rename": "runs cannot be renamed",
@@ -140,6 +141,17 @@ def require_sources(config: RunConfig) -> None:
 def shown_source(name: str) -> str:
     """A data set's or a teacher's name as visitors may see it: of a path, its last part."""
     return Path(name).name if is_shared() and _is_path(name) else name
+
+
+def shown_settings(config: RunConfig) -> RunConfig:
+    """A run's settings as this visitor may see them: whole for who may start a search with them."""
+    if may("start"):
+        return config
+    data = config.data.model_copy(update={"name": shown_source(config.data.name)})
+    teacher = config.teacher.model_copy(update={"name": shown_source(config.teacher.name)})
+    extra = config.distil.extra and shown_source(config.distil.extra)
+    distil = config.distil.model_copy(update={"extra": extra})
+    return config.model_copy(update={"data": data, "teacher": teacher, "distil": distil})
 
 
 def visitor() -> str:

@@ -4,20 +4,23 @@ to act.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from app import access, uploads
 from app.uploads import Upload
-from rosearch_engine import resources
+from rosearch_engine import config, resources
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data.own import Sentence
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import BATCH_SECONDS, SECONDS, AttackWorker, Job
-from rosearch_engine.runs import process
+from rosearch_engine.runs import jobs, process
+from rosearch_engine.store.annotations import annotate
 from rosearch_engine.store.repo import Store
+from rosearch_engine.store.rows import RunRow
 
 # What a visitor of a shared app may ask of the one process that attacks; alone, the form's own limits hold.
 SHARED_QUERIES = 2_000
@@ -66,6 +69,49 @@ def delete(name: str) -> None:
         process.remove(name)
 
 
+def rename(run: RunRow, name: str) -> None:
+    """Give a run another name.
+
+    Args:
+        run: as the reader saw it.
+
+    Raises:
+        UserError: as `process.rename`, or if it is not allowed.
+    """
+    with access.acting("rename", run["name"]):
+        process.rename(run, name)
+
+
+def start_job(run: str, kind: jobs.Kind, arguments: Mapping[str, Any]) -> None:
+    """Begin work on a finished run in the background.
+
+    Raises:
+        UserError: as `jobs.start`, or if it is not allowed.
+    """
+    with access.acting("work", f"{kind} of {run}"):
+        jobs.start(run, kind, arguments)
+
+
+def stop_job(run: str, kind: jobs.Kind) -> None:
+    """Ask work in the background to end.
+
+    Raises:
+        UserError: if it is not allowed.
+    """
+    with access.acting("work", f"{kind} of {run}"):
+        jobs.stop(run, kind)
+
+
+def import_settings(text: str) -> RunConfig:
+    """Settings that were pasted, for a search to come.
+
+    Raises:
+        UserError: as `config.from_json`, or if it is not allowed.
+    """
+    with access.acting("import", "settings"):
+        return config.from_json(text)
+
+
 def upload(name: str, content: bytes) -> str:
     """Keep an uploaded file; returns its path. The page calls this again with every run of its script.
 
@@ -103,6 +149,22 @@ def mark(run: str, student: str, recipe: str, original: str, perturbed: str, kep
             store.close()
 
 
+def note(
+    run: RunRow, student: str, *, text: str | None = None, tags: Sequence[str] | None = None, pinned: bool | None = None
+) -> None:
+    """Keep what a person notes of a student or of the run; None leaves a part as it is.
+
+    Raises:
+        UserError: as `annotate`, or if it is not allowed.
+    """
+    with access.acting("note", f"{run['name']}/{student}"):
+        store = Store.write()
+        try:
+            annotate(store, run["id"], student, note=text, tags=tags, pinned=pinned)
+        finally:
+            store.close()
+
+
 def attack(
     worker: AttackWorker,
     models: Sequence[str],
@@ -112,22 +174,31 @@ def attack(
     pair: str | None,
     budget: int,
     seconds: int,
+    answer: str | None = None,
 ) -> Mapping[str, Job]:
     """Attack a sentence on some of a run's models: anybody may, within bounds.
+
+    Args:
+        answer: the right class; None: each model's own prediction is taken as right.
 
     Raises:
         UserError: if too many attacks wait.
     """
     budget, seconds = _bounded(budget), min(seconds, SECONDS) if access.is_shared() else seconds
-    visitor, jobs = access.visitor(), dict[str, Job]()
-    try:
-        for model in models:
-            jobs[model] = worker.submit(run, model, recipe, text, pair, budget, seconds, visitor)
-    except UserError:
-        for job in jobs.values():
-            job.stop()
-        raise
-    return jobs
+    visitor = access.visitor()
+    return _all_or_none(
+        models, lambda model: worker.submit(run, model, recipe, text, pair, budget, seconds, answer, visitor)
+    )
+
+
+def ask(worker: AttackWorker, models: Sequence[str], run: str, text: str | tuple[str, ...]) -> Mapping[str, Job]:
+    """What some of a run's models say of a text, without an attack: anybody may ask, within bounds.
+
+    Raises:
+        UserError: if too many attacks wait.
+    """
+    visitor = access.visitor()
+    return _all_or_none(models, lambda model: worker.ask(run, model, [text], visitor))
 
 
 def attack_batch(
@@ -140,6 +211,19 @@ def attack_batch(
     """
     visitor = access.visitor()
     return worker.submit_batch(run, model, recipe, sentences, _bounded(budget), BATCH_SECONDS, visitor)
+
+
+def _all_or_none(models: Sequence[str], hand_over: Callable[[str], Job]) -> dict[str, Job]:
+    """A job for each model; if one is refused, the others are given up."""
+    handed = dict[str, Job]()
+    try:
+        for model in models:
+            handed[model] = hand_over(model)
+    except UserError:
+        for job in handed.values():
+            job.stop()
+        raise
+    return handed
 
 
 def _bounded(budget: int) -> int:

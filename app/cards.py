@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from app import access, formats, glossary, state, words
+from app import access, formats, glossary, notes, state, words
 from rosearch_engine.attack.recipes.catalogue import RECIPES
 from rosearch_engine.objectives import counts
 from rosearch_engine.runs import process
@@ -186,6 +186,9 @@ def ways_on(skip: str = "") -> None:
         help_text = reason if off else None
         if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}", disabled=off, help=help_text):
             state.go(page)
+    run, student = state.run(), state.student()
+    if run is not None and student is not None and skip != "export":  # there they stand at the top
+        notes.panel(run, student["name"])
 
 
 def recipe(config: Settings) -> str:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import cards, notes, recorded, state, words
 from rosearch_engine import spawn
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.database import database
+from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 WITHIN = 180.0
 
@@ -84,3 +86,43 @@ def checkpoint(run: str, student: str, sha256: str) -> Checkpoint:
         UserError: as `rosearch_engine.checkpoints.export.export` does.
     """
     return _checkpoint(database(), run, student, sha256)
+
+
+def panel(run: RunRow, student: MeasuredStudent) -> None:
+    """The checkpoint of the student in hand, made on a press, with its card and the code that loads it."""
+    st.caption(f"**{student['name']}** of {state.plain(run['name'])} · {words.summary(student)}")
+    notes.panel(run, student["name"])
+    recorded.stop_without_weights(run, student, "exported")
+    key = (run["name"], student["name"])
+    if st.session_state.get("exported") != key:
+        st.write(
+            "A standard `transformers` checkpoint: weights, config, tokenizer, modelling code, and a model card with "
+            "all measurements and how they were made. It loads without this program being installed."
+        )
+        if st.button("Create the checkpoint", type="primary", icon=":material/inventory_2:", key="export"):
+            st.session_state["exported"] = key
+            st.rerun()
+        return
+    del st.session_state["exported"]  # one that fails is asked for anew
+    made = checkpoint(run["name"], student["name"], student["weights_sha256"] or "")
+    st.session_state["exported"] = key
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.download_button(
+            f"Checkpoint (zip, {len(made.content) / 1e6:.1f} MB)",
+            made.content,
+            f"{run['name']}-{student['name']}.zip",
+            "application/zip",
+            type="primary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.markdown("**How to use it**")
+        st.code(f'folder = "{run["name"]}-{student["name"]}"\n{made.code}', language="python")
+        with st.container(border=True):
+            st.markdown(made.prose)
+    with right:
+        st.markdown("**In the zip**")
+        for name, size in made.files.items():
+            st.caption(f"`{name}` {size / 1000:,.0f} kB")
+        cards.ways_on("export")

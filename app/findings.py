@@ -10,11 +10,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app import formats, glossary, state
 from app.charts import ACCENT, GREY, SCALE
 from rosearch_engine.genome import Genome
 from rosearch_engine.genome.features import features
 from rosearch_engine.objectives import counts
 from rosearch_engine.statistics import is_bag, words_of
+from rosearch_engine.statistics.splits import Split
 from rosearch_engine.store.rows import MeasuredStudent, StudentRow
 
 Said = Mapping[str, Any]  # a `Statistics` as plain values, or a part of it
@@ -23,7 +25,9 @@ OUTCOMES = {"After attack": "robustness", "Clean accuracy": "accuracy", "Raw min
 FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "compression": "compression"}
 # What is drawn until the reader chooses: enough to see a pattern, few enough to read.
 FIRST = ("after attack (%)", "clean accuracy (%)", "compression", words_of("longest_path").name)
-MOST_PAIRS = 6
+MOST_COLUMNS = 6
+INK = "#6b7280"  # of whiskers: seen on both grounds, and on the bars
+_SIDES = ("circle", "square")
 MOST_POINTS = 1000  # students drawn one by one in the boxes; of more, only those far out
 
 
@@ -61,7 +65,7 @@ def _known_features() -> dict[str, dict[str, float]]:
 
 
 def effects_figure(what: Said, outcome: str) -> go.Figure:
-    """Spearman's correlation of every feature with an outcome, with its interval; those told from chance in colour."""
+    """How closely every feature goes with an outcome: a bar each, with its interval; significant ones in colour."""
     rows = sorted(_associations(what, outcome), key=lambda row: row["spearman"]["size"])
     figure = go.Figure()
     for found, colour, name in ((False, GREY, "not significant"), (True, ACCENT, "significant")):
@@ -69,27 +73,33 @@ def effects_figure(what: Said, outcome: str) -> go.Figure:
         sizes = [row["spearman"]["size"] for row in some]
         bounds = [row["spearman"]["interval"] for row in some]
         figure.add_trace(
-            go.Scatter(
+            go.Bar(
                 x=sizes,
                 y=[words_of(row["feature"]).name for row in some],
                 name=name,
-                mode="markers",
-                marker={"size": 10, "color": colour, "symbol": "circle" if found else "circle-open"},
+                orientation="h",
+                marker={"color": colour, "opacity": 1.0 if found else 0.55},
                 error_x={
                     "type": "data",
                     "symmetric": False,
                     "array": [high - size for size, (_, high) in zip(sizes, bounds, strict=True)],
                     "arrayminus": [size - low for size, (low, _) in zip(sizes, bounds, strict=True)],
                     "thickness": 1.5,
-                    "width": 0,
+                    "width": 3,
+                    "color": INK,
                 },
                 text=[_effect_hover(row) for row in some],
+                textposition="none",
                 hovertemplate="%{text}<extra></extra>",
             )
         )
     figure.add_vline(x=0, line={"width": 1, "color": GREY})
     figure.update_layout(
-        xaxis={"title": "Spearman's rank correlation (bar: 95% interval)", "range": [-1.02, 1.02], "zeroline": False},
+        xaxis={
+            "title": "Spearman's rank correlation (whisker: 95% interval)",
+            "range": [-1.02, 1.02],
+            "zeroline": False,
+        },
         yaxis={"categoryorder": "array", "categoryarray": [words_of(row["feature"]).name for row in rows]},
         height=90 + 24 * len(rows),
         margin={"l": 8, "r": 8, "t": 32, "b": 8},
@@ -126,6 +136,68 @@ def _effect_hover(row: Said) -> str:
 def _effect(effect: Said) -> str:
     low, high = effect["interval"]
     return f"{effect['size']:+.2f} ({low:+.2f} to {high:+.2f}), q = {effect['q']:.2g}"
+
+
+def split_figure(students: Sequence[StudentRow], split: Split) -> go.Figure:
+    """Every student as a point with its interval, those with the property beside those without it."""
+    known = {row["number"]: row for row in students if row["status"] == "done"}
+    figure = go.Figure()
+    for place, (side, colour, name) in enumerate(
+        ((split.those, ACCENT, f"with {split.name}"), (split.others, GREY, f"without {split.name}"))
+    ):
+        rows = sorted((known[number] for number in side), key=lambda row: row["robustness"])
+        spread = np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.zeros(1)
+        shares = np.array([row["robustness"] for row in rows])
+        bounds = np.array([row["robustness_interval"] for row in rows]).reshape(-1, 2)
+        figure.add_trace(
+            go.Scatter(
+                x=place + spread,
+                y=shares,
+                name=f"{name} ({len(rows)})",
+                mode="markers",
+                customdata=[[row["name"]] for row in rows],
+                marker={"size": 10 if len(rows) <= 60 else 6, "color": colour, "symbol": _SIDES[place]},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": bounds[:, 1] - shares,
+                    "arrayminus": shares - bounds[:, 0],
+                    "thickness": 1,
+                    "width": 0,
+                    "visible": len(rows) <= 60,
+                },
+                hovertemplate="<b>%{customdata[0]}</b><br>after attack %{y:.1%}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        xaxis={
+            "tickvals": [0, 1],
+            "ticktext": [f"with {split.name}", f"without {split.name}"],
+            "range": [-0.5, 1.5],
+            "zeroline": False,
+        },
+        yaxis={"title": "After-attack accuracy (%)", "tickformat": ".0%", "rangemode": "tozero"},
+        height=360,
+        showlegend=False,
+        margin={"l": 8, "r": 8, "t": 16, "b": 8},
+    )
+    return figure
+
+
+def split_sentence(students: Sequence[StudentRow], split: Split) -> str:
+    """What `split_figure` says."""
+    known = {row["number"]: row["robustness"] for row in students if row["status"] == "done"}
+    sides = []
+    for side in (split.those, split.others):
+        shares = [known[number] for number in side]
+        sides.append(f"{min(shares):.0%} to {max(shares):.0%} after the attack (n = {len(side)})")
+    apart = "no overlap" if abs(split.separation) == 1 else f"Cliff's delta {split.separation:+.2f}"
+    looked = f"the best of {split.looked_at} properties" if split.looked_at > 1 else "the only property that varies"
+    verdict = "not distinguishable from chance" if split.p >= 0.05 else "not by chance, if students were independent"
+    return (
+        f"Students with {split.name} keep {sides[0]}, the others {sides[1]}: {apart}, p = {split.p:.2g} allowing for "
+        f"{looked}: {verdict}."
+    )
 
 
 def operations_figure(students: Sequence[StudentRow]) -> go.Figure:
@@ -174,45 +246,35 @@ def operations_sentence(what: Said) -> str:
     return "No operation has an effect on robustness that is distinguishable from chance."
 
 
-def pairs_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
-    """Every two of the chosen columns against each other."""
-    figure = go.Figure(
-        go.Splom(
-            dimensions=[{"label": name.replace(" (", "<br>("), "values": table[name]} for name in names],
-            customdata=np.array([[student] for student in table.index], dtype=object),
-            showupperhalf=False,
-            diagonal={"visible": False},
-            marker={"size": 5, "opacity": 0.75, **_by_robustness(table)},
-            hovertemplate="<b>%{customdata[0]}</b><br>%{xaxis.title.text}: %{x:.4g}<br>%{yaxis.title.text}: %{y:.4g}"
-            "<extra></extra>",
-        )
-    )
-    figure.update_layout(height=140 + 110 * len(names), margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode="select")
-    return figure
+def parallel_figure(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float] | None]) -> go.Figure:
+    """A line a student through all chosen columns; those outside a range are faded.
 
-
-def pairs_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
-    """What `pairs_figure` says."""
-    ranks = np.nan_to_num(table[list(names)].corr(method="spearman").to_numpy())
-    np.fill_diagonal(ranks, 0.0)
-    first, second = np.unravel_index(np.abs(ranks).argmax(), ranks.shape)
-    size = ranks[first, second]
-    together = "are most closely correlated" if size > 0 else "are most closely anticorrelated"
-    return f"Of these, {names[first]} and {names[second]} {together}: Spearman {size:+.2f}, n = {len(table)}."
-
-
-def parallel_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
-    """A line a student through all chosen columns."""
+    Args:
+        ranges: the chosen columns, each with what is kept of it, None for all.
+    """
+    held = FIGURES["robustness"]
+    line = _by_robustness(table)
+    if held in table:
+        line |= {"showscale": True, "colorbar": {"title": {"text": held}, "thickness": 10, "outlinewidth": 0}}
     figure = go.Figure(
         go.Parcoords(
-            dimensions=[_dimension(name, table[name]) for name in names],
-            line=_by_robustness(table),
+            dimensions=[_dimension(name, table[name], kept) for name, kept in ranges.items()],
+            line=line,
             labelside="bottom",
             unselected={"line": {"opacity": 0.05}},
         )
     )
-    figure.update_layout(height=380, margin={"l": 48, "r": 48, "t": 24, "b": 48})
+    figure.update_layout(height=380, margin={"l": 60, "r": 48, "t": 24, "b": 48})
     return figure
+
+
+def within(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float] | None]) -> pd.Series:
+    """Which students lie within all ranges."""
+    keep = pd.Series(True, index=table.index)
+    for name, kept in ranges.items():
+        if kept is not None:
+            keep &= table[name].between(*kept)
+    return keep
 
 
 def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
@@ -231,10 +293,71 @@ def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
     )
 
 
-def _dimension(name: str, values: pd.Series) -> dict[str, Any]:
+def importance(what: Said, students: Sequence[StudentRow]) -> None:
+    """What was found, and the pictures of the features' and the operations' effects."""
+    for finding in what["findings"][:5]:
+        st.success(finding["says"], icon=":material/lightbulb:")
+    if not what["findings"]:
+        st.info(what["conclusion"], icon=":material/balance:")
+    st.subheader("Importance of each feature", anchor=False, help=glossary.GLOSSARY["spearman"])
+    chosen = st.segmented_control(
+        "Outcome", list(OUTCOMES), default="After attack", key="outcome", required=True,
+        persist_state="session", help=glossary.of("after attack", "clean accuracy", "gap"),
+    )  # fmt: skip
+    outcome = OUTCOMES[chosen or "After attack"]
+    st.caption(effects_sentence(what, outcome))
+    st.plotly_chart(effects_figure(what, outcome), key="effects")
+    st.subheader("Effect of each operation", anchor=False)
+    st.caption(operations_sentence(what))
+    st.plotly_chart(operations_figure(students), key=state.BOXES, on_select="rerun", selection_mode="points")
+    if what["model_says"]:
+        st.caption(" ".join([what["model_says"], *what["model_rules"]]))
+
+
+def missing_card(what: Said, needed: int) -> None:
+    """What is still missing for more than one picture, and the way to it."""
+    lacking = needed - what["n"]
+    with st.container(border=True):
+        st.markdown(f"**{formats.plural(max(lacking, 0), 'more student')} needed for the other statistics**")
+        st.write(
+            f"{what['n']} can be compared, {needed} are needed for the importance of each feature: fully measured, "
+            "with distinct architectures. Add a second run of the same data above, or search for more students."
+            if lacking > 0
+            else "The students' robustness or architectures hardly vary. Search with other settings for more variety."
+        )
+        if st.button("Search for more students", icon=":material/travel_explore:", key="missing.search"):
+            state.go("search")
+
+
+def parallel(table: pd.DataFrame) -> set[str]:
+    """Parallel coordinates with a range a column; returns the names of the students within all ranges."""
+    st.subheader("All students", anchor=False)
+    columns = [str(name) for name in table]
+    names = st.multiselect(
+        "Columns", columns, default=[name for name in FIRST if name in columns], key="columns",
+        max_selections=MOST_COLUMNS,
+    )  # fmt: skip
+    if len(names) < 2:
+        st.info("Choose two or more columns.", icon=":material/checklist:")
+        return set(table.index)
+    ranges: dict[str, tuple[float, float] | None] = {}
+    for place, name in zip(st.columns(len(names)), names, strict=True):
+        low, high = float(table[name].min()), float(table[name].max())
+        chosen = place.slider(name, low, high, (low, high), key=f"brush.{name}.{low}.{high}")
+        ranges[name] = None if chosen == (low, high) else chosen
+    keep = within(table, ranges)
+    said = f" {formats.plural(int(keep.sum()), 'student')} within these ranges." if not keep.all() else ""
+    st.caption(parallel_sentence(table, names) + " Set a range above to filter lines and table." + said)
+    st.plotly_chart(parallel_figure(table, ranges), key="parallel")
+    return set(table.index[keep])
+
+
+def _dimension(name: str, values: pd.Series, kept: tuple[float, float] | None) -> dict[str, Any]:
     found = np.sort(values.unique())
     ticks = {"tickvals": found, "ticktext": [f"{value:g}" for value in found]} if len(found) <= 6 else {}
-    return {"label": name, "values": values, **ticks}
+    brush = {} if kept is None else {"constraintrange": list(kept)}
+    # The ends of an axis stand above and below it in all their digits, on top of the ticks.
+    return {"label": name, "values": values, "tickformat": ".3~g", **ticks, **brush}
 
 
 def _by_robustness(table: pd.DataFrame) -> dict[str, Any]:

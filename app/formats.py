@@ -6,6 +6,7 @@ import time
 
 import pandas as pd
 
+DIGITS = 4  # of a figure in a file
 _FORMULAS = ("=", "+", "-", "@", "\t", "\n")
 
 
@@ -76,11 +77,16 @@ def plural(number: int, noun: str, many: str = "") -> str:
 
 
 def csv(table: pd.DataFrame) -> str:
-    """A table as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    return str(table.map(_as_text).rename(columns=_as_text).to_csv(index=False))
+    """A table as CSV, its figures in `DIGITS` decimals, small ones in as many significant digits.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    return str(table.map(_as_cell).rename(columns=_as_cell).to_csv(index=False))
 
 
-def _as_text(value: object) -> object:
+def _as_cell(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, DIGITS) if abs(value) >= 1 else float(f"{value:.{DIGITS}g}")
     if not isinstance(value, str):
         return value
     text = value.replace("\r\n", "\n").replace("\r", "\n")  # a carriage return alone would not be quoted

@@ -54,9 +54,10 @@ GLOSSARY = {
     "query budget": "Maximum number of model queries per sentence. The attack gives up when it is used up.",
     "queries": "How often the attack queried the model about this sentence.",
     "time limit": "The attack on a model stops after this many seconds; you see what it has found so far.",
-    "verdict": "Fooled: the attack changed the prediction. Held: the attack failed. Budget used: it ran out of "
-    "queries, which counts as held. A swap flips it: the attack missed a single swap that changes the prediction, so "
-    "the sentence does not hold. Already wrong: misclassified before the attack, which counts as lost.",
+    "verdict": "Fooled: the attack changed the prediction. Held: the attack failed, or ran out of queries. Proved: no "
+    "combination of the attack's swaps can change the prediction. Does not hold: the attack missed a single swap that "
+    "changes it. Already wrong: misclassified before the attack, which counts as lost. Nothing to attack: no word can "
+    "be swapped.",
     "changes": "The words that the attack changed.",
     "prediction": "The class that the model predicts.",
     "labels of a batch": "The correct class, by name or number. Without labels, the model's own prediction counts as "

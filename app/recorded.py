@@ -44,6 +44,11 @@ def card(run: RunRow, rows: Sequence[StudentRow]) -> None:
             )
 
 
+def has_teacher(run: RunRow) -> bool:
+    """Whether the run's teacher can be asked: a recorded run comes without it."""
+    return not run["recorded"]
+
+
 def with_weights(rows: Sequence[StudentRow]) -> list[MeasuredStudent]:
     """Measured students whose weights are here: in a recorded run, some."""
     return [row for row in measured(rows) if row["weights_sha256"]]

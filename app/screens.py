@@ -20,6 +20,7 @@ SCREENS = {
     "front": ("Pareto front", ":material/scatter_plot:"),
     "statistics": ("Statistics", ":material/query_stats:"),
     "architecture": ("Architecture", ":material/account_tree:"),
+    "compare": ("Compare", ":material/compare:"),
     "attack": ("Attack", ":material/bolt:"),
     "export": ("Export", ":material/inventory_2:"),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import state, words
+from app import state, walk, words
 from app.cards import badge
 from app.overview.story import default_student
 from rosearch_engine.runs import process
@@ -45,6 +45,7 @@ def show() -> None:
         "The student shown on every page. Initially the most robust student on the Pareto front that the search found."
     )
     st.selectbox("Student", known, index=None, key="student", bind="query-params", help=help_text)
+    walk.buttons(known)
     student = state.student()
     if student is not None:
         st.caption(words.summary(student) + (" · **on the Pareto front**" if student["front"] else ""))

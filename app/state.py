@@ -20,13 +20,14 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.rescore import figures
 from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.rescore.rows import CurvesRow, HeldOutFigures, HeldOutRow
+from rosearch_engine.statistics.splits import Split, best_split
 from rosearch_engine.store.database import address_without_password, database
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 # Widgets whose selection names a student or a run.
-CHART, RUNS, BOXES, PAIRS = "front_chart", "all_runs", "boxes_chart", "pairs_chart"
+CHART, RUNS, BOXES, SPLIT = "front_chart", "all_runs", "boxes_chart", "split_chart"
 
 
 @st.cache_resource(max_entries=4, on_release=Store.close, show_spinner=False)
@@ -142,6 +143,16 @@ def statistics(names: Sequence[str]) -> dict[str, Any]:
     return _statistics(database(), tuple(names), tuple(_as_of(store().run(name)) for name in names))
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def _split(address: str, run_id: int, as_of: tuple[float, int]) -> Split | None:
+    return best_split(store().students(run_id))
+
+
+def split(run: RunRow) -> Split | None:
+    """The property that separates a run's students best."""
+    return _split(database(), run["id"], _as_of(run))
+
+
 def student() -> MeasuredStudent | None:
     """The student in hand."""
     here = run()
@@ -189,7 +200,7 @@ def take_picks() -> None:
         st.session_state[name] = value
     clicks = (
         ("student", f"clicked.{CHART}", clicked_in_chart()),
-        *(("student", f"clicked.{chart}", _clicked_point(chart)) for chart in (BOXES, PAIRS)),
+        *(("student", f"clicked.{chart}", _clicked_point(chart)) for chart in (BOXES, SPLIT)),
         ("student", "clicked_row", _clicked_row(table_key(), "table_names")),
         ("run", "clicked_run", _clicked_row(RUNS, "run_names")),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cards, recorded, state
-from app.attack import curves, few_sentences, one_sentence
+from app.attack import curves, examples, fallen, few_sentences, form, models, one_sentence
 
-ONE, FEW, CURVE = "One sentence", "A few sentences", "Queries needed"
+ONE, FEW, FALLEN, CURVE = "One sentence", "A few sentences", "Which sentences fell", "Queries needed"
 
 st.title("Attack", anchor=False)
 run, student = state.run(), state.student()
@@ -15,22 +15,27 @@ if run is None or student is None:
     cards.empty("No student to attack", "You can attack a student as soon as a search has measured it.")
     st.stop()
 
-recorded.stop_without_weights(run, student, "attacked")
-one_sentence.warm_worker()
 view = st.segmented_control(
     "View",
-    [ONE, FEW, CURVE],
+    [ONE, FEW, FALLEN, CURVE],
     default=ONE,
     key="attack_with",
     bind="query-params",
     required=True,
     label_visibility="collapsed",
 )
+# What the search said is there to read; only new attacks need the weights.
+if view in (ONE, FEW):
+    recorded.stop_without_weights(run, student, "attacked")
+    models.warm_worker()
 if view == FEW:
     few_sentences.panel(run, student)
+elif view == FALLEN:
+    fallen.panel(run, student, ONE)
 elif view == CURVE:
     curves.panel(run, student)
 else:
-    one_sentence.example_pills(student["measurement_id"])
-    one_sentence.form(run, student)
+    form.take_link(run, student)
+    examples.pills(run, student)
+    form.show(run, student)
     one_sentence.outcome(run)

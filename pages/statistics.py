@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, findings, formats, glossary, state, student_table
+from app import cards, findings, formats, state, student_table
+from rosearch_engine.statistics import FEWEST
 from rosearch_engine.store.rows import measured
 
 st.title("Statistics", anchor=False)
@@ -21,50 +22,30 @@ more = st.multiselect(
     placeholder="more runs",
     help="Students are only compared within their own run; adding runs makes the results more reliable.",
 )
+students, split = state.students(run), state.split(run)
+if split is not None:
+    st.subheader(f"What separates the students of {state.plain(run['name'])}", anchor=False)
+    st.write(state.plain(findings.split_sentence(students, split)))
+    chart = findings.split_figure(students, split)
+    st.plotly_chart(chart, key=state.SPLIT, on_select="rerun", selection_mode="points")
 
-what = state.statistics([run["name"], *more])
-students = state.students(run)
+# The tests take seconds for many students: what needs none of them is drawn first.
+tested = st.container()
 table = findings.measured_table(students)
-st.caption(
-    f"{formats.plural(what['n'], 'student')} from {formats.plural(what['runs'], 'run')} compared, "
-    f"{formats.plural(what['questions'], 'test')}, corrected ({what['correction']})."
-)
-
-for finding in what["findings"][:5]:
-    st.success(finding["says"], icon=":material/lightbulb:")
-if not what["findings"]:
-    st.info(what["conclusion"], icon=":material/balance:")
-for note in what["notes"]:
-    st.caption(note)
-
-st.subheader("Feature effects", anchor=False, help=glossary.GLOSSARY["spearman"])
-outcome = st.segmented_control(
-    "Outcome", list(findings.OUTCOMES), default="After attack", key="outcome", required=True, persist_state="session",
-    help=glossary.of("after attack", "clean accuracy", "gap"),
-)  # fmt: skip
-st.caption(findings.effects_sentence(what, findings.OUTCOMES[outcome or "After attack"]))
-if what["associations"]:
-    st.plotly_chart(findings.effects_figure(what, findings.OUTCOMES[outcome or "After attack"]), key="effects")
-
-st.subheader("Effect of each operation", anchor=False)
-st.caption(findings.operations_sentence(what))
-st.plotly_chart(findings.operations_figure(students), key=state.BOXES, on_select="rerun", selection_mode="points")
-
-if what["model_says"]:
-    st.caption(" ".join([what["model_says"], *what["model_rules"]]))
-
-st.subheader("All students", anchor=False)
-columns = [str(name) for name in table]
-names = st.multiselect(
-    "Columns", columns, default=[name for name in findings.FIRST if name in columns], key="columns",
-    max_selections=findings.MOST_PAIRS,
-)  # fmt: skip
-if len(names) < 2:
-    st.info("Choose two or more columns.", icon=":material/checklist:")
-    st.stop()
-st.caption(findings.pairs_sentence(table, names))
-st.plotly_chart(findings.pairs_figure(table, names), key=state.PAIRS, on_select="rerun", selection_mode="points")
-st.caption(findings.parallel_sentence(table, names) + " Drag along an axis to filter the lines.")
-st.plotly_chart(findings.parallel_figure(table, names), key="parallel")
-student_table.pick_from(student_table.build(measured(students)))
+if len(table) >= FEWEST:
+    kept = findings.parallel(table)
+    student_table.pick_from(student_table.build([row for row in measured(students) if row["name"] in kept]))
 cards.ways_on("statistics")
+
+with tested:
+    what = state.statistics([run["name"], *more])
+    st.caption(
+        f"{formats.plural(what['n'], 'student')} from {formats.plural(what['runs'], 'run')} compared, "
+        f"{formats.plural(what['questions'], 'test')}, corrected ({what['correction']})."
+    )
+    if what["associations"]:
+        findings.importance(what, students)
+    else:
+        findings.missing_card(what, FEWEST)
+    for note in what["notes"][what["n"] < FEWEST :]:  # the first of few students says what the card says
+        st.caption(note)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from rosearch_engine import operations
+from rosearch_engine import __version__, operations
 from rosearch_engine.errors import UserError
 
 Strategy = Literal["pareto", "nsga2", "scalar", "random"]
@@ -529,6 +530,47 @@ def _without_gone(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+MADE_BY = "made_by"
+"""Beside the stages in a file of settings: the version of the program that wrote it."""
+
+
+def as_command(settings: RunConfig, preset: str = "standard") -> str:
+    """The command that searches with these settings: a preset, and what is other than in it."""
+    base, parts = build(preset), ["python -m rosearch_engine search --preset", preset]
+    for stage in RunConfig.model_fields:
+        own, usual = (getattr(which, stage).model_dump(mode="json") for which in (settings, base))
+        for field, value in own.items():
+            if value != usual[field]:
+                text = value if isinstance(value, str) else json.dumps(value)
+                parts.append(f"--set {shlex.quote(f'{stage}.{field}={text}')}")
+    return " ".join(parts)
+
+
+def as_json(settings: RunConfig) -> str:
+    """All settings as a file for `--config`, and for `from_json`."""
+    return json.dumps({MADE_BY: __version__} | settings.model_dump(mode="json"), indent=2)
+
+
+def from_json(text: str) -> RunConfig:
+    """Settings of a file that `as_json` or a person wrote; what it leaves out is as in the preset "standard".
+
+    Raises:
+        UserError: if it is no JSON or no settings, or naming the first field that does not fit, and the version of the
+            program that wrote it where that is another.
+    """
+    content = _as_settings(text, "the file")
+    values: dict[str, dict[str, Any]] = {stage: dict(fields) for stage, fields in PRESETS["standard"].items()}
+    try:
+        _overlay(values, {name: fields for name, fields in content.items() if name != MADE_BY})
+        return validate(values)
+    except UserError as error:
+        by = content.get(MADE_BY)
+        if by is None or by == __version__:
+            raise
+        problem = f"{error.problem} The settings were written by version {str(by)[:20]}; this is {__version__}."
+        raise UserError(error.field, problem, error.remedy) from None
+
+
 def fingerprint(*stages: Any) -> str:
     """Sixteen hexadecimal digits that change when any value of the stages does."""
     plain = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in stages]
@@ -550,13 +592,23 @@ def _read_file(file: Path) -> Mapping[str, Any]:
             raise UserError("config", f"{file} is not a file.", "Check the path.")
         if file.stat().st_size > _MOST_OF_A_FILE:
             raise UserError("config", f"{file} is larger than {_MOST_OF_A_FILE:,} bytes.", "Give a file of settings.")
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError("config", f"{file} cannot be read ({error.strerror}).", "Check the path.") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError("config", f"{file} is not JSON ({error}).", "Fix the file there.") from None
+    return {name: fields for name, fields in _as_settings(text, str(file)).items() if name != MADE_BY}
+
+
+def _as_settings(text: str, where: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError("config", f"{where} is not JSON ({error}).", "Fix the file there.") from None
     if not isinstance(content, Mapping):
-        raise UserError("config", f"{file} contains no settings.", 'Write {"search": {"candidates": 20}}, for example.')
+        raise UserError(
+            "config", f"{where} contains no settings.", 'Write {"search": {"candidates": 20}}, for example.'
+        )
     return content
 
 

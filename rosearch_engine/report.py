@@ -168,6 +168,21 @@ def table_rows(what: Summary) -> tuple[list[str], list[list[str]]]:
     return [*header, "loss on copies"], [[*_row(student), _losses(student)] for student in order]
 
 
+# Columns of `table_rows` that a narrow terminal can do without, the first to go first.
+OPTIONAL = (
+    "success",
+    "queries",
+    "loss on copies",
+    "parameters",
+    "raw",
+    "1 swap",
+    "from",
+    "front",
+    "certified",
+    "attack",
+)
+
+
 def architecture_statistics(store: Store, runs: Iterable[str]) -> dict[str, Any]:
     """What architecture has to do with robustness (`statistics`) over all students of these runs, named in `of`.
 
@@ -297,16 +312,14 @@ def _headline(run: RunRow, state: str, students: list[StudentRow], teacher: Meas
             f"best share held {best:.1%} under {recipe}: search-time figures, optimistic because the best is picked"
         )
         lines.append(
-            "held: correct after the attack and every single swap, calibrated and raw; attack: after the attack"
-        )
-        lines.append(
-            "alone, calibrated; raw: on raw logits; 1 swap: robust to every single swap; certified: no combination of "
-            "swaps flips it, proved. Run `rescore` before quoting figures."
+            "held: correct after the attack and every single swap, calibrated and raw; attack: after the attack alone, "
+            "calibrated; raw: on raw logits; 1 swap: robust to every single swap; certified: no combination of swaps "
+            "flips it, proved. Run `rescore` before quoting figures."
         )
     if any(map(copies_loss, students)):
         lines.append(
             "loss on copies: of training sentences whose words the adversary swapped in one gradient step / after "
-            "three more;"
+            "three more; if the second is far above the first, the student has only learned to resist one gradient "
+            "step."
         )
-        lines.append("if the second is far above the first, the student has only learned to resist one gradient step.")
     return lines

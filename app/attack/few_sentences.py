@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import access, actions, formats, glossary, recipes, state, uploads
-from app.attack import one_sentence
+from app.attack import detail, form, models, results
 from rosearch_engine.config import AttackConfig
 from rosearch_engine.data import own
 from rosearch_engine.data.own import LONGEST, Picked, Sentence
@@ -108,8 +108,11 @@ def _cut(number: int) -> str:
 
 def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: list[Sentence]) -> None:
     a, b, c = st.columns([3, 3, 2])
-    models = one_sentence.models_of(run, student)
-    model = a.selectbox("Model", models, key=f"batch.model.{run['name']}.{student['name']}")
+    titles = models.titles(run)
+    model = a.selectbox(
+        "Model", models.known(run, student), key=f"batch.model.{run['name']}.{student['name']}",
+        format_func=lambda name: titles.get(name, name),
+    )  # fmt: skip
     recipe = b.selectbox(
         "Attack", recipes.known(), format_func=recipes.label, key="batch.recipe",
         help="The attack recipe: how words are changed.",
@@ -124,7 +127,7 @@ def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: li
         recipes.note(recipe)
     elif pressed and recipe:
         stop()
-        worker = one_sentence.warm_worker()
+        worker = models.warm_worker()
         job = actions.attack_batch(worker, run["name"], model, recipe["name"], sentences, int(budget))
         facts = {"run": run["name"], "student": model, "recipe": recipe["name"], "query_budget": int(budget)}
         st.session_state["batch"] = {"job": job, "of": len(sentences), "file": rows.name, "facts": facts}
@@ -132,7 +135,7 @@ def _start_box(run: RunRow, student: MeasuredStudent, rows: Table, sentences: li
 
 def stop() -> None:
     held = st.session_state.get("batch")
-    if held and held["job"].state in one_sentence.WORKING:
+    if held and held["job"].state in models.WORKING:
         held["job"].stop()
 
 
@@ -143,7 +146,7 @@ def outcome(run: RunRow) -> None:
         return
     classes = run["dataset"]["classes"] if run["dataset"] else []
     job: Job = held["job"]
-    if job.state in one_sentence.WORKING:
+    if job.state in models.WORKING:
         st.fragment(_progress, run_every=0.5)()
         return
     facts, rows = held["facts"], sorted(job.rows, key=lambda row: row["sentence"])
@@ -165,10 +168,10 @@ def outcome(run: RunRow) -> None:
 def _progress() -> None:
     held = st.session_state["batch"]
     job: Job = held["job"]
-    if job.state not in one_sentence.WORKING:
+    if job.state not in models.WORKING:
         st.rerun()
     if job.state == "waiting":
-        text = one_sentence.waiting(job)
+        text = form.waiting_for(job)
     else:
         fooled = sum(row["outcome"] == "fooled" for row in job.rows)
         text = f"{len(job.rows)} / {held['of']} sentences, {fooled} fooled · {job.queries:,} queries · {job.note}"
@@ -201,7 +204,7 @@ def _summary(found: Mapping[str, Any]) -> None:
 
 
 def _table(rows: list[dict[str, Any]], classes: list[str], facts: Mapping[str, Any], job: Job) -> None:
-    table = one_sentence.result_table(rows)
+    table = results.result_table(rows)
     shown = _percents(table.drop(columns=["raw before", "raw after", "changed sentence", "reason"]))
     picked = st.dataframe(
         shown,
@@ -214,12 +217,12 @@ def _table(rows: list[dict[str, Any]], classes: list[str], facts: Mapping[str, A
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         whole = {**facts, "stopped": job.state == "stopped", "summary": job.summary, "sentences": rows}
-        one_sentence.downloads(whole, rows, f"attack-{facts['student']}-{len(rows)}")
+        results.downloads(whole, rows, f"attack-{facts['student']}-{len(rows)}")
         st.caption("Click a row for details of its attack.")
     chosen = picked["selection"]["rows"]
     if chosen and chosen[0] < len(rows):
         with st.container(border=True):
-            one_sentence.show(rows[chosen[0]], classes, facts["run"], facts["student"])
+            detail.show(rows[chosen[0]], classes, facts["run"], facts["student"])
 
 
 def _percents(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import access, recorded, state
+from app.attack import form
 from app.overview import picture, point, story
 from rosearch_engine.runs import process
 from rosearch_engine.store.models import CHAIN, TEACHER
@@ -81,8 +82,8 @@ def _attack_button(run: RunRow, rows: Sequence[StudentRow], shown: point.Point) 
     label = f"Attack it now: {' and '.join(models)}"
     if st.button(label, icon=":material/bolt:", type="primary", width="stretch", key="next.point"):
         first, second = point.text(shown)
-        key = f"models.{run['name']}.{shown.held}"
-        state.go("attack", **{"student": shown.held, "sentence": first, "pair": second or "", key: models})
+        written = form.filled(run, shown.held, first, second, shown.fall["label"], models)
+        state.go("attack", student=shown.held, **written)
 
 
 def _weak(rows: Sequence[StudentRow], but: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app import access, actions, recipes, state
+from app import access, actions, recipes, settings_file, state
 from app.search import cost, data_form, forms, labels
 from rosearch_engine import config, resources
 from rosearch_engine.config import RunConfig
@@ -16,6 +16,7 @@ from rosearch_engine.errors import UserError
 PRESET_WORDS = {
     "demo": "12 students, two bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
     "standard": "40 students, longer training. For results you want to use.",
+    settings_file.IMPORTED: "The settings that you imported, ready to be changed.",
 }
 
 SECTIONS = {
@@ -39,11 +40,15 @@ def form() -> None:
     run, presets = state.run(), sorted(config.PRESETS, key=lambda name: name != "demo")
     if run is not None:
         presets.append(state.like(run["name"]))
+    imported = settings_file.imported()
+    presets += [settings_file.IMPORTED] if imported else []
     if st.session_state.get("preset") not in presets:
         st.session_state["preset"] = "demo"
     preset = st.segmented_control("Preset", presets, key="preset", required=True) or "demo"
     st.caption(PRESET_WORDS.get(preset, "The settings of the selected run, ready to be changed."))
     values = config.PRESETS[preset] if preset in config.PRESETS else run["config"] if run else {}
+    if imported and preset == settings_file.IMPORTED:
+        values = imported
     answers: dict[str, dict[str, Any]] = {stage: {} for stage in SECTIONS}
     left, right = st.columns(2, gap="large")
     try:
@@ -77,7 +82,8 @@ def form() -> None:
     with look:
         shown = data_form.preview(settings, preset)
     with start:
-        _start_box(settings, preset if preset in config.PRESETS or run is None else run["name"], shown)
+        of = run["name"] if run and preset == state.like(run["name"]) else preset.split()[0]
+        _start_box(settings, of, shown)
 
 
 def _start_box(settings: RunConfig, preset: str, shown: UserError | None) -> None:

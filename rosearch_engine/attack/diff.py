@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 Text = str | Sequence[str]  # a pair is two; the screens read this file, which must not lead to torch
+BAR = " | "
+"""What stands between the sentences of a pair where they are one text."""
 
 
 def words(before: Text, after: Text) -> list[dict[str, str]]:
@@ -26,4 +28,4 @@ def words(before: Text, after: Text) -> list[dict[str, str]]:
 
 def flat(text: Text) -> str:
     """A sentence as it is; the sentences of a pair with a bar between them."""
-    return text if isinstance(text, str) else " | ".join(text)
+    return text if isinstance(text, str) else BAR.join(text)

@@ -82,9 +82,10 @@ class Certificate:
 
     Attributes:
         certified: no combination of swaps can change the prediction from the label.
-        margin: the ledger's margin to the nearest other class, in logits.
+        margin: the ledger's margin to the nearest other class, in logits; with a graph that no swap can move, the
+            model's.
         worst: the same after the worst of all combinations.
-        needed: what it must exceed: twice the bound of the graph.
+        needed: what it must exceed: twice the bound of the graph; 0 where no swap moves the graph, or there is none.
         moves: of each word that can be swapped, in their order, towards the class that comes nearest.
         reason: why nothing can be proved whatever the margins; empty where they decide.
     """

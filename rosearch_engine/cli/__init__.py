@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from rosearch_engine.cli import benchmarks, resources, runs, students
+from rosearch_engine.cli import benchmarks, jobs, resources, runs, students
 from rosearch_engine.cli.console import say
 from rosearch_engine.errors import UserError, is_full_disk
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (resources, runs, students):
+for commands in (resources, runs, students, jobs):
     app.add_typer(commands.app)
 app.add_typer(benchmarks.app, name="bench")
 

@@ -1,15 +1,19 @@
-"""Text, tables and progress bars on a terminal."""
+"""Text, tables and progress bars on a terminal; plain text in a pipe."""
 
 from __future__ import annotations
 
 import json
 import math
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Display
 from rich.table import Table
@@ -18,6 +22,11 @@ from rosearch_engine.progress import Progress, Stage
 
 _out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 _err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+# Cells beyond this are prose, which may break into lines; names and figures never do.
+_PROSE = 28
+# Narrower prose is a column of single words: then a block a row reads better.
+_NARROWEST = 24
 
 
 def say(text: str, error: bool = False) -> None:
@@ -39,14 +48,98 @@ def strict(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table as wide as the terminal."""
-    grid = Table(title=title, title_justify="left", header_style="bold")
-    for name in header:
-        grid.add_column(name, overflow="fold")
+def explain(text: str) -> None:
+    """Sentences for a person, broken between words on a terminal; one line in a pipe."""
+    _out.print(text, soft_wrap=not _out.is_terminal)
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], optional: Sequence[str] = ()) -> None:
+    """A table that fits the terminal, without empty columns; in a pipe all columns, as wide as they need to be.
+
+    Args:
+        optional: columns that may be left out of a narrow terminal, in the order in which they leave.
+    """
+    if not _out.is_terminal:
+        _plain(title, header, rows)
+        return
+    shown = [place for place in range(len(header)) if any(row[place] for row in rows) or not rows]
+    leaving = [header.index(name) for name in optional if name in header]
+    left_out: list[int] = []
+    while leaving and _width(_grid(title, *_only(header, rows, shown))) > _out.width:
+        left_out.append(leaving.pop(0))
+        shown = [place for place in shown if place not in left_out]
+    grid = _grid(title, *_only(header, rows, shown))
+    if _width(grid) <= _out.width:
+        _out.print(grid, soft_wrap=False)
+    else:
+        _blocks(title, *_only(header, rows, shown))
+    if left_out:
+        hidden = ", ".join(header[place] for place in sorted(left_out))
+        explain(f"Not shown at this width: {hidden}. A wider terminal, a pipe or --json has them.")
+
+
+def _only(
+    header: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[int]
+) -> tuple[list[str], list[list[str]]]:
+    return [header[place] for place in shown], [[row[place] for place in shown] for row in rows]
+
+
+def _grid(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    grid = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(header):
+        cells = [row[place] for row in rows]
+        widest = max(map(cell_len, cells), default=0)
+        is_prose = widest > _PROSE
+        grid.add_column(
+            name if is_prose else "\n".join(textwrap.wrap(name, max(widest, 6), break_long_words=False)) or name,
+            overflow="fold",
+            no_wrap=not is_prose,
+            min_width=_NARROWEST if is_prose else None,
+            justify="right" if cells and all(map(_is_figure, cells)) else "left",
+        )
     for row in rows:
         grid.add_row(*row)
-    _out.print(grid, soft_wrap=False)
+    return grid
+
+
+def _is_figure(cell: str) -> bool:
+    return not cell or cell[0].isdigit() or (cell[0] in "+-−" and cell[1:2].isdigit())
+
+
+def _width(grid: Table) -> int:
+    """Columns that a table needs, its prose at the narrowest."""
+    wide = _out.options.update(width=10_000)
+    prose = sum(
+        max((cell_len(str(cell)) for cell in column.cells), default=0) - _NARROWEST
+        for column in grid.columns
+        if column.min_width
+    )
+    return Measurement.get(_out, wide, grid).maximum - prose
+
+
+def _blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A row a block: its name, then a line for each cell that holds something."""
+    _out.print(title, style="italic")
+    label = max(map(cell_len, header), default=0)
+    for row in rows:
+        _out.print(f"\n{row[0]}", style="bold")
+        for name, cell in zip(header[1:], row[1:], strict=True):
+            if cell:
+                hang = " " * (label + 4)
+                text = textwrap.fill(cell, _out.width, initial_indent=hang, subsequent_indent=hang)
+                _out.print(f"  {name:<{label}}  {text.lstrip()}", soft_wrap=True)
+    _out.print("")
+
+
+def _plain(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns parted by two spaces, without lines or colour, never broken."""
+    cells = [[" ".join(cell.split()) for cell in row] for row in [header, *rows]]
+    widths = [max(cell_len(row[place]) for row in cells) for place in range(len(header))]
+    _out.print(title)
+    for row in cells:
+        line = "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        _out.print(line.rstrip())
+    _out.print("")
 
 
 class Bars:

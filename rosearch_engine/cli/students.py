@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rosearch_engine.cli.console import bars, say, say_json, strict, table
+from rosearch_engine.cli.console import bars, explain, say, say_json, strict, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
 from rosearch_engine.errors import UserError
@@ -35,7 +35,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """List a run's students with their measurements."""
-    from rosearch_engine.report import architecture_statistics, summary, table_rows
+    from rosearch_engine.report import OPTIONAL, architecture_statistics, summary, table_rows
     from rosearch_engine.runs import process
     from rosearch_engine.store.repo import Store
 
@@ -48,10 +48,10 @@ def report(
         _print_json(what)
         return
     for line in what["headline"]:
-        say(line)
-    table(f"Students of {run}", *table_rows(what))
+        explain(line)
+    table(f"Students of {run}", *table_rows(what), optional=OPTIONAL)
     if what["left_out"]:
-        say(f"{what['left_out']:,} more students are not on the front: --all lists them, --json all numbers.")
+        explain(f"{what['left_out']:,} more students are not on the front: --all lists them, --json all numbers.")
     if "statistics" in what:
         _print_statistics(what["statistics"])
 
@@ -68,11 +68,11 @@ def _print_statistics(what: dict[str, Any]) -> None:
 
     if what["associations"]:
         table(f"Architecture of {what['n']} students from {', '.join(what['of'])}", *association_rows(what))
-        say(f"*: q at most {what['level']}; q is p corrected for {what['questions']} tests ({what['correction']})")
+        explain(f"*: q at most {what['level']}; q is p corrected for {what['questions']} tests ({what['correction']})")
     if what["n"]:
         table("After-attack accuracy by operation", *operation_rows(what))
     for line in statistics_lines(what):
-        say(line)
+        explain(line)
 
 
 @app.command()
@@ -172,7 +172,7 @@ def rescore(
     if what["comparisons"]:
         table("Students vs baselines, stored weights, same sentences", *comparison_rows(what))
     for line in [*agreement(what), *what["notes"]]:
-        say(line)
+        explain(line)
 
 
 @app.command()
@@ -197,7 +197,7 @@ def transfer(
         say_json(what)
         return
     table(f"{run}: fooled by another model's adversarial sentences ({what['recipe']})", *table_rows(what))
-    say(what["label"])
+    explain(what["label"])
 
 
 @app.command()

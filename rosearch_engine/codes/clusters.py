@@ -30,8 +30,23 @@ def synonyms(word: str) -> list[str]:
 
     The word's own forms are found as NLTK finds them (Princeton's Morphy). `require_wordnet` first.
     """
-    found = {name for synset in _wordnet().synsets(word) for name in synset.lemma_names()}
+    found = {name for synset in synsets(word) for name in synset.lemma_names()}
     return sorted(name for name in found if name != word and "_" not in name and _is_one_word(name))
+
+
+def synsets(word: str) -> list[Any]:
+    """WordNet's entries of a word in any of its forms; none of a word that it does not know. As `synonyms`."""
+    found: list[Any] = _wordnet().synsets(word)
+    return found
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """NLTK's English stop words, in lower case."""
+    _find_nltk_data()
+    from nltk.corpus import stopwords
+
+    return frozenset(stopwords.words("english"))
 
 
 def word_counts(texts: Iterable[str]) -> Counter[str]:
@@ -98,12 +113,16 @@ def _is_one_word(name: str) -> bool:
 
 @cache
 def _wordnet() -> Any:
+    _find_nltk_data()
+    from nltk.corpus import wordnet
+
+    wordnet.ensure_loaded()
+    return wordnet
+
+
+def _find_nltk_data() -> None:
     import nltk
 
     folder = str(resources.nltk_data())
     if folder not in nltk.data.path:
         nltk.data.path.insert(0, folder)
-    from nltk.corpus import wordnet
-
-    wordnet.ensure_loaded()
-    return wordnet

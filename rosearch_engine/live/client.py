@@ -36,7 +36,10 @@ class Job:
 
     Attributes:
         visitor: whose it is.
-        importance: of one sentence, how far the label's probability fell without each word asked about so far.
+        about: of one sentence, what is known before the attack: a `live.words.About`.
+        trying: of one sentence, the words that the text asked about last has other: (place, new word).
+        lowest: of one sentence, how the label's probability fell: (queries, probability).
+        answers: of a question, what the model says of each text: class, name and probabilities.
         rows: of a batch, what came of each sentence so far, each with its place in the batch as `sentence`.
         summary: of a batch, the numbers over these rows, once it has ended.
         late: whether it was stopped because its seconds were over.
@@ -50,7 +53,10 @@ class Job:
         self.state: JobState = "waiting"
         self.queries = 0
         self.note = ""
-        self.importance: list[dict[str, Any]] = []
+        self.about: dict[str, Any] | None = None
+        self.trying: list[tuple[int, str]] = []
+        self.lowest: list[tuple[int, float]] = []
+        self.answers: list[dict[str, Any]] = []
         self.error: dict[str, str] | None = None
         self.result: dict[str, Any] | None = None
         self.rows: list[dict[str, Any]] = []
@@ -77,7 +83,10 @@ class Job:
         """Take in what the worker says of this job."""
         self.queries = message.get("queries", self.queries)
         self.note = message.get("note", self.note)
-        self.importance = message.get("importance", self.importance)
+        self.about = message.get("about", self.about)
+        self.trying = message.get("trying", self.trying)
+        self.lowest = message.get("lowest", self.lowest)
+        self.answers = message.get("answers", self.answers)
         self.error = message.get("error", self.error)
         self.result = message.get("result", self.result)
         self.rows += [message["row"]] if "row" in message else []
@@ -135,18 +144,28 @@ class AttackWorker:
         pair: str | None = None,
         query_budget: int = 500,
         seconds: float = SECONDS,
+        label: str | None = None,
         visitor: str = "",
     ) -> Job:
         """Attack a sentence (or a pair) with a run's student, or its teacher; returns at once.
 
         Args:
+            label: the right class, by name or number; None: the model's own answer is taken as right.
             visitor: who asks, for the bound on each.
 
         Raises:
             UserError: if this visitor, or all together, have as many attacks waiting as may.
         """
         request = {"run": run, "student": student, "recipe": recipe, "query_budget": query_budget, "seconds": seconds}
-        return self._hand_over(visitor, request | {"text": text, "pair": pair})
+        return self._hand_over(visitor, request | {"text": text, "pair": pair, "label": label})
+
+    def ask(self, run: str, student: str, texts: Sequence[str | tuple[str, ...]], visitor: str = "") -> Job:
+        """What a run's student, or its teacher, says of some texts, without an attack; returns at once.
+
+        Raises:
+            UserError: as `submit`.
+        """
+        return self._hand_over(visitor, {"run": run, "student": student, "texts": list(texts)})
 
     def submit_batch(
         self,

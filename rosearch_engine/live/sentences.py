@@ -96,11 +96,12 @@ def bring(loaded: Loaded, sentences: Sequence[Sentence], recipe: str) -> Brought
         Target(row, text, int(first[row].argmax()) if label is None else label, loaded.columns)
         for row, (text, label) in enumerate(zip(texts, known, strict=True))
     ]
-    certifier = Certifier.of(loaded.model, loaded.pieces, loaded.max_length, _lexicon(recipe))
+    certifier = Certifier.of(loaded.model, loaded.pieces, loaded.max_length, kept_lexicon(recipe))
     return Brought(loaded, targets, first, OWN_ANSWER if None in known else "given", certifier)
 
 
-def _lexicon(recipe: str) -> Lexicon | None:
+def kept_lexicon(recipe: str) -> Lexicon | None:
+    """A recipe's lexicon, one for the whole process; None where it has none, or what it needs is not here."""
     name = lexicon_of(recipe)
     return _kept(name) if name and is_lexicon_ready(name) else None
 
@@ -123,7 +124,9 @@ def certificate_says(proof: Certificate) -> str:
     """Why a sentence is certified or not."""
     if proof.reason:
         return f"not certified: {proof.reason}"
-    far = f"the ledger's margin is {proof.margin:+.2f}, under the worst combination of swaps {proof.worst:+.2f}"
+    # What no swap can move (a graph that reads nothing swaps change, or none at all) is in the margin.
+    whose = "the ledger's margin" if proof.needed else "the margin"
+    far = f"{whose} is {proof.margin:+.2f}, under the worst combination of swaps {proof.worst:+.2f}"
     if proof.needed:
         far += f"; the graph can change it by up to {proof.needed:.2f}"
     if proof.certified and not proof.moves:

@@ -25,10 +25,10 @@ from rosearch_engine.checkpoints.load import Loaded, identity, load
 from rosearch_engine.data.own import LONGEST, Sentence
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import TOLD
-from rosearch_engine.live.sentences import Brought, bring
+from rosearch_engine.live.sentences import Brought, bring, kept_lexicon
+from rosearch_engine.live.words import About, about
 from rosearch_engine.store.repo import Store
 
-MASK = "[UNK]"
 # Sentences of a batch under attack at one time: between two handfuls, others have their turn.
 HANDFUL = 4
 # Who goes first: the end, then a sentence that somebody waits for, then the next handful of a batch.
@@ -56,7 +56,7 @@ class _Out:
 def serve() -> None:
     """Read requests from standard input until it ends; write what happens to standard output."""
     out, turns = _Out(), itertools.count()
-    requests: queue.PriorityQueue[tuple[int, int, _Request | None]] = queue.PriorityQueue()
+    requests: _Queue = queue.PriorityQueue()
     threading.Thread(target=_listen, args=(requests, turns, out), daemon=True).start()
     out.say(worker="starting", note="loading TextAttack")
     try:
@@ -79,6 +79,38 @@ def serve() -> None:
             job.say(state="failed", error=problem)
 
 
+class _Question:
+    """Texts that a model is only asked about: what would it say of them?
+
+    Attributes:
+        stopped: as a `_Request` has it; a question is answered too soon for a stop to matter.
+    """
+
+    is_batch = False
+
+    def __init__(self, request: dict[str, Any], out: _Out) -> None:
+        self.stopped = False
+        self._request = request
+        self._out = out
+
+    def say(self, **message: Any) -> None:
+        self._out.say(job=self._request["attack"], **message)
+
+    def go_on(self) -> bool:
+        """Answer; nothing is left then."""
+        loaded = _load(self._request["run"], self._request["student"])
+        texts = [_text(text) for text in self._request["texts"]]
+        for text in texts:
+            _check(Sentence(text))
+        chances = loaded.victim.probabilities(texts) if texts else np.zeros((0, len(loaded.classes)))
+        answers = [
+            {"class": int(row.argmax()), "name": loaded.classes[int(row.argmax())], "probabilities": row.tolist()}
+            for row in chances
+        ]
+        self.say(state="done", answers=answers)
+        return False
+
+
 class _Request:
     """One request: a sentence, or a batch of them that is attacked a handful at a time.
 
@@ -94,6 +126,7 @@ class _Request:
         self._brought: Brought | None = None
         self._left: list[Target] = []
         self._near: dict[int, _Nearest] = {}
+        self._about: dict[int, About] = {}
         self._results: list[Result] = []
         self._began = self._told = 0.0
 
@@ -129,21 +162,34 @@ class _Request:
         told = 0 if self.is_batch else TOLD
         self._near = {t.sentence: _Nearest(t, self._brought.first[t.sentence], told) for t in self._left}
         self._began = time.perf_counter()
-        self.say(state="attacking", queries=0, note="querying the student")
+        self.say(state="attacking", queries=0, note="querying the model")
+        if not self.is_batch:
+            self.say(about=self._words_of(self._left[0]))
 
     def _sentences(self, loaded: Loaded) -> list[Sentence]:
         if self.is_batch:
             rows = self._request["batch"]
             return [Sentence(_text(row["text"]), row["label"]) for row in rows]
         text, pair = self._request["text"].strip(), (self._request["pair"] or "").strip()
-        return [Sentence((text, pair) if loaded.pair else text)]
+        return [Sentence((text, pair) if loaded.pair else text, self._request["label"])]
+
+    def _words_of(self, target: Target) -> About:
+        """Worked out once a sentence."""
+        if target.sentence not in self._about:
+            assert self._brought is not None
+            sure = float(self._brought.first[target.sentence, target.label])
+            lexicon = kept_lexicon(settle(self._request["recipe"]))
+            victim = self._brought.loaded.victim
+            self._about[target.sentence] = about(victim, target.text, target.label, sure, lexicon)
+        return self._about[target.sentence]
 
     def _watch(self, sentence: int, texts: Sequence[Text], probabilities: np.ndarray) -> None:
         self._near[sentence].see(texts, probabilities)
         queries = sum(near.queries for near in self._near.values())
         if not self.is_batch or time.perf_counter() - self._told > PAUSE:
             self._told = time.perf_counter()
-            so_far = {} if self.is_batch else {"importance": self._near[sentence].importance}
+            near = self._near[sentence]
+            so_far = {} if self.is_batch else {"trying": near.trying(texts[-1]), "lowest": near.lowest}
             self.say(state="attacking", queries=queries, note=flat(texts[-1])[:200], **so_far)
         if self.stopped or self._is_late():
             raise _Stop
@@ -187,44 +233,47 @@ class _Request:
             | ({} if self.is_batch else {"trace": near.trace()})
             | {
                 "outcome": outcome,
-                "importance": near.importance,
+                "lowest": near.lowest,
+                **self._words_of(result.target),
                 "seconds": time.perf_counter() - self._began,
             }
         )
 
 
 class _Nearest:
-    """What a sentence's queries have shown so far: the nearest to a flip, for an attack that is stopped, and how much
-    each word was seen to matter."""
+    """What a sentence's queries have shown so far: the nearest to a flip, for an attack that is stopped.
+
+    Attributes:
+        lowest: how the label's probability fell: (queries, probability) wherever none before was lower.
+    """
 
     def __init__(self, target: Target, first: np.ndarray, told: int) -> None:
         self.queries = 0
         self._target = target
         self._words = flat(target.text).split()
-        self._first = float(first[target.label])
-        self._falls: dict[int, float] = {}
+        self.lowest: list[tuple[int, float]] = [(0, float(first[target.label]))]
         self._asked: list[tuple[Text, float]] = []
         self._told = told
         self._before = self._after = Said(target.text, int(first.argmax()), first.tolist())
 
     def see(self, texts: Sequence[Text], probabilities: np.ndarray) -> None:
-        self.queries += len(texts)
-        for text, chances in zip(texts, probabilities, strict=True):
+        for number, (text, chances) in enumerate(zip(texts, probabilities, strict=True), start=1):
             sure = float(chances[self._target.label])
-            word = self._masked(flat(text).split())
-            if word is not None:
-                self._falls.setdefault(word, self._first - sure)
+            if sure < self.lowest[-1][1]:
+                self.lowest.append((self.queries + number, sure))
             if len(self._asked) < self._told:
                 self._asked.append((text, sure))
+        self.queries += len(texts)
         row = int(probabilities[:, self._target.label].argmin())
         if probabilities[row, self._target.label] < self._after.probabilities[self._target.label]:
             self._after = Said(texts[row], int(probabilities[row].argmax()), probabilities[row].tolist())
 
-    @property
-    def importance(self) -> list[dict[str, Any]]:
-        """How far the probability of the label fell without a word, by its place."""
-        falls = sorted(self._falls.items())
-        return [{"index": index, "word": self._words[index], "score": score} for index, score in falls]
+    def trying(self, text: Text) -> list[tuple[int, str]]:
+        """The words that a text has other than the sentence, each with its place; none where words do not pair up."""
+        now = flat(text).split()
+        if len(now) != len(self._words):
+            return []
+        return [(place, new) for place, (old, new) in enumerate(zip(self._words, now, strict=True)) if old != new]
 
     def trace(self) -> list[dict[str, Any]]:
         """The first texts asked about, in order: which words are other than in the sentence, and the label's
@@ -237,12 +286,6 @@ class _Nearest:
             pairs = zip(self._words, now, strict=True)
             return [{"op": "swap", "before": a, "after": b} for a, b in pairs if a != b]
         return [one for one in words(self._target.text, text) if one["op"] != "same"]
-
-    def _masked(self, words: list[str]) -> int | None:
-        """The one word that a query hid from the model, if it did just that: such queries rank the words."""
-        changed = [i for i, (a, b) in enumerate(zip(self._words, words, strict=False)) if a != b]
-        alone = len(words) == len(self._words) and len(changed) == 1 and MASK in words[changed[0]]
-        return changed[0] if alone else None
 
     def result(self) -> Result:
         return Result(self._target, "held", self._before, self._after, self.queries)
@@ -279,16 +322,18 @@ def _attacker(recipe: str, query_budget: int) -> Attacker:
     return Attacker(recipe, query_budget, faces=("calibrated", "raw"), one_swap=True)
 
 
-def _listen(
-    requests: queue.PriorityQueue[tuple[int, int, _Request | None]], turns: itertools.count[int], out: _Out
-) -> None:
-    jobs: weakref.WeakValueDictionary[int, _Request] = weakref.WeakValueDictionary()
+_Queue = queue.PriorityQueue[tuple[int, int, _Request | _Question | None]]
+
+
+def _listen(requests: _Queue, turns: itertools.count[int], out: _Out) -> None:
+    jobs: weakref.WeakValueDictionary[int, _Request | _Question] = weakref.WeakValueDictionary()
     for line in sys.stdin:
         message = json.loads(line)
         if "stop" in message:
             if message["stop"] in jobs:
                 jobs[message["stop"]].stopped = True
         else:
-            job = jobs[message["attack"]] = _Request(message, out)
+            kind = _Question if "texts" in message else _Request
+            job = jobs[message["attack"]] = kind(message, out)
             requests.put((BATCH if job.is_batch else SINGLE, next(turns), job))
     requests.put((END, next(turns), None))

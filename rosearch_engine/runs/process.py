@@ -25,6 +25,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home_path
+from rosearch_engine.runs import jobs
 from rosearch_engine.runs.identity import holder, mark
 from rosearch_engine.store.database import database
 from rosearch_engine.store.neighbours import used_elsewhere
@@ -164,8 +165,27 @@ def remove(name: str) -> None:
     now = state(run)
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
+    jobs.check_idle(name)
     _sweep(store, store.delete_run(name, run))
     shutil.rmtree(log_path(name).parent, ignore_errors=True)
+
+
+def rename(seen: RunRow, name: str) -> None:
+    """Give a run another name; its log goes along.
+
+    Raises:
+        UserError: if the run is alive or has changed since it was `seen`, or the name is taken or not allowed.
+    """
+    store = Store.write()
+    now = state(store.run(seen["name"]))
+    if now in ALIVE:
+        raise UserError("run", f"'{seen['name']}' is {now}.", "Stop it first.")
+    jobs.check_idle(seen["name"])
+    store.rename_run(seen, name)
+    old, new = log_path(seen["name"]).parent, log_path(name).parent
+    with suppress(OSError):  # a log is no reason to refuse
+        shutil.rmtree(new, ignore_errors=True)
+        old.rename(new)
 
 
 def _sweep(store: Store, orphans: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from rosearch_engine.errors import UserError
-from rosearch_engine.store.models import AttackExample, Base, Candidate, Event, Mark, Measurement, Run
+from rosearch_engine.store.models import Annotation, AttackExample, Base, Candidate, Event, Mark, Measurement, Run
 from rosearch_engine.store.rows import COUNTS, Outcome, Purpose, Reason, label
 
 GREATEST = 2**63 - 1  # a database's
@@ -292,6 +292,7 @@ _OWN: dict[type[Base], dict[str, Any]] = {
     AttackExample: EXAMPLE,
     Event: {},
     Mark: {},
+    Annotation: {},
 }
 
 

@@ -12,9 +12,20 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.front import knee, non_dominated
 from rosearch_engine.objectives import vectors, wilson
 from rosearch_engine.store.bounds import check_row, damaged_row
-from rosearch_engine.store.models import TEACHER, AttackExample, Base, Candidate, Event, Mark, Measurement, Run
+from rosearch_engine.store.models import (
+    TEACHER,
+    Annotation,
+    AttackExample,
+    Base,
+    Candidate,
+    Event,
+    Mark,
+    Measurement,
+    Run,
+)
 from rosearch_engine.store.rows import (
     FIGURES,
+    AnnotationRow,
     CandidateRow,
     EventRow,
     ExampleRow,
@@ -135,6 +146,10 @@ def event_row(event: Event) -> EventRow:
 
 def mark_row(mark: Mark) -> MarkRow:
     return cast(MarkRow, _columns(mark))
+
+
+def annotation_row(annotation: Annotation) -> AnnotationRow:
+    return cast(AnnotationRow, _columns(annotation))
 
 
 def _columns(row: Base) -> dict[str, Any]:

@@ -167,6 +167,21 @@ class Mark(Base):
     created: Mapped[float] = mapped_column(default=time.time)
 
 
+class Annotation(Base):
+    """What a person notes of a student, or of the run itself, whose `student` is empty."""
+
+    __tablename__ = "annotation"
+    __table_args__ = (UniqueConstraint("run_id", "student"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    student: Mapped[str]
+    note: Mapped[str]
+    tags: Mapped[list[str]]
+    pinned: Mapped[bool]
+    updated: Mapped[float]
+
+
 class Event(Base):
     """Something worth a line in the run's history."""
 

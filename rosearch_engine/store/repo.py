@@ -183,6 +183,26 @@ class Store:
                 session.delete(artifact)
             return [artifact.sha256 for artifact in orphans]
 
+    def rename_run(self, seen: RunRow, name: str) -> None:
+        """Give a run another name.
+
+        Args:
+            seen: the run as it was when this was decided: of two people who rename it, the second is told.
+
+        Raises:
+            UserError: if the name is taken or not allowed, or the run has changed name or hands, or is gone.
+        """
+        check_name(name)
+        which = (Run.id == seen["id"]) & (Run.name == seen["name"]) & (Run.claim.is_not_distinct_from(seen["claim"]))
+        try:
+            with self.transaction() as session:
+                changed = session.scalar(update(Run).where(which).values(name=name).returning(Run.id))
+                if changed is None:
+                    problem = f"'{seen['name']}' has just been renamed, started or deleted."
+                    raise UserError("run", problem, "See `status` for its name now.")
+        except IntegrityError:
+            raise name_taken(name) from None
+
     def runs(self) -> list[RunRow]:
         """All runs, the newest first, each with `students`: how many are measured."""
         counted = (

@@ -340,6 +340,18 @@ class MarkRow(TypedDict):
     created: float
 
 
+class AnnotationRow(TypedDict):
+    """What a person noted of a student, or of the run itself, whose `student` is empty."""
+
+    id: int
+    run_id: int
+    student: str
+    note: str
+    tags: list[str]
+    pinned: bool
+    updated: float
+
+
 def is_measured(student: StudentRow) -> TypeGuard[MeasuredStudent]:
     """Whether a student was trained and attacked in full."""
     return student["status"] == "done"

@@ -22,13 +22,20 @@ from tests.app.conftest import fill, make_running, open_page
 from tests.conftest import ROOT
 
 ENGINE = {
-    "process": {"start", "stop", "resume", "remove", "create", "reopen"},
+    "process": {"start", "stop", "resume", "remove", "rename", "create", "reopen"},
     "Store": {"write"},
+    "annotations": {"annotate"},
+    "config": {"from_json"},
     "uploads": {"keep", "remove"},
     "jobs": {"start", "stop"},
 }
+# Of whatever object: a live attack's worker is made in place.
+METHODS = {"submit", "submit_batch", "ask"}
 # They write, but for no visitor: the recorded run that comes with the program, a checkpoint to take away.
 NOT_VISITORS = {"recorded.py", "export.py"}
+
+# As a page has the run: it is not read again before the door.
+SEEN: Any = {"id": 1, "name": "demo"}
 
 ACTING: dict[str, Callable[[], Any]] = {
     "start": lambda: actions.start("mine", RunConfig()),
@@ -38,8 +45,13 @@ ACTING: dict[str, Callable[[], Any]] = {
     "upload": lambda: actions.upload("mine.csv", b"text,label\n"),
     "remove_upload": lambda: actions.remove_upload(uploads.Upload(Path("x"), 1, 0.0, ())),
     "mark": lambda: actions.mark("demo", "s0001", "pwws", "a", "b", True),
+    "note": lambda: actions.note(SEEN, "s0001", text="a word", tags=["mine"], pinned=True),
+    "rename": lambda: actions.rename(SEEN, "other"),
+    "start_job": lambda: actions.start_job("demo", "pack", {}),
+    "stop_job": lambda: actions.stop_job("demo", "pack"),
+    "import_settings": lambda: actions.import_settings('{"search": {"candidates": 20}}'),
 }
-ATTACKING = {"attack", "attack_batch"}
+ATTACKING = {"attack", "attack_batch", "ask"}
 
 
 @pytest.fixture
@@ -82,9 +94,10 @@ def _acting_calls(path: Path) -> list[str]:
     """Calls, or mentions, of what acts, in a module."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in ENGINE.get(node.value.id, ()):
-                found.append(f"{node.value.id}.{node.attr}")
+        if isinstance(node, ast.Attribute):
+            of = node.value.id if isinstance(node.value, ast.Name) else ""
+            if node.attr in ENGINE.get(of, ()) or (node.attr in METHODS and of != "actions"):
+                found.append(f"{of}.{node.attr}")
         elif isinstance(node, ast.ImportFrom):
             names = {alias.name for alias in node.names}
             module = (node.module or "").rpartition(".")[2]
@@ -196,6 +209,30 @@ def test_a_visitor_of_a_demo_is_offered_nothing_that_acts(demo: int) -> None:
         tables = [table.value.to_string() for table in app.dataframe]
         assert "/srv/secret" not in str(tables)
     assert open_page("attack").session_state["run"] == "demo"
+
+
+def test_a_visitor_of_a_demo_may_not_change_what_is_exported(demo: int) -> None:
+    store = Store.write()
+    config = store.run("demo")["config"]
+    paths = {"data": {"name": "/srv/secret/data.csv"}, "teacher": {"name": "/srv/secret/teacher"}}
+    store.update_run(demo, config={**config, **{k: config[k] | v for k, v in paths.items()}}, dataset=None)
+    seen = set[str]()
+    for view in ("This student", "The run", "Check it again", "Settings"):
+        app = open_page("export", export_what=view)
+        assert not app.exception
+        assert not [field.label for field in (*app.text_input, *app.text_area)]
+        assert "/srv/secret" not in str(app)
+        seen |= buttons(app)
+    assert not seen & {"Pin", "Unpin", "Note and tags", "Rename", "Pack the run", "Re-score", "Replay the attacks"}
+    assert not seen & {"Open in the search form"}
+
+
+def test_alone_one_may(run_id: int) -> None:
+    """Else the test before would find nothing whatever the mode."""
+    views = ("This student", "The run", "Check it again", "Settings")
+    apps = [open_page("export", export_what=view) for view in views]
+    labels = {"Pin", "Note and tags", "Rename", "Pack the run", "Re-score", "Replay the attacks"}
+    assert labels | {"Open in the search form"} <= set.union(*map(buttons, apps))
 
 
 def test_alone_all_of_it_is_offered(run_id: int) -> None:

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 
 from app import glossary, run_table, student_table
-from app.attack import one_sentence
+from app.attack import models
 from rosearch_engine.store import Store
 from tests.app.conftest import open_page
 
 
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_sentence, "warm_worker", lambda: None)
+    monkeypatch.setattr(models, "warm_worker", lambda: None)
 
 
 def test_every_name_of_a_term_has_a_meaning() -> None:

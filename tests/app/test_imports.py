@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "textattack", "transformers", "datasets", "scipy", "sklearn"}
-SCREENS = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
+SCREENS = ("overview", "search", "front", "statistics", "architecture", "compare", "attack", "export")
 
 DRAW = """
 import sys

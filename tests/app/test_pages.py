@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import recipes, state
-from app.attack import one_sentence
+from app.attack import examples, form, models, verdicts
 from app.overview.story import default_student
 from rosearch_engine.config import RunConfig
 from rosearch_engine.genome import Genome, cost
@@ -23,7 +24,15 @@ from rosearch_engine.store.models import HELD_OUT, RUNG
 from rosearch_engine.store.rows import NewMeasurement, copies_loss
 from tests.app.conftest import FRAME, fill, make_running, measurement, open_page
 
-PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
+PAGES = ("overview", "search", "front", "statistics", "architecture", "compare", "attack", "export")
+
+
+OPTIONS = [{"index": 2, "word": "dull", "swaps": ["leaden", "muted"]}]
+WEIGHTS = [
+    {"index": 0, "word": "it", "score": -0.1},
+    {"index": 1, "word": "is", "score": 0.0},
+    {"index": 2, "word": "dull", "score": 0.4},
+]
 
 
 class Worker:
@@ -32,20 +41,29 @@ class Worker:
     def __init__(self) -> None:
         self.state = "ready"
         self.jobs: list[SimpleNamespace] = []
+        self.asked: list[tuple[str, ...]] = []
+        self.refusal: dict[str, str] | None = None
 
     def submit(self, *request: Any) -> SimpleNamespace:
-        job = SimpleNamespace(state="attacking", queries=8, note="without 'dull'", error=None, result=None)
-        job.importance = [{"index": 2, "word": "dull", "score": 0.4}]
+        job = SimpleNamespace(state="attacking", queries=8, note="", error=None, result=None, ahead=0)
+        job.trying, job.lowest = [(2, "muted")], [(0, 0.9), (8, 0.6)]
+        job.about = {"options": OPTIONS, "length": 3, "importance": WEIGHTS, "english": None}
         job.request, job.stopped = request, False
         job.stop = lambda: setattr(job, "stopped", True)
         self.jobs.append(job)
         return job
 
+    def ask(self, run: str, student: str, texts: list[str], visitor: str) -> SimpleNamespace:
+        self.asked.append((run, student, *texts))
+        finished = SimpleNamespace(wait=lambda seconds: True)
+        answer = {"class": 1, "name": "positive", "probabilities": [0.25, 0.75]}
+        return SimpleNamespace(finished=finished, error=self.refusal, answers=[answer])
+
 
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     made = Worker()
-    monkeypatch.setattr(one_sentence, "warm_worker", lambda: made)
+    monkeypatch.setattr(models, "warm_worker", lambda: made)
     return made
 
 
@@ -620,9 +638,13 @@ def test_an_attack_goes_to_the_worker_and_shows_its_progress(run_id: int, worker
     app = attack(open_page("attack", run="demo", student="s0003"), " it is dull ")
     assert not app.exception
     *request, visitor = worker.jobs[0].request
-    assert request == ["demo", "s0003", "pwws", "it is dull", None, 500, 60]
+    assert request == ["demo", "s0003", "pwws", "it is dull", None, 500, 60, None]
     assert visitor == app.session_state["visitor"]
     assert "8 / 500 queries" in app.progress[0].text.replace("\\", "")
+    drawn = html_of(app)
+    assert ">muted</span>" in drawn, "the word under test stands in its place"
+    assert 'aria-label="Probability of its prediction: 90.0% at first, 60.0% at the lowest of 8 queries"' in drawn
+    assert "1 of 3 words can be swapped" in text_of(app)
     app.button(key="attack.stop").click().run()
     assert worker.jobs[0].stopped
 
@@ -645,7 +667,12 @@ def finished(job: SimpleNamespace, outcome: str = "fooled", queries: int = 31) -
         "after": {"class": 1, "name": "positive", "probabilities": [0.3, 0.7], "raw": [0.4, 0.6]},
         "raw_outcome": "held",
         "one_swap": {"asked": 40, "flips": 3},
-        "importance": [{"index": 2, "word": "dull", "score": 0.4}],
+        "importance": WEIGHTS,
+        "options": OPTIONS,
+        "length": 3,
+        "english": {"known": 3, "words": 3, "looks_english": True},
+        "lowest": [(0, 0.9), (2, 0.3)],
+        "certificate": None,
         "trace": [
             {"words": [], "probability": 0.9},
             {"words": [{"op": "swap", "before": "dull", "after": "muted"}], "probability": 0.3},
@@ -661,39 +688,80 @@ def test_a_result_shows_verdict_diff_and_probabilities(run_id: int, worker: Work
     finished(worker.jobs[0])
     app.run()
     assert not app.exception
-    assert "Fooled" in app.error[0].value
-    assert "negative" in app.error[0].value
-    assert "positive" in app.error[0].value
-    assert "31 queries" in app.error[0].value
-    drawn = "".join(html.proto.body for html in app.get("html"))
+    drawn = html_of(app)
+    assert "Fooled with 1 word: negative → positive" in drawn
+    assert "1 of 3 words can be swapped. 31 queries. On raw logits: held. Single swaps that flip it: 3 of 40." in drawn
     assert "dull</del>" in drawn
     assert "muted</ins>" in drawn
     assert "90.0%" in drawn
     assert "70.0%" in drawn
-    assert "On raw logits: held. Single swaps that flip it: 3 of 40." in text_of(app)
+    for word, weight in (("it", "-10.0"), ("is", "+0.0"), ("dull", "+40.0")):
+        assert f'title="{word}: {weight} points"' in drawn
     next(group for group in app.segmented_control if group.label == "Probabilities").set_value("Raw").run()
     asked = next(table.value for table in app.dataframe if "query" in table.value)
     assert asked.to_numpy().tolist() == [[1, "original sentence", 0.9], [2, "dull → muted", 0.3]]
-    drawn = "".join(html.proto.body for html in app.get("html"))
+    drawn = html_of(app)
     assert "80.0%" in drawn
-    assert "90.0%" not in drawn
+    assert "width:90.0%" not in drawn
 
 
-def test_a_sentence_that_a_single_swap_flips_does_not_hold(run_id: int, worker: Worker, ready_recipes: None) -> None:
+VERDICTS: dict[str, dict[str, Any]] = {
+    "Fooled": {},
+    "Does not hold": {"outcome": "held"},
+    "Held": {"outcome": "held", "one_swap": {"asked": 40, "flips": 0}},
+    "Proved": {
+        "outcome": "held",
+        "one_swap": {"asked": 40, "flips": 0},
+        "certificate": {
+            "certified": True, "refuted": False, "margin": 2.1, "worst": 0.9, "needed": 0.5, "reason": "",
+            "says": "certified, no combination of swaps can flip it",
+            "moves": [{"word": "dull", "swap": "muted", "loss": 1.2}],
+        },
+    },
+    "Nothing to attack": {"outcome": "held", "one_swap": {"asked": 0, "flips": 0}},
+    "Already wrong": {"outcome": "already wrong", "label": "positive", "label_class": 1},
+    "Stopped": {"outcome": "stopped"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_verdicts_are_told_apart_in_words_and_colour(
+    run_id: int, worker: Worker, ready_recipes: None, verdict: str
+) -> None:
     app = attack(open_page("attack"), "it is dull")
-    finished(worker.jobs[0], "held")
+    finished(worker.jobs[0])
+    worker.jobs[0].result |= VERDICTS[verdict]
     app.run()
     assert not app.exception
-    assert "Does not hold" in app.warning[0].value
-    assert "3 of all 40 single swaps" in app.warning[0].value
-    assert not app.success
+    drawn = html_of(app)
+    assert re.findall(r'data-verdict="([^"]*)"', drawn) == [verdict]
+    assert len({look.ink + look.sign for look in verdicts.LOOKS.values()}) >= len(VERDICTS)
+    assert ("left at worst" in drawn) == (verdict == "Proved"), "a proof is shown with its reason"
+
+
+def test_a_text_that_is_not_english_gets_a_hint(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "das ist fade")
+    finished(worker.jobs[0], "held")
+    worker.jobs[0].result["english"] = {"known": 1, "words": 3, "looks_english": False}
+    app.run()
+    assert "does not look like English: 1 of 3 words is in its word lists" in app.warning[0].value
+
+
+def test_the_right_answer_goes_to_the_worker(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = open_page("attack")
+    asked = app.segmented_control(key="answer.demo")
+    assert list(asked.options) == ["negative", "positive", "don't know"]
+    asked.set_value("positive")
+    attack(app, "it is dull")
+    assert worker.jobs[0].request[-1] == "positive"
+    assert app.query_params["answer"] == "positive"
 
 
 def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_recipes: None) -> None:
     app = open_page("attack", run="demo", student="s0003")
-    app.multiselect(key="models.demo.s0003").set_value(["s0003", "teacher", "s0004"])
+    app.multiselect(key="models.demo.s0003").set_value(["s0003", "teacher", "s0001"])
     attack(app, "it is dull")
-    assert [job.request[1] for job in worker.jobs] == ["s0003", "teacher", "s0004"]
+    assert [job.request[1] for job in worker.jobs] == ["s0003", "teacher", "s0001"]
     assert len(app.progress) == 3
     finished(worker.jobs[0])
     finished(worker.jobs[1], "held", 90)
@@ -701,11 +769,80 @@ def test_several_models_stand_side_by_side(run_id: int, worker: Worker, ready_re
     worker.jobs[2].error = {"field": "student", "problem": "its weights are gone.", "remedy": "Train it again."}
     app.run()
     assert not app.exception
-    table = next(frame.value for frame in app.dataframe if "verdict" in frame.value)
-    assert list(table["verdict"]) == ["fooled", "a swap flips it", "failed"]
-    assert table["queries"].tolist()[:2] == [31, 90]
-    assert [tab.label for tab in app.tabs] == ["s0003", "teacher", "s0004"]
+    drawn = html_of(app)
+    for title in ("s0003 · searched, ", "teacher · minilm"):
+        assert f"<strong>{title}" in drawn
+    assert re.findall(r'data-verdict="([^"]*)"', drawn) == ["Fooled", "Does not hold", "Fooled"], "two rows, one detail"
+    assert drawn.count("dull</del>") == 3
     assert "Train it again" in " ".join(error.value for error in app.error)
+    app.segmented_control(key="detail").set_value("teacher").run()
+    assert re.findall(r'data-verdict="([^"]*)"', html_of(app))[-1] == "Does not hold"
+
+
+def test_a_word_is_swapped_by_hand(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack", run="demo", student="s0003"), "it is dull")
+    finished(worker.jobs[0])
+    app.run()
+    word = next(box for box in app.main.selectbox if box.label == "Word")
+    assert word.value == 2, "the first word that the attack may swap"
+    say = next(box for box in app.main.selectbox if box.label == "Say instead")
+    assert list(say.options) == ["leaden", "muted"]
+    app.button(key="what_if").click().run()
+    assert "Say instead" in app.warning[0].value
+    say = next(box for box in app.main.selectbox if box.label == "Say instead")
+    say.set_value("leaden")
+    app.button(key="what_if").click().run()
+    assert not app.exception
+    assert worker.asked == [("demo", "s0003", "it is leaden")]
+    drawn = html_of(app)
+    assert "leaden</ins>" in drawn
+    assert "negative → positive</span>" in drawn
+    assert "25.0%" in drawn
+    app.button(key="what_if.reset").click().run()
+    assert "leaden" not in html_of(app)
+
+
+def test_a_manual_swap_that_cannot_be_answered_is_a_message(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = attack(open_page("attack"), "it is dull")
+    finished(worker.jobs[0])
+    worker.refusal = {"field": "text", "problem": "it is too long.", "remedy": "Use at most 1,000."}
+    app.run()
+    next(box for box in app.main.selectbox if box.label == "Say instead").set_value("leaden")
+    app.button(key="what_if").click().run()
+    assert not app.exception
+    assert "too long" in app.error[0].value.replace("\\", "")
+
+
+def test_a_link_reproduces_text_answer_and_models(run_id: int, worker: Worker, ready_recipes: None) -> None:
+    app = open_page("attack", run="demo", student="s0003")
+    app.multiselect(key="models.demo.s0003").set_value(["s0003", "teacher"])
+    attack(app, "it is <b>dull</b> & loud")
+    link = {name: app.query_params[name] for name in form.LINK if name in app.query_params}
+    assert link == {"text": "it is <b>dull</b> & loud", "models": "s0003,teacher"}
+    other = open_page(run="demo", student="s0003").switch_page("../pages/attack.py")
+    for name, value in ({"answer": "negative"} | link).items():
+        other.query_params[name] = value
+    other.run()
+    assert not other.exception
+    assert other.text_area(key="sentence").value == link["text"]
+    assert other.multiselect(key="models.demo.s0003").value == ["s0003", "teacher"]
+    assert other.segmented_control(key="answer.demo").value == "negative"
+
+
+def test_a_link_with_a_long_text_or_strange_models_is_refused_in_a_sentence(
+    run_id: int, worker: Worker, ready_recipes: None
+) -> None:
+    for query, said in (
+        ({"text": "dull " * 1000}, "5,000 characters. Use at most 1,000"),
+        ({"text": "dull", "models": "<b>x</b>,s9999"}, "cannot be attacked here"),
+    ):
+        app = open_page().switch_page("../pages/attack.py")
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        assert said in app.main.warning[0].value
+        assert len(app.text_area(key="sentence").value or "") <= 1000
 
 
 def test_an_attack_stays_with_its_run(run_id: int, worker: Worker, ready_recipes: None) -> None:
@@ -713,13 +850,13 @@ def test_an_attack_stays_with_its_run(run_id: int, worker: Worker, ready_recipes
     app = attack(open_page("attack", run="demo", student="s0003"), "it is dull")
     finished(worker.jobs[0])
     app.run()
-    assert "Fooled" in app.error[0].value
+    assert "Fooled" in html_of(app)
     app.selectbox(key="run").set_value("other").run()
     assert not app.exception
-    assert not app.error
+    assert "Fooled" not in html_of(app)
     Store.write().delete_run("other")
     app.selectbox(key="run").set_value("demo").run()
-    assert "Fooled" in app.error[0].value
+    assert "Fooled" in html_of(app)
 
 
 def test_what_a_person_says_of_a_flip_is_kept_with_the_run(run_id: int, worker: Worker, ready_recipes: None) -> None:
@@ -752,13 +889,14 @@ def test_an_empty_sentence_is_not_attacked(run_id: int, worker: Worker, ready_re
     assert "sentence" in app.warning[0].value
 
 
-def test_an_example_fills_the_form(run_id: int, ready_recipes: None) -> None:
+def test_an_example_fills_the_form_with_its_right_answer(run_id: int, ready_recipes: None) -> None:
     app = open_page("attack")
-    student = Store.read().student(run_id, app.session_state["student"])
+    run, student = Store.read().run("demo"), Store.read().student(run_id, app.session_state["student"])
     assert student["status"] == "done"
-    first = one_sentence.examples(student["measurement_id"])[0][0]
+    first = examples.of(run, student)[0]
     app.pills(key="example").set_value(0).run()
-    assert app.text_area(key="sentence").value == first
+    assert app.text_area(key="sentence").value == first.text
+    assert app.segmented_control(key="answer.demo").value == ("negative", "positive")[first.label]
 
 
 def test_a_recipe_that_is_not_ready_names_its_command(run_id: int, worker: Worker, ready_recipes: None) -> None:
@@ -784,17 +922,46 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
     assert "Choose two or more columns" in text_of(app)
 
 
-def test_a_study_of_few_students_concludes_nothing(run_id: int) -> None:
+def test_few_students_get_one_picture_and_are_told_what_is_missing(run_id: int) -> None:
     app = open_page("statistics")
-    assert "Nothing can be concluded" in text_of(app)
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    assert "What separates the students of demo" in text_of(app)
+    assert "p = " in text_of(app)
+    assert re.search(r"\d+ more students needed", text_of(app))
     assert not app.success
+    app.button(key="missing.search").click().run()
+    assert app.title[0].value == "Search"
+
+
+def test_a_point_of_the_separating_picture_takes_its_student_in_hand(run_id: int) -> None:
+    app = open_page("statistics", run="demo", student="s0003")
+    app.session_state[state.SPLIT] = {"selection": {"points": [{"customdata": ["s0005"]}]}}
+    app.run()
+    assert app.session_state["student"] == "s0005"
+
+
+def test_a_brush_filters_the_lines_and_the_table(home: Path) -> None:
+    fill("many", students=60)
+    app = open_page("statistics")
+    before = app.main.dataframe[-1].value
+    slider = next(slider for slider in app.slider if slider.label == "after attack (%)")
+    slider.set_value((20.0, slider.max)).run()
+    assert not app.exception
+    after = app.main.dataframe[-1].value
+    assert 0 < len(after) < len(before)
+    assert (after["after attack"] >= 20 - 1e-9).all()
+    drawn = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"][0]
+    (brushed,) = [axis for axis in drawn["dimensions"] if "constraintrange" in axis]
+    assert brushed["label"] == "after attack (%)"
+    assert brushed["constraintrange"][0] == 20
 
 
 def test_runs_are_studied_together(home: Path) -> None:
     for number in range(3):
         fill(f"run-{number}", students=16, seed=number)
     app = open_page("statistics")
-    assert "Nothing can be concluded" in text_of(app)
+    assert "more students needed" in text_of(app)
     app.multiselect(key="together").set_value(["run-0", "run-1"]).run()
     assert not app.exception
     assert "students from 3 runs compared" in text_of(app)

@@ -9,13 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import recipes
-from app.attack import one_sentence
+from app.attack import models
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import StudentRow
 from tests.app.conftest import fill, open_page
 
-PAGES = ("overview", "search", "front", "statistics", "architecture", "attack", "export")
+PAGES = ("overview", "search", "front", "statistics", "architecture", "compare", "attack", "export")
 RECIPES = [{"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, "missing": [], "note": ""}]
 
 
@@ -23,7 +23,7 @@ RECIPES = [{"name": "pwws", "title": "PWWS", "kind": "synonyms", "ready": True, 
 def example(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh home of someone who has just installed the program; no attack process is started."""
     monkeypatch.delenv("ROSEARCH_RECORDED")
-    monkeypatch.setattr(one_sentence, "warm_worker", lambda: SimpleNamespace(state="ready"))
+    monkeypatch.setattr(models, "warm_worker", lambda: SimpleNamespace(state="ready"))
     monkeypatch.setattr(recipes, "known", lambda: RECIPES)
     return home
 

@@ -24,7 +24,7 @@ def address(home: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_real_command_serves_every_page(address: str) -> None:
-    for page in ("", "search", "front", "statistics", "architecture", "attack", "export"):
+    for page in ("", "search", "front", "statistics", "architecture", "compare", "attack", "export"):
         status, body = get(f"{address}/{page}")
         assert status == 200
         assert b"<title>" in body

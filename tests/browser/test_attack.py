@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Opener
 from tests.browser.screen import LONG, Screen
 
-VERDICT = re.compile(r"(Fooled|Held|Already wrong|Does not hold)\.")
+VERDICT = '[role="status"][data-verdict]'
 HOSTILE = (
     "<script>window.harmed=1</script> <img src=nowhere onerror=window.harmed=1> a **funny** "
     "[film](javascript:alert(1)) :red[that] $x^2$ never `dies` 🎬👩‍👩‍👧 \u202eاللوحة\u202c it \u0007\u001b is "
@@ -35,7 +35,7 @@ def test_a_hostile_sentence_is_shown_as_text(screen: Screen, first: str) -> None
     page = screen.page
     page.get_by_label("Your sentence", exact=True).fill(HOSTILE)
     page.get_by_label("Your sentence", exact=True).press("Control+Enter")
-    expect(page.get_by_test_id("stAlert").get_by_text(VERDICT)).to_be_visible(timeout=LONG)
+    expect(page.locator(VERDICT)).to_be_visible(timeout=LONG)
     shown = page.get_by_text("Class probabilities")
     expect(shown).to_be_visible()
     main = page.get_by_test_id("stMain")
@@ -80,7 +80,7 @@ def test_a_text_beyond_the_limit_is_not_attacked(screen: Screen, first: str) -> 
     box.press("Control+Enter")
     screen.settled()
     expect(screen.page.get_by_text(re.compile("/1000"))).to_be_visible()
-    expect(screen.page.get_by_test_id("stAlert").get_by_text(VERDICT)).to_have_count(0)
+    expect(screen.page.locator(VERDICT)).to_have_count(0)
 
 
 def test_a_newcomer_understands_and_attacks_within_a_minute_and_six_clicks(opener: Opener, new_address: str) -> None:
@@ -103,9 +103,9 @@ def test_a_newcomer_understands_and_attacks_within_a_minute_and_six_clicks(opene
 
 def attack_the_first_example(screen: Screen, number: int = 0) -> None:
     """Take the first example, or a later one, and attack the student in hand with it."""
-    examples = screen.page.get_by_role("radiogroup", name="Examples the search attacked")
+    examples = screen.page.get_by_role("radiogroup", name=re.compile("^Examples from the search"))
     examples.get_by_role("radio").nth(number).click()
     expect(screen.page.get_by_label("Your sentence", exact=True)).not_to_have_value("")
     screen.settled()
     screen.press("Attack (Ctrl+Enter)")
-    expect(screen.page.get_by_test_id("stAlert").get_by_text(VERDICT)).to_be_visible(timeout=LONG)
+    expect(screen.page.locator(VERDICT)).to_be_visible(timeout=LONG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.attack import curves, one_sentence
+from app.attack import curves, models
 from rosearch_engine.rescore.curves import success_curves
 from rosearch_engine.rescore.rows import CurvesRow
 from rosearch_engine.store import Store
@@ -67,7 +67,7 @@ def test_a_real_student_stands_beside_its_chain_and_the_teacher(calm: str) -> No
 
 
 def test_the_screen_draws_it(run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_sentence, "warm_worker", lambda: None)
+    monkeypatch.setattr(models, "warm_worker", lambda: None)
     app = open_page("attack", run="demo", student="s0004", attack_with="Queries needed")
     assert not app.exception
     assert not app.error

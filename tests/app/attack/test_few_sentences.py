@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import recipes
-from app.attack import one_sentence
+from app.attack import models
 from rosearch_engine.store import Store
 from tests.app.conftest import fill, open_page
 
@@ -35,7 +35,7 @@ def said(app: AppTest, *kinds: str) -> str:
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """No attack process is started: these tests are about what comes before it."""
-    monkeypatch.setattr(one_sentence, "warm_worker", lambda: None)
+    monkeypatch.setattr(models, "warm_worker", lambda: None)
 
 
 CSV = b"""id,remark,verdict
@@ -156,7 +156,7 @@ def test_a_file_is_attacked_summed_up_opened_and_taken_away(real: str) -> None:
     place = next(n for n, e in enumerate(examples) if e["outcome"] == "fooled")
     app.session_state["batch.rows"] = {"selection": {"rows": [place], "columns": [], "cells": []}}
     app.run()
-    assert any("Fooled" in error.value for error in app.error)
+    assert any("Fooled with" in html.proto.body for html in app.get("html"))
     named = [button.proto.label for button in app.get("download_button")]
     assert named.count("JSON") == named.count("CSV") == 2, "the batch's and the sentence's"
 

@@ -77,8 +77,56 @@ def test_an_attack_is_told_in_full(worker: AttackWorker, calm: str) -> None:
     assert min(row["probability"] for row in asked) == pytest.approx(
         min(result[when]["probabilities"][result["label_class"]] for when in ("before", "after")), abs=1e-3
     )
-    assert {word["word"] for word in result["importance"]} == {word["word"] for word in job.importance} != set()
+    assert [word["word"] for word in result["importance"]] == text.split(), "stop words are weighed too"
+    assert [option["index"] for option in result["options"]] == sorted(
+        {option["index"] for option in result["options"]}
+    )
+    assert all(text.split()[option["index"]] == option["word"] for option in result["options"])
+    assert result["length"] == len(text.split()) > len(result["options"]) > 0
+    assert result["english"] == {"known": 10, "words": 10, "looks_english": True}
+    assert job.about == {name: result[name] for name in ("importance", "options", "length", "english")}
+    fell = [chance for _, chance in result["lowest"]]
+    assert fell == sorted(fell, reverse=True)
+    assert fell[-1] == pytest.approx(min(row["probability"] for row in asked))
     assert (result["run"], result["student"], result["recipe"]) == (calm, "s0001", "pwws")
+
+
+def test_without_a_word_the_model_says_what_its_importance_tells(worker: AttackWorker, calm: str) -> None:
+    text = "a charming film that never grows dull"
+    result = ended(attack(worker, calm, text)).result
+    assert result is not None
+    answers = ended(worker.ask(calm, "s0001", [text, text.replace("charming ", "")])).answers
+    label = result["label_class"]
+    whole, without = (answer["probabilities"][label] for answer in answers)
+    assert answers[0]["name"] == result["before"]["name"]
+    assert result["importance"][1]["score"] == pytest.approx(whole - without, abs=1e-6)
+
+
+def test_with_the_right_answer_given_a_wrong_model_is_told_as_wrong(worker: AttackWorker, calm: str) -> None:
+    text = "a charming film that never grows dull"
+    said = ended(worker.ask(calm, "s0001", [text])).answers[0]["class"]
+    right, wrong = (ended(attack(worker, calm, text, label=str(label))).result for label in (said, 1 - said))
+    assert right is not None
+    assert wrong is not None
+    assert right["outcome"] in ("fooled", "held")
+    assert (wrong["outcome"], wrong["label_class"]) == ("already wrong", 1 - said)
+
+
+@pytest.mark.parametrize(
+    ("text", "looks_english"),
+    [("die Schauspieler waren ganz wunderbar und der Film war großartig", False), ("a fine film", True), ("🎬", True)],
+)
+def test_a_text_that_is_not_english_is_told(worker: AttackWorker, calm: str, text: str, looks_english: bool) -> None:
+    result = ended(attack(worker, calm, text)).result
+    assert result is not None
+    assert result["english"]["looks_english"] == looks_english
+
+
+def test_a_question_that_is_too_long_is_refused(worker: AttackWorker, calm: str) -> None:
+    job = ended(worker.ask(calm, "s0001", ["fine " * 400]))
+    assert job.state == "failed"
+    assert job.error is not None
+    assert "1,000" in " ".join(job.error.values())
 
 
 def test_it_finds_what_the_search_found(worker: AttackWorker, calm: str) -> None:

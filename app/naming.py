@@ -1,0 +1,30 @@
+"""What a model is called where several stand side by side: its name, its kind, how it reads words."""
+
+from __future__ import annotations
+
+from app import access, formats
+from rosearch_engine.store.models import BAG, CHAIN, TEACHER
+from rosearch_engine.store.rows import RunRow, StudentRow
+
+CODES = {"both": "coded", "synonyms": "synonyms merged", "characters": "spelling corrected"}
+
+
+def kind(student: StudentRow) -> str:
+    """What a student is, in a word or two."""
+    if student["origin"] == BAG:
+        return "bag of words"
+    nodes = len(student["genome"]["nodes"])
+    if student["origin"] == CHAIN:
+        return f"chain {nodes}"
+    return f"searched, {formats.plural(nodes, 'operation')}"
+
+
+def student_name(student: StudentRow) -> str:
+    """For example "s0004 · chain 2 · coded"."""
+    code = CODES.get(student["genome"].get("code", "plain"), "")
+    return " · ".join(part for part in (student["name"], kind(student), code) if part)
+
+
+def teacher_name(run: RunRow) -> str:
+    """For example "teacher · minilm"."""
+    return f"{TEACHER} · {access.shown_source(run['teacher']['name'])}" if run["teacher"] else TEACHER
