@@ -29,7 +29,7 @@ ENGINE = {
     "uploads": {"keep", "remove"},
     "jobs": {"start", "stop"},
 }
-# Of whatever object: a live attack's worker is made in place.
+# Of a live attack's worker, by that name or as what a call returns.
 METHODS = {"submit", "submit_batch", "ask"}
 # They write, but for no visitor: the recorded run that comes with the program, a checkpoint to take away.
 NOT_VISITORS = {"recorded.py", "export.py"}
@@ -96,7 +96,7 @@ def _acting_calls(path: Path) -> list[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute):
             of = node.value.id if isinstance(node.value, ast.Name) else ""
-            if node.attr in ENGINE.get(of, ()) or (node.attr in METHODS and of != "actions"):
+            if node.attr in ENGINE.get(of, ()) or (node.attr in METHODS and of in ("", "worker")):
                 found.append(f"{of}.{node.attr}")
         elif isinstance(node, ast.ImportFrom):
             names = {alias.name for alias in node.names}
