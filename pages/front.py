@@ -17,8 +17,7 @@ if run is None or not measured(state.students(run)):
 
 rows = state.students(run)
 st.caption(cards.about(run, rows))
-nothing = untried(run, measured(rows)[0]["attacked"])
-if nothing:
+if nothing := untried(run, measured(rows)[0]["attacked"]):
     st.warning(nothing, icon=":material/warning:")
 left, right = st.columns([11, 5], gap="large")
 with left:

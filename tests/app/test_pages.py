@@ -753,7 +753,7 @@ def test_the_right_answer_goes_to_the_worker(run_id: int, worker: Worker, ready_
     assert list(asked.options) == ["negative", "positive", "don't know"]
     asked.set_value("positive")
     attack(app, "it is dull")
-    assert worker.jobs[0].request[-1] == "positive"
+    assert worker.jobs[0].request[-2] == "positive"
     assert app.query_params["answer"] == "positive"
 
 
