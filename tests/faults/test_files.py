@@ -85,5 +85,8 @@ def test_a_flipped_bit_of_the_teacher_is_said_and_of_its_outputs_is_made_good(co
     _flip(weights)
     with pytest.raises(UserError, match=r"cached copy is damaged.*model.safetensors.*Delete"):
         prepare(workshop.config, Progress())
+    store = Store.write()
+    run = store.run(copied)
+    store.update_run(run["id"], teacher=dict(run["teacher"] or {}) | {"folder": str(weights.parent)})
     with pytest.raises(UserError, match=r"damaged.*model.safetensors"):
         load(Store.read(), copied, "teacher")

@@ -17,6 +17,7 @@ from rosearch_engine.config import TeacherConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage, Stopped
+from rosearch_engine.sealed import SUMS
 from rosearch_engine.teacher import obtain, outputs
 
 
@@ -139,6 +140,8 @@ def test_what_is_no_teacher_is_said_in_plain_words(bench, workshop, home: Path, 
     shutil.copytree(bench.teacher.folder, damaged)
     weights = (damaged / "model.safetensors").read_bytes()
     (damaged / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    assert "not what was written" in refusal(damaged).problem
+    (damaged / SUMS).unlink()
     assert "cannot be loaded" in refusal(damaged).problem
     (damaged / "model.safetensors").write_bytes(b"")
     refusal(damaged)

@@ -158,7 +158,9 @@ def test_a_queued_student_cannot_be_loaded(home: Path) -> None:
     add(store, run_id, 1)
     with pytest.raises(UserError, match="no teacher yet"):
         load(store, "mine", "s0001")
-    store.update_run(run_id, teacher={"folder": str(home / "gone")})
+    sizes = {"weights": 1, "encoder_weights": 1, "pad": 0, "max_length": 8}
+    facts = {"key": "k", "name": "a teacher", "folder": str(home / "gone"), "accuracy": 0.5, "codes": {}, **sizes}
+    store.update_run(run_id, teacher=facts)
     with pytest.raises(UserError, match="missing"):
         load(store, "mine", "s0001")
     (home / "gone").mkdir()

@@ -260,4 +260,4 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "file").touch()
     monkeypatch.setenv("ROSEARCH_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.delenv("ROSEARCH_STORE", raising=False)
-    refused(rosearch("unpack"), "ROSEARCH_HOME")
+    refused(rosearch("fetch", "stopwords"), "ROSEARCH_HOME")

@@ -180,6 +180,11 @@ def test_a_language_without_a_lexicon(workshop: Any, tmp_path: Path) -> None:
     assert bench.readings["plain"].bag is not None
 
 
+def notes_of(context: Context) -> list[str]:
+    """A run's notes on its words: so few sentences may leave the teacher at chance, which is noted too."""
+    return [note for note in context.notes if "chance level" not in note]
+
+
 def test_a_language_of_whose_texts_only_the_numbers_are_in_the_lexicon(workshop: Any, tmp_path: Path) -> None:
     rows = pd.read_csv(workshop.data).head(300)
     texts = [f"{greek(text)} {10 if number % 3 else 'χ'}" for number, text in enumerate(rows["sentence"])]
@@ -187,12 +192,12 @@ def test_a_language_of_whose_texts_only_the_numbers_are_in_the_lexicon(workshop:
     bench = bench_of(workshop, frame, tmp_path, *WORST, "attack.sentences=20")
     assert bench.lexicon is not None
     assert bench.lexicon.swaps("10")
-    (note,) = bench.notes
+    (note,) = notes_of(bench)
     assert "hardly tried" in note
 
 
 def test_notes_are_silent_where_words_can_be_swapped(long: Context) -> None:
-    assert not long.notes
+    assert not notes_of(long)
 
 
 def test_a_code_whose_classes_swallow_the_vocabulary(workshop: Any, tmp_path: Path) -> None:
@@ -207,7 +212,7 @@ def test_a_code_whose_classes_swallow_the_vocabulary(workshop: Any, tmp_path: Pa
     assert not plain.corpus.swaps.is_empty
     assert tied.corpus.swaps is not None
     assert tied.corpus.swaps.is_empty
-    (note,) = bench.notes
+    (note,) = notes_of(bench)
     assert "'synonyms' every word reads like all of its swaps" in note
     assert len({tuple(row) for row in np.split(tied.corpus.sentences.ids, tied.corpus.sentences.starts[1:-1])}) == 1
     for genome in (Genome.bag("synonyms"), bench.space.chain(1, "synonyms"), bench.space.chain(1)):

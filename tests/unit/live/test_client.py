@@ -150,8 +150,6 @@ def test_an_attack_can_be_stopped(worker: AttackWorker, calm: str) -> None:
     job.stop()
     assert ended(first).state == "done", first.error
     assert ended(job).state == "stopped", job.error
-    assert job.result is not None
-    assert job.result["outcome"] == "stopped"
     assert job.queries < 100_000
     assert ended(attack(worker, calm, "a fine film")).state == "done"
 
@@ -247,9 +245,12 @@ def test_any_text_gets_an_answer(worker: AttackWorker, calm: str, text: str) -> 
 
 
 def test_many_may_ask_at_once(worker: AttackWorker, calm: str) -> None:
+    def text(n: int) -> str:
+        return f"a fine film number {n}"
+
     jobs: list[Job] = []
     threads = [
-        threading.Thread(target=lambda n=n: jobs.append(attack(worker, calm, f"a fine film number {n}")))
+        threading.Thread(target=lambda n=n: jobs.append(attack(worker, calm, text(n), visitor=str(n))))
         for n in range(8)
     ]
     for thread in threads:
@@ -257,4 +258,4 @@ def test_many_may_ask_at_once(worker: AttackWorker, calm: str) -> None:
     for thread in threads:
         thread.join()
     texts = {ended(job).result["original"] for job in jobs}  # type: ignore[index]
-    assert texts == {f"a fine film number {n}" for n in range(8)}
+    assert texts == set(map(text, range(8)))

@@ -27,6 +27,7 @@ from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.rescore.figures import held_out_figures, survivors
 from rosearch_engine.rescore.run import rescore, training_seed
 from rosearch_engine.runs.identity import holder
+from rosearch_engine.sealed import seal
 from rosearch_engine.statistics.paired import mcnemar, success_curve
 from rosearch_engine.store import Store
 from rosearch_engine.store.models import BAG, CHAIN
@@ -286,6 +287,7 @@ def test_a_training_that_diverges_is_named_and_the_rest_goes_on(copied: str) -> 
         said_by_teacher = np.load(file, mmap_mode="r+")
         said_by_teacher[:] = np.nan
         said_by_teacher.flush()
+        seal(file.parent)
     ended = rescore(copied, n=5, seeds=2, recipes=["deepwordbug"], students=["s0002"])
     (note,) = ended["notes"]
     assert "s0002, training 2: its training diverged" in note
@@ -393,7 +395,7 @@ def test_other_data_than_the_runs_is_refused(copied: str) -> None:
 def test_a_run_whose_front_is_empty_is_told(copied: str) -> None:
     home = Path(os.environ["ROSEARCH_HOME"])
     with contextlib.closing(sqlite3.connect(home / "rosearch.db")) as database:
-        database.execute("UPDATE measurement SET floor = 2.0")
+        database.execute("UPDATE measurement SET floor = 1.0")
         database.execute("UPDATE candidate SET origin = 'mutation'")
         database.commit()
     with pytest.raises(UserError, match="no student of 'calm' is on the Pareto front") as error:
