@@ -14,7 +14,8 @@ def seal(folder: Path) -> None:
     Raises:
         OSError: if a file cannot be read or the list cannot be written.
     """
-    lines = [f"{_digest(file)}  {file.name}\n" for file in sorted(folder.iterdir()) if file.is_file()]
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and file.name != SUMS]
+    lines = [f"{_digest(file)}  {file.name}\n" for file in files]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
