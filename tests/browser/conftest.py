@@ -122,5 +122,5 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
         part = screen.folded(title)
         for label, value in fields.items():
             screen.write(label, value, part)
-    screen.folded("Search space:").get_by_role("button", name="Remove both").click()
+    screen.folded("Search space:").get_by_role("button", name="Remove characters").click()
     screen.settled()
