@@ -57,7 +57,7 @@ def test_an_attack_process_that_dies_is_told_of_and_starts_anew(screen: Screen, 
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     (worker,) = [one for one in psutil.Process().children(recursive=True) if "attack-worker" in one.cmdline()]
     worker.kill()
-    expect(page.get_by_text("the attack process ended unexpectedly")).to_be_visible()
+    expect(page.get_by_text("the attack process ended unexpectedly").first).to_be_visible()
     attack_the_first_example(screen, number=1)
 
 
