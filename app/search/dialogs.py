@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -64,19 +65,21 @@ def _confirm_delete(name: str, students: int, recorded: bool) -> None:
 
 
 def _delete(name: str) -> None:
-    forget()
-    try:
-        actions.delete(name)
-    except UserError as error:
-        state.notice(f"{error.problem} {error.remedy}", ":material/error:")
-        return
-    state.choose(run=None, student=None)
-    state.notice(f"The run {name} was deleted.", ":material/delete:")
+    if _done(actions.delete, name):
+        state.choose(run=None, student=None)
+        state.notice(f"The run {name} was deleted.", ":material/delete:")
 
 
 def _stop(name: str) -> None:
+    _done(actions.stop, name)
+
+
+def _done(action: Callable[[str], object], name: str) -> bool:
+    """Act on a run, and whether that went well; why not is told on the next page."""
     forget()
     try:
-        actions.stop(name)
+        action(name)
     except UserError as error:
         state.notice(f"{error.problem} {error.remedy}", ":material/error:")
+        return False
+    return True

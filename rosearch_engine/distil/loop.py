@@ -76,12 +76,12 @@ class Distillation:
             ).to(self._where)
         swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
         self._worst = WorstCase(swaps, self._where) if swaps and model.config.invariant else None
-        words = list(model.ledger.parameters()) if model.ledger else []
-        if not model.config.invariant:
+        words: list[nn.Parameter] = []
+        if model.ledger is not None and model.config.invariant:
+            words = list(model.ledger.parameters())
+        elif model.ledger is not None:
             # It was trained before, on its exact worst case (`distil.bag`): what it proves, the graph cannot undo.
-            for one in words:
-                one.requires_grad_(False)
-            words = []
+            model.ledger.requires_grad_(False)
         apart = set(words)
         self._parameters = [one for one in model.parameters() if one.requires_grad and one not in apart]
         groups: list[dict[str, Any]] = [{"params": [*self._parameters, *self._projections.parameters()]}]
@@ -126,7 +126,10 @@ class Distillation:
         return self.training
 
     def _step(self, rows: np.ndarray) -> torch.Tensor:
-        """One step on a batch: the sentences with their exact worst case, or before copies that hurt this student."""
+        """One step on a batch: the sentences and their exact worst case, or the sentences and then adversarial copies.
+
+        Returns the loss.
+        """
         batch = self._corpus.sentences.batch(rows, self._where)
         weight = self._kappa() if self._adversary or self._worst else 0.0
         loss = self._learn(batch, rows, 1 - weight, worst=weight if self._worst else 0.0)
