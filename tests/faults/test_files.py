@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.uploads import keep
@@ -73,15 +74,17 @@ def _flip(path: Path) -> None:
 
 def test_a_flipped_bit_of_the_teacher_is_said_and_of_its_outputs_is_made_good(copied: str, workshop: Workshop) -> None:
     from rosearch_engine.progress import Progress
-    from rosearch_engine.resources import home
     from rosearch_engine.search.context import prepare
 
-    (outputs,) = home().glob("outputs/*/hidden.npy")
+    context = prepare(workshop.config, Progress())
+    hidden = context.readings["plain"].corpus.teacher.hidden
+    assert isinstance(hidden, np.memmap)
+    outputs = Path(hidden.filename)
     whole = outputs.read_bytes()
     _flip(outputs)
     prepare(workshop.config, Progress())
     assert outputs.read_bytes() == whole, "made again"
-    (weights,) = home().glob("teachers/*/model.safetensors")
+    weights = context.teacher.folder / "model.safetensors"
     _flip(weights)
     with pytest.raises(UserError, match=r"cached copy is damaged.*model.safetensors.*Delete"):
         prepare(workshop.config, Progress())
