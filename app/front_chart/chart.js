@@ -62,7 +62,7 @@ class Chart {
     this.button('+', 'Zoom in', () => this.scaleBy(0.7));
     this.button('−', 'Zoom out', () => this.scaleBy(1 / 0.7));
     this.button('⟲', 'Show everything', () => { this.zoom = null; this.draw(); });
-    this.lasso = this.button('◌ Lasso', 'Draw around students to choose several', () => this.setDrawing(!this.drawing));
+    this.lasso = this.button('◌', 'Draw around students to choose several', () => this.setDrawing(!this.drawing), 'Lasso');
     this.button('⤓', 'Save the picture (SVG)', () => this.save());
     this.svg.onpointerdown = event => this.down(event);
     this.svg.onpointermove = event => this.move(event);
@@ -77,10 +77,10 @@ class Chart {
     new ResizeObserver(() => this.draw()).observe(host);
   }
 
-  button(text, title, act) {
+  button(symbol, title, act, word = '') {
     const one = document.createElement('button');
-    Object.assign(one, { textContent: text, title, onclick: act, type: 'button' });
-    one.setAttribute('aria-label', title);
+    Object.assign(one, { textContent: `${symbol} ${word}`.trim(), title, onclick: act, type: 'button' });
+    one.setAttribute('aria-label', word ? `${symbol} ${word}: ${title.toLowerCase()}` : title);
     this.tools.append(one);
     return one;
   }

@@ -62,7 +62,7 @@ def test_settings_are_copied_and_imported(opener: Opener, address: str, first: s
     screen.press("Open in the search form")
     screen.heading("Search")
     expect(page.get_by_role("radio", name="imported settings")).to_be_checked()
-    expect(page.get_by_test_id("stMain").get_by_label("Candidates", exact=True)).to_have_value("5")
+    expect(page.get_by_test_id("stMain").get_by_label("Students to search", exact=True)).to_have_value("5")
 
 
 def test_settings_of_another_version_are_refused(screen: Screen, first: str) -> None:
