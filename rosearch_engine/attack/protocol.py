@@ -10,7 +10,7 @@ from typing import Never, cast
 from rosearch_engine import resources
 from rosearch_engine.attack.recipes.build import describe
 from rosearch_engine.attack.recipes.catalogue import REVISION, ready_recipe
-from rosearch_engine.attack.result import Result, Said, Swaps, Target
+from rosearch_engine.attack.result import Certificate, Result, Said, Swaps, Target
 from rosearch_engine.config import AttackConfig, fingerprint
 from rosearch_engine.store.rows import Conditions, Example, Materials, ProtocolRow, SaidRow, Scored
 
@@ -101,6 +101,25 @@ def score_swaps(accuracy: float, accuracy_n: int, swaps: Sequence[Swaps | None],
         success_rate=None,
         mean_queries=sum(asked) / len(asked) if asked else 0.0,
         temperature=temperature,
+    )
+
+
+def score_proofs(accuracy: float, accuracy_n: int, proofs: Sequence[Certificate], temperature: float) -> Score:
+    """Sum up exact worst cases, of sentences that were not attacked beside: held is what no combination flips."""
+    certified = sum(proof.certified for proof in proofs)
+    return Score(
+        accuracy,
+        accuracy_n,
+        certified / len(proofs) if proofs else 0.0,
+        certified,
+        len(proofs),
+        calibrated_held=None,
+        raw_held=None,
+        one_swap_held=None,
+        success_rate=None,
+        mean_queries=0.0,
+        temperature=temperature,
+        certified=certified if any(proof.moves for proof in proofs) else None,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from rosearch_engine.attack.protocol import Score, score, score_swaps
+from rosearch_engine.attack.protocol import Score, score, score_proofs, score_swaps
 from rosearch_engine.attack.run import Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.device import device, release_memory
@@ -131,7 +131,7 @@ def _climb(
             break
         with timed("screen"):
             some = context.targets[: math.ceil(rung.share * len(context.targets))]
-            scores.append(screen(victim, right, n, some, context, progress))
+            scores.append(screen(victim, genome.code, right, n, some, context, progress))
         if not goes_on(rung.number, scores[-1]):
             break
     with timed("validate"):
@@ -251,12 +251,18 @@ def attack(
 
 
 def screen(
-    victim: Victim, right: float, n: int, sentences: Sequence[Target], context: Context, progress: Progress
+    victim: Victim, code: str, right: float, n: int, sentences: Sequence[Target], context: Context, progress: Progress
 ) -> Score:
-    """What a lower rung asks instead of the attack: exact one-swap robustness, see `attack.one_swap`.
+    """What a lower rung asks instead of the attack.
 
-    A recipe whose candidates are drawn at random has no such set: then the sentences are attacked.
+    Where graphs read only what no swap can change: the exact worst case over all combinations of swaps
+    (`attack.certificate`). Else exact one-swap robustness (`attack.one_swap`); a recipe whose candidates are drawn at
+    random has no such set: then the sentences are attacked.
     """
+    certifier = context.certifier(victim.model, code) if context.frame.invariant else None
+    if certifier:
+        proofs = certifier.certify([one.text for one in sentences], [one.label for one in sentences])
+        return score_proofs(right, n, proofs, victim.temperature)
     if not context.attacker.has_swaps:
         return score(right, n, attack(victim, sentences, context, progress), victim.temperature)
     progress.stage(Stage.SINGLE_SWAPS, len(sentences), "sentences")

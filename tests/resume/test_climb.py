@@ -14,7 +14,10 @@ from rosearch_engine.checkpoints.export import export
 from rosearch_engine.checkpoints.load import load
 from rosearch_engine.codes import PLAIN
 from rosearch_engine.config import build
+from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage, Stopped
+from rosearch_engine.search.context import prepare
+from rosearch_engine.search.evaluate import attack, evaluate
 from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import StudentRow, share
@@ -23,6 +26,9 @@ from tests.resume.test_kill import comparable
 from tests.unit.checkpoints.test_load_export import RELOAD
 
 LADDER = ["data.limit=700", "search.rungs=3", "search.candidates=8", 'space.codes=["plain","both"]', "distil.copies=1"]
+
+
+INVARIANT = ["data.limit=700", "space.context=invariant", "space.vocabulary=words", "search.rungs=2"]
 
 
 class Tired(Progress):
@@ -110,3 +116,22 @@ def test_an_exported_student_of_a_code_reads_by_it_where_the_engine_is_not(works
     theirs = np.array(json.loads(elsewhere(RELOAD, str(folder), json.dumps(texts), folder=tmp_path))["logits"])
     mine = load(Store.read(), "climb-calm", name).victim
     assert np.abs(theirs - np.concatenate([mine.logits([text]) for text in texts])).max() < 1e-6
+
+
+def test_a_rung_of_invariant_graphs_tells_the_exact_worst_case(workshop) -> None:
+    context = prepare(build("standard", settings=[*workshop.settings, *INVARIANT]), Progress())
+    genome = context.space.chain(1)
+    evaluation = evaluate(genome, 0, context, Progress(), goes_on=lambda *_: False)
+    (rung,) = evaluation.scores
+    some = context.targets[: rung.attacked]
+    assert evaluation.pruned
+    assert 0 < len(some) < len(context.targets)
+    certifier = context.certifier(evaluation.model, genome.code)
+    assert certifier
+    proofs = certifier.certify([one.text for one in some], [one.label for one in some])
+    assert rung.held == rung.certified == sum(proof.certified for proof in proofs)
+    assert rung.one_swap_held is None, "of a student whose worst case is known no swap is asked"
+    logits = predict(evaluation.model, context.readings[genome.code].validation)
+    results = attack(context.victim(evaluation.model, logits, genome.code), some, context, Progress())
+    for proof, result in zip(proofs, results, strict=True):
+        assert result.survives or not proof.certified
