@@ -129,7 +129,7 @@ def test_what_is_on_the_page_takes_no_false_values(unharmed: str) -> None:
     """A list is sent what it does not have, a picture and a table what nobody can have picked there."""
     picked = (
         '{"student": {"a": [1]}, "chosen": 7}',
-        '{"student": ["../../x", 1], "chosen": ["s0001", {}, null, "/etc"]}',
+        '{"student": ["../../x", 1], "chosen": ["s0001", {}, null]}',
     )
     rows = ('{"selection": {"rows": [99999], "columns": []}}', '{"selection": {"rows": [-1, 0], "columns": ["x"]}}')
     false: dict[str, tuple[dict[str, Any], ...]] = {
