@@ -31,7 +31,7 @@ _NARROWEST = 24
 
 # What would steer a terminal, or turn the direction of what follows, stands as a sign for itself: texts and names come
 # from files of anybody.
-_STEERING = {
+_STEERING: dict[int, int | str] = {
     **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"},
     0x7F: 0x2421,
     **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
