@@ -15,6 +15,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 PATIENCE = 180.0  # against a hang only
 _HAVING_AN_ID = ("button", "text_input", "text_area", "selectbox", "button_group", "checkbox", "number_input")
@@ -100,7 +101,8 @@ def _state(identity: str, value: Any) -> WidgetState:
 def visiting(address: str) -> Iterator[Visitor]:
     """A tab that is open during the block."""
     where = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    with connect(where, subprotocols=["streamlit"], max_size=None, origin=address) as socket:  # type: ignore[arg-type,list-item]
+    protocols, origin = [Subprotocol("streamlit")], Origin(address)
+    with connect(where, subprotocols=protocols, origin=origin, proxy=None, max_size=None) as socket:
         yield Visitor(socket)
 
 
