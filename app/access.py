@@ -59,6 +59,11 @@ def is_shared() -> bool:
     return os.environ.get("ROSEARCH_MODE", "").strip().lower() in ("demo", "team")
 
 
+def is_demo() -> bool:
+    """Whether only visitors come."""
+    return os.environ.get("ROSEARCH_MODE", "").strip().lower() == "demo"
+
+
 def enter() -> None:
     """What comes before every page: in a team, the login, without which the script ends here.
 
@@ -160,7 +165,7 @@ def visitor() -> str:
 
 
 def most_searches() -> int | None:
-    """How many searches may run at once: `ROSEARCH_SEARCHES`; unset, two in a team and any number alone."""
+    """How many searches and jobs may run at once: `ROSEARCH_SEARCHES`; unset, two in a team and any number alone."""
     return number("ROSEARCH_SEARCHES", 2 if mode() == "team" else None)
 
 

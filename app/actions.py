@@ -31,7 +31,7 @@ def start(name: str, settings: RunConfig) -> None:
     """Start a search.
 
     Raises:
-        UserError: as `process.start`, if it is not allowed, or as many searches run as may.
+        UserError: as `process.start`, if it is not allowed, or as much runs as may.
     """
     with access.acting("start", name):
         access.require_sources(settings)
@@ -43,7 +43,7 @@ def resume(name: str) -> None:
     """Go on with a run.
 
     Raises:
-        UserError: as `process.resume`, if it is not allowed, or as many searches run as may.
+        UserError: as `process.resume`, if it is not allowed, or as much runs as may.
     """
     with access.acting("resume", name), _room():
         process.resume(name)
@@ -86,9 +86,9 @@ def start_job(run: str, kind: jobs.Kind, arguments: Mapping[str, Any]) -> None:
     """Begin work on a finished run in the background.
 
     Raises:
-        UserError: as `jobs.start`, or if it is not allowed.
+        UserError: as `jobs.start`, if it is not allowed, or as much runs as may.
     """
-    with access.acting("work", f"{kind} of {run}"):
+    with access.acting("work", f"{kind} of {run}"), _room():
         jobs.start(run, kind, arguments)
 
 
@@ -232,7 +232,7 @@ def _bounded(budget: int) -> int:
 
 @contextmanager
 def _room() -> Iterator[None]:
-    """One start after the other, and none while as many searches run as may."""
+    """One start after the other, and none while as many searches and jobs run as may."""
     most = access.most_searches()
     if most is None:
         yield
@@ -243,14 +243,15 @@ def _room() -> Iterator[None]:
             _require_room(most)
             yield
     except Timeout:
-        raise UserError("search", "another search is just being started.", "Try again in a minute.") from None
+        raise UserError("search", "another one is just being started.", "Try again in a minute.") from None
 
 
 def _require_room(most: int) -> None:
     running = [run["name"] for run in Store.read().runs() if process.state(run) in process.ALIVE]
+    running += [f"{job.kind} of {job.run}" for job in jobs.running()]
     if len(running) >= most:
         raise UserError(
             "search",
-            f"{len(running)} of at most {most} searches are running: {', '.join(running)}.",
+            f"{len(running)} of at most {most} searches and jobs are running: {', '.join(running)}.",
             "Wait for one to end, or stop one. ROSEARCH_SEARCHES sets how many may run at once.",
         )

@@ -1,14 +1,18 @@
-"""What stands before every request: the names that the app answers to, and headers for the browser."""
+"""What stands before every request: the names that the app answers to, what visitors may send, and headers for the
+browser.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from app import access
 
@@ -41,22 +45,61 @@ HEADERS: Final = {
 }
 
 
+# What a browser says that shows a page. Streamlit knows more: to empty the caches of all visitors, which ends the
+# process that attacks, to run scripts whenever a file changes, to tell of the folder's git repository, and to write
+# files for coding agents into it.
+_FROM_VISITORS: Final = (
+    "rerun_script",
+    "stop_script",
+    "app_heartbeat",
+    "file_urls_request",
+    "deferred_file",
+    "dataframe_chunk",
+)
+_UPLOAD: Final = "/_stcore/upload_file/"
+# Of a visitor: sentences to attack. Streamlit keeps them in memory for as long as the visitor's tab is open.
+UPLOAD_BYTES: Final = 1_000_000
+UPLOADS_EACH: Final = 20
+_TABS: Final = 10_000
+
+
 class Guard:
     """Refuses requests to a host that is not the app's, pages and websockets alike, and adds `HEADERS` to answers.
 
-    A web page whose name is made to point at this machine (DNS rebinding) sends that name, and so gets nothing.
+    A web page whose name is made to point at this machine (DNS rebinding) sends that name, and so gets nothing. Where
+    others are meant to come, it drops what no page of the app sends, and in a demo it bounds uploads.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app, self._hosts = app, hosts()
+        self._is_shared, self._is_demo = access.is_shared(), access.is_demo()
+        self._uploads = OrderedDict[str, int]()  # how many each tab has sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif not self._is_ours(Headers(scope=scope).get("host", "")):
             await _refuse(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._app(scope, _from_visitors(receive) if self._is_shared else receive, send)
+        elif self._is_demo and scope["method"] in ("PUT", "POST") and not self._takes(scope):
+            await _too_much(scope, receive, _adding_headers(send))
         else:
             await self._app(scope, receive, _adding_headers(send))
+
+    def _takes(self, scope: Scope) -> bool:
+        """Whether a visitor may send this: a small file, and not the tab's hundredth."""
+        _, is_upload, where = scope["path"].partition(_UPLOAD)
+        if not is_upload:
+            return True
+        length = Headers(scope=scope).get("content-length", "")
+        if not length.isascii() or not length.isdigit() or int(length[:12]) > UPLOAD_BYTES:
+            return False  # also of unknown length
+        tab = where.partition("/")[0]
+        self._uploads[tab] = self._uploads.pop(tab, 0) + 1
+        if len(self._uploads) > _TABS:
+            self._uploads.popitem(last=False)
+        return self._uploads[tab] <= UPLOADS_EACH
 
     def _is_ours(self, host: str) -> bool:
         return self._hosts is None or _name(host) in self._hosts
@@ -87,6 +130,32 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         return
     text = "This app does not answer to that name. Open it at localhost, or add the name to ROSEARCH_HOSTS.\n"
     await PlainTextResponse(text, status_code=421)(scope, receive, send)
+
+
+async def _too_much(scope: Scope, receive: Receive, send: Send) -> None:
+    text = f"In a shared demo, a file may have {UPLOAD_BYTES:,} bytes, and a tab may send {UPLOADS_EACH}.\n"
+    await PlainTextResponse(text, status_code=413)(scope, receive, send)
+
+
+def _from_visitors(receive: Receive) -> Receive:
+    """Without the messages that no page of the app sends; what is no message is Streamlit's to refuse."""
+
+    async def receiving() -> Message:
+        while True:
+            message = await receive()
+            if message["type"] != "websocket.receive" or _kind(message.get("bytes") or b"") in (*_FROM_VISITORS, None):
+                return message
+
+    return receiving
+
+
+def _kind(content: bytes) -> str | None:
+    try:
+        message = BackMsg.FromString(content)
+    except Exception:  # whatever protobuf raises
+        return None
+    kind: str | None = message.WhichOneof("type")
+    return message.backend_operation_request.WhichOneof("payload") if kind == "backend_operation_request" else kind
 
 
 def _adding_headers(send: Send) -> Send:

@@ -5,7 +5,7 @@ The run and the student live in the address (`?run=demo&student=s0007`), so a li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -215,8 +215,10 @@ def take_picks() -> None:
 
 def clicked_in_chart() -> tuple[str, float] | None:
     """The student that was clicked last in the picture of the front, and when: the same one may be clicked again."""
-    clicked = (st.session_state.get(CHART) or {}).get("student")
-    return (str(clicked[0]), float(clicked[1])) if clicked else None
+    match _told(CHART).get("student"):
+        case [str(name), int() | float() as when]:
+            return name, when
+    return None  # also of what no picture tells
 
 
 def is_click_untaken() -> bool:
@@ -226,7 +228,14 @@ def is_click_untaken() -> bool:
 
 def chosen() -> list[str]:
     """The students that a lasso in the picture of the front caught."""
-    return list((st.session_state.get(CHART) or {}).get("chosen") or [])
+    names = _told(CHART).get("chosen")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _told(key: str) -> Mapping[str, Any]:
+    """What a picture or a table in the browser says: a visitor may have it say anything."""
+    told = st.session_state.get(key)
+    return told if isinstance(told, Mapping) else {}
 
 
 def table_key() -> str:
@@ -235,12 +244,18 @@ def table_key() -> str:
 
 
 def _clicked_point(chart: str) -> str | None:
-    points = (st.session_state.get(chart) or {}).get("selection", {}).get("points", [])
-    named = [point["customdata"][0] for point in points if point.get("customdata")]
-    return named[0] if named else None
+    match _told(chart).get("selection"):
+        case {"points": [*points]}:
+            for point in points:
+                match point:
+                    case {"customdata": [str(name), *_]}:
+                        return name
+    return None
 
 
 def _clicked_row(table: str, names: str) -> str | None:
-    rows = (st.session_state.get(table) or {}).get("selection", {}).get("rows", [])
     known = st.session_state.get(names, [])
-    return known[rows[0]] if rows and rows[0] < len(known) else None
+    match _told(table).get("selection"):
+        case {"rows": [int(row), *_]} if 0 <= row < len(known):
+            return known[row]
+    return None

@@ -239,7 +239,7 @@ def table(results: Path) -> str:
     done = rounds(results)
     kills = [kill for one in done for kill in one["kills"]]
     stages = Counter(kill["stage"] for kill in kills)
-    states = Counter(str(kill["state"]) for kill in kills)
+    states = Counter(kill["state"] or "no run yet" for kill in kills)
     lines = [
         "| | |",
         "| --- | --- |",

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rosearch_engine import resources
-from rosearch_engine.attack.recipes.catalogue import settle
-from rosearch_engine.config import FINE_TUNING_TOKENS, RunConfig, TeacherConfig
+from rosearch_engine.attack.recipes.catalogue import ready_recipe, settle
+from rosearch_engine.config import FINE_TUNING_TOKENS, TIES, RunConfig, TeacherConfig, stored
 from rosearch_engine.data import Preview, preview
+from rosearch_engine.data.extra import load_extra
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
-from rosearch_engine.teacher_folder import Look, is_missing_path, look, look_at_hub, order_by_name
+from rosearch_engine.store.rows import RunRow
+from rosearch_engine.teacher_folder import Look, is_missing_path, look, look_at_hub, order_by_name, teacher_key
 
 _SAMPLE = 5
 
@@ -80,13 +82,57 @@ def check(config: RunConfig) -> Checked:
     """Look at everything that the settings name.
 
     Raises:
-        UserError: if the data, the teacher or the recipe cannot be had.
+        UserError: if the data, the extra sentences, the teacher, the recipe or a resource cannot be had.
     """
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe, config.attack.level)})
     data = config.data.model_copy(update={"name": whole(config.data.name, "data.name")})
     teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name, "teacher.name")})
-    config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher})
-    return Checked(config, preview(data), look_at(teacher))
+    extra = config.distil.extra and whole(config.distil.extra, "distil.extra")
+    distil = config.distil.model_copy(update={"extra": extra})
+    config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher, "distil": distil})
+    found = Checked(config, preview(data), look_at(teacher))
+    _require_resources(config, found.teacher)
+    if extra:
+        load_extra(data, extra, distil.extra_limit)
+    return found
+
+
+def check_again(run: RunRow) -> None:
+    """Look at everything that a run needs to go on, before it does.
+
+    Raises:
+        UserError: as `check`, or if the data or the teacher is another one than it began with.
+    """
+    found = check(stored(run["config"]))
+    teacher = found.config.teacher
+    is_here = teacher.name in resources.RESOURCES or given_path(teacher.name, "teacher.name").is_dir()
+    source = str(found.teacher.folder) if is_here else teacher.name
+    began = (
+        ("data", run["dataset"] and run["dataset"].get("fingerprint"), found.data.fingerprint),
+        ("teacher", run["teacher"] and run["teacher"].get("key"), teacher_key(teacher, found.data.fingerprint, source)),
+    )
+    for field, before, now in began:
+        if before not in (None, "", now):
+            raise changed(field)
+
+
+def changed(field: str) -> UserError:
+    """What to say where a run would go on with other material than it began with."""
+    problem = "it has changed since the run started."
+    return UserError(field, problem, "Restore the original, or start a new run.")
+
+
+def _require_resources(config: RunConfig, teacher: Look) -> None:
+    """Refuse input codes and swaps to learn from whose resources are missing."""
+    if not set(TIES).isdisjoint(config.space.codes):
+        try:
+            resources.require("wordnet")
+        except UserError as error:
+            raise UserError("space.codes", error.problem, error.remedy) from None
+    # Without WordPiece, ledger and adversary are off: `search.context`.
+    if teacher.tokenizer in ("", "WordPiece") and (config.distil.adversary != "off" or config.space.has_ledger):
+        for name in config.distil.lexicons:
+            ready_recipe(name)
 
 
 def teacher_steps(config: RunConfig, sizes: Mapping[str, int], sample: Sequence[str]) -> int:

@@ -37,11 +37,16 @@ from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.resources import home, require
 from rosearch_engine.sealed import broken, seal
 from rosearch_engine.student.anatomy import dissect, frame
-from rosearch_engine.teacher_folder import is_missing_path, look, look_at_hub, order_by_name, slow_tokenizer
+from rosearch_engine.teacher_folder import (
+    is_missing_path,
+    look,
+    look_at_hub,
+    order_by_name,
+    slow_tokenizer,
+    teacher_key,
+)
 
 BUNDLED = ("minilm", "mpnet-base")
-# Counts up when the way of fine-tuning changes, so that no teacher of the old way is taken for one of the new.
-_REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
     ready = theirs is not None and len(theirs) == classes
     order = order_by_name(theirs, data.classes) if ready and theirs else None
     as_it_is = ready and order in (None, tuple(range(classes)))
-    key = fingerprint(config, data.fingerprint, _identity(source), _REVISION)
+    key = teacher_key(config, data.fingerprint, source)
     folder = Path(source) if as_it_is and Path(source).is_dir() else home() / "teachers" / key
     if not (folder / "config.json").exists():
         with torch.random.fork_rng(devices=[]):
@@ -324,15 +329,3 @@ def _reading(name: str, read: Callable[[], Any]) -> Any:
             f"'{name}' cannot be loaded ({reason}).",
             f"Use {' or '.join(BUNDLED)}, the folder of a checkpoint, or a hub name (needs a network connection).",
         ) from None
-
-
-def _identity(source: str) -> str:
-    """The content of a local checkpoint, or a hub name as it is."""
-    folder = Path(source)
-    if not folder.is_dir():
-        return source
-    digest = hashlib.sha256()
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.json")]):
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()

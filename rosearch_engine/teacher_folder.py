@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from rosearch_engine.config import TeacherConfig, fingerprint
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
 from rosearch_engine.resources.network import silence
@@ -16,6 +18,8 @@ from rosearch_engine.resources.network import silence
 RESERVED: Mapping[str, int] = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "mpnet": 2, "distilbert": 0}
 """The families that are known, and how many position rows each reserves for padding."""
 
+# Counts up when the way of fine-tuning changes, so that no teacher of the old way is taken for one of the new.
+_REVISION = 2
 _WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
 _SMALL = ("*.json", "*.txt", "*.model")
 _SAVE_AGAIN = "Save the model again with save_pretrained."
@@ -31,12 +35,14 @@ class Look:
     Attributes:
         positions: most word pieces that it reads.
         classes: names of its classifier's classes in their order; None for an encoder without a classifier.
+        tokenizer: the model of its tokenizer, such as WordPiece; empty where its files do not say.
     """
 
     folder: Path
     family: str
     positions: int
     classes: tuple[str, ...] | None
+    tokenizer: str
 
 
 def look_at_hub(name: str) -> Look:
@@ -80,7 +86,29 @@ def look(folder: Path, elsewhere: Collection[str] | None = None) -> Look:
     positions = min(512, _whole(config, "max_position_embeddings", 512) - RESERVED[family])
     kinds = config.get("architectures")
     trained = isinstance(kinds, list) and any(str(kind).endswith("ForSequenceClassification") for kind in kinds)
-    return Look(folder, family, positions, _classes(config) if trained else None)
+    return Look(folder, family, positions, _classes(config) if trained else None, _tokenizer(folder))
+
+
+def teacher_key(config: TeacherConfig, data: str, source: str) -> str:
+    """What tells a run's teacher from every other one.
+
+    Args:
+        data: the data set's fingerprint.
+        source: the checkpoint's folder, or its hub name.
+    """
+    return fingerprint(config, data, _identity(source), _REVISION)
+
+
+def _identity(source: str) -> str:
+    """The content of a local checkpoint, or a hub name as it is."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return source
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.json")]):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
 
 
 def order_by_name(theirs: Sequence[str], classes: Sequence[str]) -> tuple[int, ...] | None:
@@ -146,6 +174,15 @@ def _check_tokenizer(folder: Path) -> None:
     kind = str(found.get("tokenizer_class") or "") if isinstance(found, dict) else ""
     if kind and not (folder / "tokenizer.json").is_file() and kind.removesuffix("Fast") not in _CONVERTED:
         raise slow_tokenizer(kind)
+
+
+def _tokenizer(folder: Path) -> str:
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return "WordPiece" if (folder / "vocab.txt").is_file() else ""
+    found = _read(path)
+    model = found.get("model") if isinstance(found, dict) else None
+    return str(model.get("type") or "") if isinstance(model, dict) else ""
 
 
 def _classes(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import access, actions, formats, state
-from app.search import labels, uploaded
+from app.search import ahead, labels, uploaded
 from rosearch_engine import config
 from rosearch_engine.config import DataConfig, RunConfig
 from rosearch_engine.errors import UserError
@@ -107,6 +107,7 @@ def preview(settings: RunConfig, preset: str) -> UserError | None:
     for warning in found["warnings"]:
         st.caption(state.plain(warning))
     _teacher(settings, found, preset)
+    ahead.show(settings, found["warnings"])
     return None
 
 

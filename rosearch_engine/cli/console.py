@@ -29,9 +29,24 @@ _PROSE = 28
 _NARROWEST = 24
 
 
+# What would steer a terminal, or turn the direction of what follows, stands as a sign for itself: texts and names come
+# from files of anybody.
+_STEERING: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+    **{code: f"\\u{code:04x}" for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+}
+
+
+def visible(text: str) -> str:
+    """A text as it may be printed on a terminal."""
+    return text.translate(_STEERING)
+
+
 def say(text: str, error: bool = False) -> None:
     """A line for a person; errors go to standard error."""
-    (_err if error else _out).print(text)
+    (_err if error else _out).print(visible(text))
 
 
 def say_json(value: object) -> None:
@@ -50,7 +65,7 @@ def strict(value: Any) -> Any:
 
 def explain(text: str) -> None:
     """Sentences for a person, broken between words on a terminal; one line in a pipe."""
-    _out.print(text, soft_wrap=not _out.is_terminal)
+    _out.print(visible(text), soft_wrap=not _out.is_terminal)
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], optional: Sequence[str] = ()) -> None:
@@ -59,6 +74,8 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], opti
     Args:
         optional: columns that may be left out of a narrow terminal, in the order in which they leave.
     """
+    title, header = visible(title), [visible(name) for name in header]
+    rows = [[visible(cell) for cell in row] for row in rows]
     if not _out.is_terminal:
         _plain(title, header, rows)
         return

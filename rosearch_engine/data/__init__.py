@@ -57,6 +57,7 @@ def preview(config: DataConfig, rows: int = 20) -> Preview:
         sample=prepared.train.texts[:rows],
         rows_in_all=len(table.train) + (0 if table.evaluation is None else len(table.evaluation)),
         warnings=prepared.warnings,
+        fingerprint=dataset.fingerprint,
     )
 
 

@@ -70,6 +70,7 @@ class Preview:
         sample: first usable texts.
         rows_in_all: rows of the source, before any is left out.
         warnings: what was settled without being asked for, each a sentence.
+        fingerprint: as `Dataset` has it.
     """
 
     name: str
@@ -83,3 +84,4 @@ class Preview:
     sample: tuple[str, ...] = ()
     rows_in_all: int = 0
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import sys
+import unicodedata
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,61 @@ from rosearch_engine.errors import UserError
 
 _FEW = 200
 _MANY_LINES = 10
+_MISSING = frozenset({"nan", "null", "<na>", "n/a", "#n/a"})
+_SAME = {"true": "1", "false": "0"}
+# What a file holds that is called otherwise: its first bytes, what it is, what to do.
+_OTHERS = (
+    (b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "Run `git lfs pull` where it lies."),
+    (b"PK\x03\x04", "is a ZIP archive or a workbook of a spreadsheet", "Unpack it, or export it as CSV in UTF-8."),
+    (b"\x1f\x8b", "is packed with gzip", "Unpack it, or add .gz to its name."),
+    (b"PAR1", "is a Parquet file", "Name it .parquet."),
+    (b"SQLite format 3", "is a SQLite database", "Export the table as CSV in UTF-8."),
+    (b"%PDF", "is a PDF", "Provide a table of sentences and classes."),
+)
+_PAGES = (b"<!doctype html", b"<html", b"<?xml")
+
+
+def refuse_other_kinds(head: bytes, name: str, own: bytes = b"") -> None:
+    """Refuse a file that is something else than its name says.
+
+    Args:
+        head: its first bytes.
+        own: the first bytes of its own kind.
+
+    Raises:
+        UserError: saying what it is.
+    """
+    for first, what, remedy in _OTHERS:
+        if head.startswith(first) and first != own:
+            raise UserError("data.name", f"{name} {what}.", remedy)
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_PAGES):
+        raise UserError("data.name", f"{name} is a web page, not a table.", "Download the file itself.")
+
+
+def odd_classes(names: Collection[str]) -> tuple[str, ...]:
+    """What is to be said of classes that a reader could take for one, or for none: they stay as they are written."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(_key(name), []).append(name)
+    alike = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    said: tuple[str, ...] = ()
+    if alike:
+        listed = "; ".join(alike[:5]) + ("; …" if len(alike) > 5 else "")
+        said += (f"Classes that look alike are kept apart: {listed}. If they are one class, write it in one way.",)
+    missing = sorted(name for name in names if name.casefold() in _MISSING)
+    if missing:
+        listed = ", ".join(map(repr, missing))
+        said += (f"{listed} is kept as a class. Where a label is missing, leave its cell empty.",)
+    return said
+
+
+def _key(name: str) -> str:
+    """What two names that look the same have in common, whatever the case and form of letters and numbers."""
+    signs = unicodedata.normalize("NFKC", name)
+    seen = "".join(sign for sign in signs if unicodedata.category(sign) not in ("Cf", "Cc"))
+    key = " ".join(seen.split()).casefold()
+    value = labels.number(_SAME.get(key, key))
+    return key if value is None else repr(value)
 
 
 def refuse_repeated_names(names: list[str]) -> None:
@@ -49,6 +107,20 @@ def refuse_glued(frame: pd.DataFrame, text: str, name: str, separator: str) -> N
                 first, last = _lines_of(text, separator, int(row))
                 problem = f"{name}, line {first}: a quote is opened and closed only in line {last}."
                 raise UserError("data.name", problem, "Close it, or double it if it belongs to the text.")
+
+
+def refuse_names_again(frame: pd.DataFrame, name: str) -> None:
+    """Refuse a table in which its line of names comes again, as where files were put together.
+
+    Raises:
+        UserError: naming the first such row.
+    """
+    again = pd.Series(True, index=frame.index)
+    for place, column in enumerate(frame):
+        again &= frame.iloc[:, place].astype(str).str.strip() == str(column)
+    if frame.shape[1] > 1 and again.any():
+        problem = f"row {int(np.flatnonzero(again)[0]) + 1} of {name} repeats the columns' names."
+        raise UserError("data.name", problem, "Delete that line.")
 
 
 def refuse_row_as_names(frame: pd.DataFrame) -> None:

@@ -14,7 +14,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from rosearch_engine.data.doubts import refuse_glued, refuse_repeated_names
+from rosearch_engine.data.doubts import (
+    refuse_glued,
+    refuse_names_again,
+    refuse_other_kinds,
+    refuse_repeated_names,
+)
 from rosearch_engine.data.encoding import decode
 from rosearch_engine.data.limits import MOST_BYTES, MOST_COLUMNS, check_bytes, check_shape
 from rosearch_engine.data.table import Table
@@ -24,6 +29,8 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parqu
 
 _QUOTE = '"'
 _BATCH = 1024  # rows
+_HEAD = 200  # bytes that tell what a file is
+_OWN = {"parquet": b"PAR1", "gz": b"\x1f\x8b"}
 # What pandas calls an index without a name.
 _INDEX = re.compile(r"__index_level_\d+__")
 
@@ -52,6 +59,8 @@ def read(path: Path) -> Table:
         if path.stat().st_size == 0:
             raise _error(f"{path.name} is empty.", "Provide a file with a header line and labelled rows.")
         check_bytes(path.stat().st_size, path.name)
+        with path.open("rb") as file:
+            refuse_other_kinds(file.read(_HEAD), path.name, own=_OWN.get(suffix.rpartition(".")[2], b""))
         if suffix == ".parquet":
             frame, class_names = _parquet(path)
         else:
@@ -104,6 +113,8 @@ def _is_quoted(cell: str) -> bool:
 
 def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> pd.DataFrame:
     names = _names(text, separator, quoting)
+    if len(names) <= 2 and names and names[0].lower().startswith("sep="):
+        raise _error(f"{name} begins with a spreadsheet's line 'sep='.", "Delete that line.")
     check_shape(0, len(names), name)
     refuse_repeated_names([one.strip() for one in names])  # before pandas makes them differ
     try:
@@ -115,6 +126,7 @@ def _delimited(text: str, name: str, separator: str, quoting: Literal[0, 3]) -> 
     if not isinstance(frame.index, pd.RangeIndex):
         problem = f"{name} has rows with more cells than its header."
         raise _error(problem, "Quote the cells, or fix the header.")
+    refuse_names_again(frame, name)
     if quoting == csv.QUOTE_MINIMAL and _QUOTE in text:
         refuse_glued(frame, text, name, separator)
     return frame

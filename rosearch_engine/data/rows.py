@@ -11,7 +11,7 @@ import pandas as pd
 
 from rosearch_engine import resources
 from rosearch_engine.config import DataConfig
-from rosearch_engine.data import apart, columns, files, hub, split
+from rosearch_engine.data import apart, columns, doubts, files, hub, split
 from rosearch_engine.data.columns import Columns
 from rosearch_engine.data.dataset import Split
 from rosearch_engine.data.table import Table
@@ -84,9 +84,12 @@ def prepare(table: Table, config: DataConfig) -> Prepared:
         rows = take(rows, np.sort(order[: config.limit]))
         _check_limit(rows, classes)
     held_out, warnings = None, _vanished(table, chosen, classes)
-    if evaluation is not None and len(evaluation) >= _FEWEST_OWN_EVALUATION:
+    named = {*classes, *([] if evaluation is None else evaluation["label"])}
+    warnings += doubts.odd_classes(named)
+    if evaluation is not None:
         unknown = ~evaluation["label"].isin(classes)
         evaluation = _drop(evaluation, unknown, "of a class that only the evaluation split has", dropped)
+    if evaluation is not None and len(evaluation) >= _FEWEST_OWN_EVALUATION:
         held_out = _as_split(evaluation, classes, chosen)
     elif evaluation is not None:
         warnings += (

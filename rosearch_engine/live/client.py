@@ -105,6 +105,7 @@ class AttackWorker:
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
+        self._door = threading.Lock()
         self._ready = False
         self.note = ""
 
@@ -199,10 +200,11 @@ class AttackWorker:
         return sum(job.counts for number, job in list(self._jobs.items()) if number < identity)
 
     def _hand_over(self, visitor: str, request: dict[str, Any]) -> Job:
-        self._require_room(visitor)
-        self.start()
-        number = next(self._numbers)
-        job = self._jobs[number] = Job(self, number, visitor)
+        with self._door:  # each visitor's page has a thread of its own
+            self._require_room(visitor)
+            self.start()
+            number = next(self._numbers)
+            job = self._jobs[number] = Job(self, number, visitor)
         self.send({"attack": number, **request})
         return job
 
@@ -240,11 +242,11 @@ class AttackWorker:
             self._bury()
 
     def _bury(self) -> None:
-        for job in list(self._jobs.values()):
+        lost, self._jobs = self._jobs, {}  # at once: a job that is handed over meanwhile is none of them
+        for job in list(lost.values()):
             error = {
                 "field": "attack",
                 "problem": "the attack process ended unexpectedly.",
                 "remedy": "Press Attack again to restart it.",
             }
             job.hear({"state": "failed", "error": error})
-        self._jobs.clear()

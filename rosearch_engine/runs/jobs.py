@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import psutil
+from filelock import FileLock, Timeout
 
 from rosearch_engine import spawn
 from rosearch_engine.atomic import new_file
@@ -59,13 +60,26 @@ def start(run: str, kind: Kind, arguments: Mapping[str, Any]) -> None:
         arguments: those of the command, by name.
 
     Raises:
-        UserError: if there is no such run, or a job of this kind is at work on it.
+        UserError: if there is no such run, a job of this kind is at work on it, or its process cannot be started.
     """
     Store.read().run(run)
-    before = look(run, kind)
-    if before is not None and before.state == "running":
-        raise UserError("job", f"{kind} of '{run}' is already running.", "Wait for it, or stop it.")
     place = folder(run, kind)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(home_path() / "jobs.lock", timeout=START_WITHIN):
+            before = look(run, kind)
+            if before is not None and before.state == "running":
+                raise UserError("job", f"{kind} of '{run}' is already running.", "Wait for it, or stop it.")
+            _begin(place, run, kind, arguments)
+    except Timeout:
+        raise UserError("job", "another one is just being started.", "Try again in a minute.") from None
+    except OSError as error:
+        shutil.rmtree(place, ignore_errors=True)
+        problem = f"{kind} of '{run}' cannot be started ({error.strerror or error})."
+        raise UserError("job", problem, "Mend that, then try again.") from error
+
+
+def _begin(place: Path, run: str, kind: Kind, arguments: Mapping[str, Any]) -> None:
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     write(run, kind, "request", {"arguments": dict(arguments), "began": time.time()})
@@ -105,6 +119,17 @@ def look(run: str, kind: Kind) -> Job | None:
     known = ending or {}
     arguments, began = request["arguments"], request["began"]
     return Job(run, kind, state, arguments, began, progress, known.get("result"), known.get("error"))
+
+
+def running() -> list[Job]:
+    """The jobs that are at work on any run of this home folder."""
+    found = []
+    for request in sorted((home_path() / "runs").glob("*/jobs/*/request.json")):
+        kind, run = request.parts[-2], request.parts[-4]
+        with suppress(UserError):  # a folder of another name than a run can have
+            job = look(run, cast(Kind, kind)) if kind in KINDS else None
+            found += [job] if job is not None and job.state == "running" else []
+    return found
 
 
 def check_idle(run: str) -> None:

@@ -84,13 +84,31 @@ def resume(name: str) -> None:
     """Go on with a run in the background, from its last finished student.
 
     Raises:
-        UserError: if there is no such run, or it is running, finished or recorded.
+        UserError: as `reopen`.
     """
     _spawn(Store.write(), reopen(name), name)
 
 
 def reopen(name: str, *, here: bool = False) -> int:
-    """Make a run ready to go on; returns its id.
+    """Make a run ready to go on, after a look at what it needs; returns its id.
+
+    Args:
+        here: as for `create`.
+
+    Raises:
+        UserError: if there is no such run, it is alive, finished or recorded, or what its settings name cannot be had
+            or is not what it began with. Then the run stays as it is.
+    """
+    run = Store.read().run(name)
+    check_resumable(run)
+    from rosearch_engine.check import check_again  # as in `create`
+
+    check_again(run)
+    return claim_again(name, here=here)
+
+
+def claim_again(name: str, *, here: bool = False) -> int:
+    """Take a run that may go on, which of several processes only one can do; returns its id.
 
     Args:
         here: as for `create`.

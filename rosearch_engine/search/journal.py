@@ -9,6 +9,7 @@ import numpy as np
 
 from rosearch_engine.attack.protocol import Score, example
 from rosearch_engine.attack.result import refutation
+from rosearch_engine.check import changed
 from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.config import fingerprint
@@ -257,9 +258,7 @@ class Journal:
             ("teacher", before["teacher"] and before["teacher"]["key"], self._context.teacher.key),
         ):
             if value not in (None, now):
-                raise UserError(
-                    field, "it has changed since the run started.", "Restore the original, or start a new run."
-                )
+                raise changed(field)
         for student in self._store.measurements(self._run_id, SEARCH)[:1]:
             if student["protocol"]["hash"] != self._context.protocol["hash"]:
                 raise UserError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ from streamlit.testing.v1 import AppTest
 from app import access, actions, uploads
 from rosearch_engine.config import RunConfig, build
 from rosearch_engine.errors import UserError
-from rosearch_engine.runs import process
+from rosearch_engine.runs import jobs, process
+from rosearch_engine.runs.identity import mark
 from rosearch_engine.store import Store
 from tests.app.conftest import fill, make_running, open_page
 from tests.conftest import ROOT
 
 ENGINE = {
-    "process": {"start", "stop", "resume", "remove", "rename", "create", "reopen"},
+    "process": {"start", "stop", "resume", "remove", "rename", "create", "reopen", "claim_again"},
     "Store": {"write"},
     "annotations": {"annotate"},
     "config": {"from_json"},
@@ -354,13 +357,33 @@ def test_no_more_searches_than_may_run_at_once(run_id: int, monkeypatch: pytest.
     monkeypatch.setenv("ROSEARCH_SEARCHES", "1")
     make_running(run_id)
     Store.write().update_run(run_id, exit=None)
-    with pytest.raises(UserError, match=r"1 of at most 1 searches are running: demo") as caught:
+    with pytest.raises(UserError, match=r"1 of at most 1 searches and jobs are running: demo") as caught:
         actions.start("second", RunConfig())
     assert "ROSEARCH_SEARCHES" in caught.value.remedy
     other = fill("other", students=3)
     Store.write().update_run(other, exit={"reason": "stopped", "message": "", "time": 0.0})
     with pytest.raises(UserError, match="at most 1"):
         actions.resume("other")
+    with pytest.raises(UserError, match="at most 1"):
+        actions.start_job("other", "pack", {})
+    assert jobs.look("other", "pack") is None
+
+
+def at_work(run: str, kind: jobs.Kind) -> None:
+    """A job whose process is this one."""
+    jobs.write(run, kind, "request", {"arguments": {}, "began": time.time()})
+    jobs.write(run, kind, "process", {"pid": os.getpid(), "mark": mark(os.getpid())})
+
+
+def test_background_jobs_count_too(run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROSEARCH_SEARCHES", "2")
+    at_work("demo", "rescore")
+    at_work("demo", "transfer")
+    for act in (lambda: actions.start("second", RunConfig()), lambda: actions.start_job("demo", "pack", {})):
+        with pytest.raises(UserError, match=r"2 of at most 2 .*: rescore of demo, transfer of demo"):
+            act()
+    jobs.write("demo", "transfer", "ending", {"state": "stopped"})
+    assert [job.kind for job in jobs.running()] == ["rescore"]
 
 
 def test_of_two_that_start_at_once_one_waits_for_the_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,8 +400,13 @@ def test_of_two_that_start_at_once_one_waits_for_the_other(home: Path, monkeypat
         with lock:
             inside -= 1
 
+    def slow_job(run: str, kind: jobs.Kind, arguments: object) -> None:
+        slow(run, RunConfig())
+
     monkeypatch.setattr(process, "start", slow)
-    threads = [threading.Thread(target=actions.start, args=(name, RunConfig())) for name in ("a", "b", "c")]
+    monkeypatch.setattr(jobs, "start", slow_job)
+    threads = [threading.Thread(target=actions.start, args=(name, RunConfig())) for name in ("a", "b")]
+    threads.append(threading.Thread(target=actions.start_job, args=("c", "pack", {})))
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -52,7 +52,7 @@ def _hold(barrier: Any, answers: Any) -> None:
 def _reopen(barrier: Any, answers: Any) -> None:
     barrier.wait(WITHIN)
     try:
-        process.reopen("mine", here=True)
+        process.claim_again("mine", here=True)
         answers.put("in")
     except UserError as error:
         answers.put(error.problem)
@@ -95,7 +95,7 @@ def test_a_stepped_clock_makes_no_other_process_of_it(store: Store, step: float)
     with pytest.raises(UserError, match="is running"):
         process.remove("mine")
     with pytest.raises(UserError, match="is running"):
-        process.reopen("mine")
+        process.claim_again("mine")
 
 
 def test_a_process_of_another_start_is_another_one(store: Store) -> None:
@@ -128,12 +128,12 @@ def test_an_old_run_that_goes_on_is_queued_and_cannot_be_deleted(store: Store) -
     run_id = store.create_run("mine", RunConfig())
     store.update_run(run_id, created=1.0, exit={"reason": "stopped", "message": "", "time": 0.0})
     for here in (True, False):
-        process.reopen("mine", here=here)
+        process.claim_again("mine", here=here)
         assert process.state(store.run("mine")) == "queued"
         with pytest.raises(UserError, match="queued"):
             process.remove("mine")
         with pytest.raises(UserError, match="queued"):
-            process.reopen("mine")
+            process.claim_again("mine")
         store.update_run(run_id, exit={"reason": "stopped", "message": "", "time": 0.0})
 
 
@@ -141,7 +141,7 @@ def test_what_was_started_since_it_was_seen_is_not_deleted(store: Store) -> None
     run_id = store.create_run("mine", RunConfig())
     store.update_run(run_id, exit={"reason": "stopped", "message": "", "time": 0.0})
     seen = store.run("mine")
-    process.reopen("mine")
+    process.claim_again("mine")
     with pytest.raises(UserError, match="just been started"):
         store.delete_run("mine", seen)
     assert store.run("mine")["id"] == run_id

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from rosearch_engine import check
-from rosearch_engine.config import RunConfig, build
+from rosearch_engine.config import RunConfig, SpaceConfig, build
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
-from rosearch_engine.teacher_folder import look, order_by_name
-from tests.conftest import rosearch
+from rosearch_engine.teacher_folder import look, order_by_name, teacher_key
+from tests.conftest import fetched, rosearch
 from tests.unit.distil.test_worst_case_at_the_edge import greek
 
 SENTENCES = [f"the film number {i} was a fine one for us" for i in range(80)]
@@ -241,3 +241,136 @@ def test_odd_settings_of_a_teacher_are_refused(change: dict[str, Any], workshop,
     answer = rosearch("check", "--json", *settings(rows, odd))
     assert answer.code == 2
     assert answer.json["error"]["field"] == "teacher.name"
+
+
+# What a run needs to go on
+
+
+@pytest.fixture
+def wordless(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with stop words and no WordNet."""
+    (tmp_path / "nltk" / "corpora").mkdir(parents=True)
+    (tmp_path / "nltk" / "corpora" / "stopwords").symlink_to(fetched("stopwords"))
+    monkeypatch.setenv("NLTK_DATA", str(tmp_path / "nltk"))
+
+
+@pytest.fixture
+def stopped(materials: Path, rows: Path, wordless: None, tmp_path: Path) -> str:
+    """A run that stopped before its first student, of data and a teacher that may be changed."""
+    shutil.copytree(materials / "encoder", tmp_path / "teacher")
+    plan = build("standard", settings=[part for part in settings(rows, tmp_path / "teacher") if part != "--set"])
+    plan = plan.model_copy(update={"distil": plan.distil.model_copy(update={"adversary": "off"})})
+    plan = plan.model_copy(update={"space": SpaceConfig(codes=("plain",), context="bounded", ledger_bound=None)})
+    store = Store.write()
+    number = process.create("stopped", plan)
+    found = check.check(plan)
+    dataset: Any = {"name": "rows.csv", "classes": ["bad", "good"], "pair": False, "sizes": {}, "dropped": {}}
+    key = teacher_key(found.config.teacher, found.data.fingerprint, str(tmp_path / "teacher"))
+    store.update_run(
+        number,
+        exit={"reason": "stopped", "message": "", "time": 0.0},
+        dataset=dataset | {"fingerprint": found.data.fingerprint},
+        teacher={"name": "teacher", "key": key, "folder": "", "weights": 1, "encoder_weights": 1, "accuracy": 0.5}
+        | {"pad": 0, "max_length": 128, "codes": {}},
+    )
+    return "stopped"
+
+
+def spoil(what: str, folder: Path) -> None:
+    rows, teacher = folder / "rows.csv", folder / "teacher"
+    if what == "data removed":
+        rows.unlink()
+    elif what == "data changed":
+        rows.write_text(rows.read_text().replace("film number 7 ", "film number seven "))
+    elif what == "data unreadable":
+        rows.write_bytes(b"\0\1\2" * 99)
+    elif what == "teacher removed":
+        shutil.rmtree(teacher)
+    elif what == "teacher changed":
+        config = json.loads((teacher / "config.json").read_text())
+        (teacher / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.3}))
+    elif what == "weights removed":
+        (teacher / "model.safetensors").unlink()
+    else:
+        config = Store.write().run("stopped")["config"]
+        asked = {"resource missing": {"recipe": "pwws"}, "recipe unknown": {"recipe": "gone"}}[what]
+        store = Store.write()
+        store.update_run(store.run("stopped")["id"], config={**config, "attack": config["attack"] | asked})
+
+
+SPOILT = {
+    "data removed": ("data.name", "does not exist"),
+    "data changed": ("data", "has changed since the run started"),
+    "data unreadable": ("data.name", ""),
+    "teacher removed": ("teacher.name", "does not exist"),
+    "teacher changed": ("teacher", "has changed since the run started"),
+    "weights removed": ("teacher.name", "no weights"),
+    "resource missing": ("attack.recipe", "wordnet"),
+    "recipe unknown": ("attack.recipe", "gone"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_cannot_go_on_is_refused_before_anything_is_changed(what: str, stopped: str, tmp_path: Path) -> None:
+    from app import actions
+
+    spoil(what, tmp_path)
+    field, word = SPOILT[what]
+    before = Store.read().run(stopped)
+    answer = rosearch("resume", stopped, "--json")
+    assert answer.code == 2, answer.out + answer.err
+    assert answer.json["error"]["field"] == field
+    assert word in answer.json["error"]["problem"]
+    assert answer.json["error"]["remedy"]
+    with pytest.raises(UserError) as caught:
+        actions.resume(stopped)
+    assert caught.value.as_dict() == answer.json["error"]
+    assert Store.read().run(stopped) == before
+
+
+def test_what_is_as_it_was_goes_on(stopped: str) -> None:
+    """Else the test before would find a refusal whatever was spoilt."""
+    process.reopen(stopped)
+    assert process.state(Store.read().run(stopped)) == "queued"
+
+
+@pytest.mark.parametrize(
+    ("setting", "field"),
+    [
+        ({"space": {"codes": ["synonyms"]}}, "space.codes"),
+        ({"distil": {"adversary": "gradient"}}, "recipe"),
+        ({"distil": {"extra": "missing.csv"}}, "distil.extra"),
+    ],
+)
+def test_resources_and_extra_sentences_are_looked_at_too(
+    setting: dict[str, Any], field: str, materials: Path, rows: Path, wordless: None
+) -> None:
+    plain: dict[str, Any] = {"space": {"codes": ["plain"], "context": "bounded", "ledger_bound": None}}
+    named = {"data": {"name": str(rows)}, "teacher": {"name": str(materials / "encoder")}}
+    wanted: dict[str, Any] = named | {"attack": {"recipe": "deepwordbug"}, "distil": {"adversary": "off"}} | plain
+    check.check(RunConfig.model_validate(wanted))
+    stage, changes = next(iter(setting.items()))
+    with pytest.raises(UserError) as caught:
+        check.check(RunConfig.model_validate(wanted | {stage: wanted[stage] | changes}))
+    assert caught.value.field.endswith(field)
+
+
+def test_a_path_of_extra_sentences_means_the_same_from_every_folder(
+    materials: Path, rows: Path, wordless: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more.csv").write_text(
+        "text\n" + "\n".join(f"another film was the {i}th of the year" for i in range(9))
+    )
+    found = check.check(
+        RunConfig.model_validate(
+            {
+                "data": {"name": "rows.csv"},
+                "teacher": {"name": str(materials / "encoder")},
+                "attack": {"recipe": "deepwordbug"},
+                "distil": {"adversary": "off", "extra": "more.csv"},
+                "space": {"codes": ["plain"], "context": "bounded", "ledger_bound": None},
+            }
+        )
+    )
+    assert found.config.distil.extra == str(tmp_path / "more.csv")

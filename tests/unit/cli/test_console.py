@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rosearch_engine.cli.console import say, table
+from rosearch_engine.cli.console import explain, say, table
 from rosearch_engine.store import Store
 from tests.app.conftest import fill
 from tests.conftest import ROOT
@@ -109,3 +109,15 @@ def test_in_a_pipe_a_table_is_plain_text_with_every_column(home_with_runs: Path)
     assert {"student", "from", "queries", "compression"} <= set(header.split())
     (row,) = [line for line in lines if line.startswith("s0003 ")]
     assert re.search(r" \d+\.\dx", row), "a student is one line"
+
+
+def test_texts_of_others_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "a\x1b]0;owned\x07\x1b[2Jb\x9b31m\u202etxt\r\x08c\td\n"
+    say(hostile)
+    say(hostile, error=True)
+    explain(hostile)
+    table(hostile, [hostile, "x"], [[hostile, "1"]])
+    said = "".join(capsys.readouterr())
+    assert not set("\x1b\x07\x9b\u202e\r\x08") & set(said)
+    assert "a␛]0;owned␇␛[2Jb" in said
+    assert "\\x9b31m\\u202etxt" in said

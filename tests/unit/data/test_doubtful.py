@@ -11,8 +11,10 @@ import pytest
 
 from rosearch_engine import data
 from rosearch_engine.config import DataConfig, build
-from rosearch_engine.data import own
+from rosearch_engine.data import files, own
 from rosearch_engine.data.held_out import load_held_out
+from rosearch_engine.data.rows import divide, prepare
+from rosearch_engine.data.table import Table
 from rosearch_engine.errors import UserError
 
 SENTENCES = [f"the film number {i} was a fine one for us" for i in range(80)]
@@ -32,6 +34,10 @@ def refusal(path: Path, **values: Any) -> UserError:
         data.load(DataConfig(name=str(path), **values))
     assert error.value.remedy
     return error.value
+
+
+def warnings(path: Path) -> tuple[str, ...]:
+    return data.preview(DataConfig(name=str(path))).warnings
 
 
 def every_text(path: Path) -> set[str]:
@@ -219,3 +225,84 @@ def test_a_name_that_an_object_has_twice(tmp_path: Path) -> None:
     lines = [json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(SENTENCES)]
     (tmp_path / "twice.jsonl").write_text("\n".join([*lines, '{"text": "a film", "label": 0, "label": 1}']))
     assert "line 81 is not JSON ('label' is there twice)" in refusal(tmp_path / "twice.jsonl").problem
+
+
+# Classes that a reader would take for one
+
+
+@pytest.mark.parametrize(
+    ("labels", "alike"),
+    [
+        (["bad", "Bad", "good", "good"], "'Bad' and 'bad'"),
+        (["good", "good\u200b", "bad", "bad"], "'good' and 'good\\u200b'"),
+        (["caf\u00e9", "cafe\u0301", "tea", "tea"], "'cafe\u0301' and 'caf\u00e9'"),
+        (["007", "7", "8", "8"], "'007' and '7'"),
+        (["1e0", "1", "0", "0"], "'1' and '1e0'"),
+        (["true", "1", "false", "0"], "'0' and 'false'; '1' and 'true'"),
+    ],
+)
+def test_classes_that_look_alike_are_told_and_kept(tmp_path: Path, labels: list[str], alike: str) -> None:
+    path = csv(tmp_path / "rows.csv", labelled(labels))
+    said = [warning for warning in warnings(path) if "look alike" in warning]
+    kept = data.preview(DataConfig(name=str(path))).classes
+    assert len(kept) == len(set(labels))
+    assert alike in said[0]
+
+
+def test_classes_that_do_not_look_alike_are_not_doubted(tmp_path: Path) -> None:
+    for labels in (["bad", "good"], ["0", "1"], ["-1", "1"], ["a", "\u00e4"], ["none", "NA", "other"]):
+        assert not warnings(csv(tmp_path / "rows.csv", labelled(labels)))
+
+
+def test_a_class_named_as_a_gap_is_told(tmp_path: Path) -> None:
+    (said,) = warnings(csv(tmp_path / "rows.csv", labelled(["nan", "good", "bad"])))
+    assert "'nan' is kept as a class" in said
+
+
+# A file that is something else
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("rows.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "pointer of Git LFS"),
+        ("rows.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "pointer of Git LFS"),
+        ("rows.csv", b"PK\x03\x04" + bytes(range(256)), "workbook"),
+        ("rows.csv", b"\xef\xbb\xbf<!DOCTYPE html>\n<html><body>404", "web page"),
+        ("rows.tsv", b"<?xml version='1.0'?><Error/>", "web page"),
+        ("rows.csv", b"PAR1" + b"\0" * 40, "Parquet"),
+        ("rows.csv", b"\x1f\x8b\x08" + b"\0" * 40, "gzip"),
+        ("rows.jsonl", b"SQLite format 3\0" + b"\0" * 40, "SQLite"),
+        ("rows.csv", b"sep=;\ntext;label\na;b\n", "'sep='"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path: Path, name: str, content: bytes, word: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        files.read(tmp_path / name)
+    assert caught.value.field == "data.name"
+    assert word in caught.value.problem
+    assert caught.value.remedy
+
+
+def test_files_put_together_with_their_names_are_refused_with_the_row(tmp_path: Path) -> None:
+    rows = labelled(["bad", "good"])
+    path = csv(tmp_path / "rows.csv", [*rows[:40], "text,label", *rows[40:]])
+    assert "row 41 of rows.csv repeats the columns' names" in str(refusal(path))
+
+
+# An evaluation split whose classes are none of the training rows'
+
+
+def test_an_evaluation_split_without_a_known_class_leaves_held_out_sentences(tmp_path: Path) -> None:
+    """Its classes are written otherwise: all its rows were left out, and nothing was left to be held out."""
+    train = pd.DataFrame({"text": SENTENCES, "label": ["bad", "good"] * 40})
+    test = pd.DataFrame({"text": [f"a play like number {i} was shown to us" for i in range(40)]})
+    table = Table("both", train, test.assign(label=["Bad", "Good"] * 20))
+    config = DataConfig(name="both")
+    prepared = prepare(table, config)
+    assert prepared.evaluation is None
+    assert prepared.dropped == {"of a class that only the evaluation split has": 40}
+    assert any("only 0 usable rows" in warning for warning in prepared.warnings)
+    assert any("'Bad' and 'bad'" in warning for warning in prepared.warnings)
+    assert len(divide(prepared, config).held_out) > 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rosearch_engine import spawn
 from rosearch_engine.errors import UserError
 from rosearch_engine.runs import jobs, process
 from rosearch_engine.runs.identity import mark
@@ -16,6 +20,7 @@ from rosearch_engine.store import Store
 from tests.app.conftest import fill
 
 PATIENCE = 300.0
+FORKED = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -78,3 +83,36 @@ def test_a_job_that_is_stopped_says_so(run_id: int) -> None:
     jobs.start("demo", "transfer", {})
     jobs.stop("demo", "transfer")
     assert ended("demo", "transfer").state in ("stopped", "lost", "failed")
+
+
+def _start(barrier: Any, answers: Any) -> None:
+    barrier.wait(PATIENCE)
+    try:
+        jobs.start("demo", "pack", {})
+        answers.put("in")
+    except UserError as error:
+        answers.put(error.problem)
+
+
+def test_of_processes_that_want_the_same_job_at_once_one_gets_it(run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    idle = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(spawn, "command", lambda *arguments: idle)
+    for _ in range(4):
+        barrier, answers = FORKED.Barrier(3), FORKED.Queue()
+        wanting = [FORKED.Process(target=_start, args=(barrier, answers)) for _ in range(3)]
+        for one in wanting:
+            one.start()
+        found = sorted(answers.get(timeout=PATIENCE) for _ in wanting)
+        for one in wanting:
+            one.join(PATIENCE)
+        assert [job.kind for job in jobs.running()] == ["pack"]
+        jobs.stop("demo", "pack")
+        assert found == ["in", *["pack of 'demo' is already running."] * 2]
+        assert ended("demo", "pack").state == "lost"
+
+
+def test_a_job_whose_process_cannot_be_started_leaves_nothing(run_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spawn, "command", lambda *arguments: ["/nowhere/python"])
+    with pytest.raises(UserError, match="No such file"):
+        jobs.start("demo", "pack", {})
+    assert jobs.look("demo", "pack") is None

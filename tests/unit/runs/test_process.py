@@ -212,7 +212,7 @@ def test_a_stop_asked_before_it_could_hear_is_kept(store: Store) -> None:
     with pytest.raises(Stopped), in_charge(store, run_with(store, stop_requested=time.time()), Progress()):
         pytest.fail("it went on")
     assert process.state(store.run("mine")) == "stopped"
-    process.reopen("mine")
+    process.claim_again("mine")
     assert store.run("mine")["stop_requested"] is None
 
 
