@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, findings, formats, state, student_table
+from app import cards, findings, formats, notes, state, student_table
 from rosearch_engine.statistics import FEWEST
 from rosearch_engine.store.rows import measured
 
@@ -34,7 +34,8 @@ tested = st.container()
 table = findings.measured_table(students)
 if len(table) >= FEWEST:
     kept = findings.parallel(table)
-    student_table.pick_from(student_table.build([row for row in measured(students) if row["name"] in kept]))
+    rows = [row for row in measured(students) if row["name"] in kept]
+    student_table.pick_from(student_table.build(rows, marks=notes.of(run)))
 cards.ways_on("statistics")
 
 with tested:

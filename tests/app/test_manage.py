@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import settings_file
+from app import settings_file, student_table
 from rosearch_engine import config
 from rosearch_engine.runs import jobs, process
 from rosearch_engine.runs.identity import mark
@@ -47,6 +47,31 @@ def test_a_note_tags_and_a_pin_are_written_in_the_dialog(run_id: int) -> None:
     app.button(key=f"pin.{run_id}.s0003").click().run()
     assert noted(Store.read(), run_id)["s0003"]["pinned"]
     assert app.button(key=f"pin.{run_id}.s0003").label == "Unpin"
+
+
+def test_pins_and_tags_are_columns_filters_and_in_the_csv(run_id: int) -> None:
+    plain = open_page("front").dataframe[0].value
+    assert not {"pinned", "tags"} & set(plain), "nothing is noted, so nothing is shown"
+    last = str(plain["student"].iloc[-1])
+    annotate(Store.write(), run_id, last, pinned=True)
+    annotate(Store.write(), run_id, "s0003", tags=["small", "=1+1"])
+    annotate(Store.write(), run_id, "s0005", tags=["small"])
+    app = open_page("front")
+    table = app.dataframe[0].value
+    assert table["student"].iloc[0] == last, "pinned ones come first"
+    assert dict(zip(table["student"], table["tags"], strict=True))["s0003"] == "small; =1+1"
+    head, *rows = student_table.written(table).splitlines()
+    assert head.startswith("student,pinned,tags,")
+    assert rows[0].startswith(f"{last},True,")
+    app.pills(key="filter.tag").set_value(["small"]).run()
+    assert set(app.dataframe[0].value["student"]) == {"s0003", "s0005"}
+    annotate(Store.write(), run_id, "s0005", tags=[])
+    annotate(Store.write(), run_id, "s0003", tags=["=1+1"])
+    app.run()
+    assert not app.exception, "a tag that was chosen is gone"
+    assert len(app.dataframe[0].value) == len(table)
+    app.toggle(key="filter.pinned").set_value(True).run()
+    assert list(app.dataframe[0].value["student"]) == [last]
 
 
 def test_a_run_is_renamed_and_stays_in_hand(run_id: int) -> None:
