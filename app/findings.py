@@ -34,7 +34,7 @@ def measured_table(students: Sequence[StudentRow]) -> pd.DataFrame:
     rows = [student for student in students if _is_compared(student)]
     found = [_figures(row) | stored_features(row["genome"]) for row in rows]
     table = pd.DataFrame(found, index=[row["name"] for row in rows])
-    table = table.rename(columns={name: words_of(name).name for name in table if name not in FIGURES.values()})
+    table = table.rename(columns={name: words_of(str(name)).name for name in table if name not in FIGURES.values()})
     return table.loc[:, [name for name in table if table[name].nunique() > 1]]
 
 

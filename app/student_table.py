@@ -179,7 +179,7 @@ def pick_from(table: pd.DataFrame) -> None:
     st.dataframe(
         table,
         column_config=columns(),
-        column_order=[name for name in table if table[name].notna().any()],
+        column_order=[str(name) for name in table if table[name].notna().any()],
         hide_index=True,
         height=height(len(names)),
         key=state.table_key(),

@@ -153,5 +153,6 @@ def test_the_teachers_recorded_outcome_stands_beside_an_example_sentence() -> No
     swapped = next(step["after"] for step in words(text, row["after"]["text"]) if step["op"] != "same")
     assert f"{html.escape(str(swapped))}</ins>" in shown
     assert "(recorded)" in shown
-    app.text_area(key="sentence").set_value("a sentence that nobody has recorded").run()
+    app.session_state["sentence"] = "a sentence that nobody has recorded"
+    app.run()
     assert "Recorded by the search" not in said(app)
