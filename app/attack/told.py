@@ -46,7 +46,7 @@ def of(run: RunRow, student: MeasuredStudent, text: str, pair: str | None, but: 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _by_text(address: str, created: float, measurement: int) -> dict[tuple[str, str | None], ExampleRow]:
-    rows = {}
+    rows: dict[tuple[str, str | None], ExampleRow] = {}
     for row in state.store().examples(measurement):
         text = row["before"]["text"]
         rows[(text, None) if isinstance(text, str) else (text[0], text[1])] = row

@@ -147,7 +147,7 @@ def test_the_teachers_recorded_outcome_stands_beside_an_example_sentence() -> No
     run = store.run("example")
     teacher = store.teacher_measurement(run["id"])
     assert teacher is not None
-    text = app.text_area(key="sentence").value
+    text = str(app.text_area(key="sentence").value)
     row = next(row for row in store.examples(teacher["measurement_id"]) if row["before"]["text"] == text)
     assert f'data-verdict="{verdicts.of_example(row)}"' in shown
     swapped = next(step["after"] for step in words(text, row["after"]["text"]) if step["op"] != "same")
