@@ -10,12 +10,22 @@ import streamlit as st
 from app import formats, glossary, naming, notes, state, student_table
 from app.architecture import component
 from app.architecture.panels import frame_of
-from app.attack import fallen, verdicts
+from app.attack import fallen, form, models, told, verdicts
 from rosearch_engine.attack.diff import flat
 from rosearch_engine.genome import Genome
 from rosearch_engine.store.rows import Count, ExampleRow, MeasuredStudent, RunRow, measured, share
 
 FEWEST, MOST = 2, 4
+LINK = "students"  # in the address: who is compared
+ASKED = "beside.asked"
+
+
+def offer(names: Sequence[str]) -> None:
+    """The way from a few students to their comparison."""
+    few = FEWEST <= len(names) <= MOST
+    help_text = None if few else f"{FEWEST} to {MOST} students can be compared."
+    if st.button("Compare them", icon=":material/compare:", key="compare", disabled=not few, help=help_text):
+        state.go("compare", **{"student": names[0], ASKED: list(names)})
 
 
 def pick(run: RunRow, student: MeasuredStudent) -> list[MeasuredStudent]:
@@ -25,13 +35,20 @@ def pick(run: RunRow, student: MeasuredStudent) -> list[MeasuredStudent]:
     best = sorted((row for row in known.values() if row["front"]), key=lambda row: -row["robustness"])
     first = [name for name in notes.pinned(run) if name in known] or [row["name"] for row in best]
     start = list(dict.fromkeys([student["name"], *first]))[: MOST if notes.pinned(run) else FEWEST]
+    linked = [name for name in dict.fromkeys(st.query_params.get(LINK, "").split(",")) if name in known][:MOST]
+    key = f"beside.{run['name']}.{student['name']}.{','.join(start)}"
+    st.session_state.setdefault(key, linked if student["name"] in linked else start)
+    if asked := [name for name in st.session_state.pop(ASKED, None) or [] if name in known]:
+        st.session_state[key] = asked
+        st.query_params[LINK] = ",".join(asked)
     chosen = st.multiselect(
         f"Students, {FEWEST} to {MOST}",
         list(known),
-        default=start,
         format_func=lambda name: titles[name],
         max_selections=MOST,
-        key=f"beside.{run['name']}.{student['name']}.{','.join(start)}",
+        key=key,
+        help="The address of this page leads to this comparison: copy it to keep or share it.",
+        on_change=lambda: st.query_params.__setitem__(LINK, ",".join(st.session_state[key])),
     )
     return [known[name] for name in chosen]
 
@@ -67,13 +84,14 @@ def numbers(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
 
 
 def sentences(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
-    """A row a sentence that all were attacked with, a column a student's verdict; those that differ most first."""
+    """A row a sentence that all were attacked with, a column a student's verdict; those that differ most first.
+    `number` is the sentence's place in the data."""
     found = {row["name"]: {one["sentence"]: one for one in _examples(row)} for row in rows}
     every = set.intersection(*(set(of_it) for of_it in found.values())) if found else set()
     first = next(iter(found.values()), {})
     table = pd.DataFrame(
         {name: [verdicts.of_example(of_it[number]) for number in sorted(every)] for name, of_it in found.items()}
-        | {"sentence": [flat(first[number]["before"]["text"]) for number in sorted(every)]}
+        | {"sentence": [flat(first[number]["before"]["text"]) for number in sorted(every)], "number": sorted(every)}
     )
     holding = table[list(found)].isin(verdicts.HOLDING).sum(axis=1) if len(table) else pd.Series(dtype=int)
     middle = (holding - len(found) / 2).abs()
@@ -102,10 +120,32 @@ def show(run: RunRow, rows: Sequence[MeasuredStudent]) -> None:
         return
     for other in rows[1:]:
         st.caption(state.plain(fallen.against(rows[0]["name"], _examples(rows[0]), other["name"], _examples(other))))
-    st.dataframe(
-        said, hide_index=True, key="beside.sentences", height=student_table.height(len(said), 420),
+    st.caption("Click a row to see what the attack changed for each, and to attack the sentence anew.")
+    picked = st.dataframe(
+        said.drop(columns="number"), hide_index=True, key=f"beside.sentences.{','.join(row['name'] for row in rows)}",
+        height=student_table.height(len(said), 420), on_select="rerun", selection_mode="single-row",
         column_config={row["name"]: st.column_config.TextColumn(help=glossary.GLOSSARY["verdict"]) for row in rows},
-    )  # fmt: skip
+    )["selection"]["rows"]  # fmt: skip
+    if picked and picked[0] < len(said):
+        _opened(run, rows, int(said["number"].iloc[picked[0]]))
+
+
+def _opened(run: RunRow, rows: Sequence[MeasuredStudent], number: int) -> None:
+    """A sentence as each student's attack changed it, and the way to attack them all with it."""
+    asked = {row["name"]: next(one for one in _examples(row) if one["sentence"] == number) for row in rows}
+    with st.container(border=True):
+        told.rows(run, asked)
+        text, label = next((one["before"]["text"], one["label"]) for one in asked.values())
+        able = [name for name in asked if name in models.known(run, rows[0]) and _has_weights(rows, name)]
+        if able and st.button(
+            f"Attack it now: {', '.join(able)}", type="primary", icon=":material/bolt:", key="beside.attack"
+        ):
+            first, second = (text, None) if isinstance(text, str) else (text[0], text[1])
+            state.go("attack", student=able[0], **form.filled(run, able[0], first, second, label, able))
+
+
+def _has_weights(rows: Sequence[MeasuredStudent], name: str) -> bool:
+    return any(row["weights_sha256"] for row in rows if row["name"] == name)
 
 
 def _examples(row: MeasuredStudent) -> list[ExampleRow]:

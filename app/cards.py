@@ -63,7 +63,7 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
             st.badge("plain chain", color="gray", help=known["chain"])
         if student["origin"] == BAG:
             st.badge("worst-case bag of words", color="gray", help=known["bag"])
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="small"):
         _metric("Clean", student, teacher, "accuracy", known["clean accuracy"])
         _metric("After attack", student, teacher, "robustness", known["after attack"])
     low = formats.interval(student["robustness_interval"])
@@ -166,12 +166,20 @@ def _metric(
         formats.percent(student[key]),
         f"{100 * (student[key] - teacher[key]):+.1f}" if teacher else None,
         help=help_text,
-        border=True,
+        width=112,
     )
 
 
-def ways_on(skip: str = "") -> None:
+def ways_on(skip: str = "", side_by_side: bool = False) -> None:
     """Buttons from a student to the other screens; those that need its weights say so where it has none."""
+    with st.container(horizontal=side_by_side):
+        _ways_on(skip, "content" if side_by_side else "stretch")
+    run, student = state.run(), state.student()
+    if run is not None and student is not None and skip != "export":  # there they stand at the top
+        notes.panel(run, student["name"])
+
+
+def _ways_on(skip: str, width: Literal["content", "stretch"]) -> None:
     student = state.student()
     able = student is not None and bool(student["weights_sha256"])
     reason = "The weights of this student are not included in the recorded run."
@@ -184,11 +192,8 @@ def ways_on(skip: str = "") -> None:
         main = page != skip and not (skip == "" and page == "front")
         off = needs_weights and not able
         help_text = reason if off else None
-        if main and st.button(label, icon=icon, width="stretch", key=f"on.{page}", disabled=off, help=help_text):
+        if main and st.button(label, icon=icon, width=width, key=f"on.{page}", disabled=off, help=help_text):
             state.go(page)
-    run, student = state.run(), state.student()
-    if run is not None and student is not None and skip != "export":  # there they stand at the top
-        notes.panel(run, student["name"])
 
 
 def recipe(config: Settings) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import plotly.graph_objects as go
+import streamlit as st
 
 from app.cache import Step
 
@@ -15,8 +16,16 @@ GREY = "#7b8494"
 ACCENT = "#2f7de1"
 STAR = "#e8590c"
 INKS = (ACCENT, "#8a5fd6", "#21915f", "#b0752a", "#c2418a")
-# A contrast of 3 on white and on black; told apart by lightness as well as by hue.
-SCALE = ((0.0, "#3f6fd8"), (0.5, "#148c80"), (1.0, "#b07800"))
+
+
+TEXT = {"light": "#3a4252", "dark": "#c6ccd8"}
+
+
+def legible(figure: go.Figure) -> go.Figure:
+    """The figure with its axes in a colour that can be read: the library's own grey has too little contrast."""
+    ink = TEXT["dark" if st.context.theme.type == "dark" else "light"]
+    figure.update_xaxes(tickfont_color=ink, title_font_color=ink)
+    return figure.update_yaxes(tickfont_color=ink, title_font_color=ink)
 
 
 def growth_figure(runs: Mapping[str, Sequence[Step]], against: str, height: int = 220) -> go.Figure:

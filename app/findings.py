@@ -7,17 +7,17 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from app import formats, glossary, state
-from app.charts import ACCENT, GREY, SCALE
-from rosearch_engine.genome import Genome
-from rosearch_engine.genome.features import features
+from app import effects, formats, glossary, state
+from app.parallel import component as lines
+from app.parallel.component import Range
+from app.strips import component as strips
+from rosearch_engine.genome.features import stored_features
 from rosearch_engine.objectives import counts
-from rosearch_engine.statistics import is_bag, words_of
+from rosearch_engine.statistics import FEWEST, is_bag, words_of
 from rosearch_engine.statistics.splits import Split
-from rosearch_engine.store.rows import MeasuredStudent, StudentRow
+from rosearch_engine.store.rows import MeasuredStudent, StudentRow, measured
 
 Said = Mapping[str, Any]  # a `Statistics` as plain values, or a part of it
 
@@ -26,15 +26,15 @@ FIGURES = {"robustness": "after attack (%)", "accuracy": "clean accuracy (%)", "
 # What is drawn until the reader chooses: enough to see a pattern, few enough to read.
 FIRST = ("after attack (%)", "clean accuracy (%)", "compression", words_of("longest_path").name)
 MOST_COLUMNS = 6
-INK = "#6b7280"  # of whiskers: seen on both grounds, and on the bars
-_SIDES = ("circle", "square")
-MOST_POINTS = 1000  # students drawn one by one in the boxes; of more, only those far out
+AT_ONCE = 300  # students of whom the tests take less than a second
 
 
 def measured_table(students: Sequence[StudentRow]) -> pd.DataFrame:
     """A row a measured student: its figures and the features of its architecture that are not all alike."""
     rows = [student for student in students if _is_compared(student)]
-    table = pd.DataFrame([_figures(row) | _features(row) for row in rows], index=[row["name"] for row in rows])
+    found = [_figures(row) | stored_features(row["genome"]) for row in rows]
+    table = pd.DataFrame(found, index=[row["name"] for row in rows])
+    table = table.rename(columns={name: words_of(str(name)).name for name in table if name not in FIGURES.values()})
     return table.loc[:, [name for name in table if table[name].nunique() > 1]]
 
 
@@ -50,69 +50,9 @@ def _figures(row: MeasuredStudent) -> dict[str, float]:
     }
 
 
-def _features(row: MeasuredStudent) -> dict[str, float]:
-    known = _known_features()
-    if row["digest"] not in known:
-        found = features(Genome.from_dict(row["genome"]))
-        known[row["digest"]] = {words_of(name).name: value for name, value in found.items()}
-    return known[row["digest"]]
-
-
-@st.cache_resource(show_spinner=False)
-def _known_features() -> dict[str, dict[str, float]]:
-    """By a genome's digest: thousands of genomes take seconds to measure, and never change."""
-    return {}
-
-
-def effects_figure(what: Said, outcome: str) -> go.Figure:
-    """How closely every feature goes with an outcome: a bar each, with its interval; significant ones in colour."""
-    rows = sorted(_associations(what, outcome), key=lambda row: row["spearman"]["size"])
-    figure = go.Figure()
-    for found, colour, name in ((False, GREY, "not significant"), (True, ACCENT, "significant")):
-        some = [row for row in rows if row["spearman"]["found"] == found]
-        sizes = [row["spearman"]["size"] for row in some]
-        bounds = [row["spearman"]["interval"] for row in some]
-        figure.add_trace(
-            go.Bar(
-                x=sizes,
-                y=[words_of(row["feature"]).name for row in some],
-                name=name,
-                orientation="h",
-                marker={"color": colour, "opacity": 1.0 if found else 0.55},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - size for size, (_, high) in zip(sizes, bounds, strict=True)],
-                    "arrayminus": [size - low for size, (low, _) in zip(sizes, bounds, strict=True)],
-                    "thickness": 1.5,
-                    "width": 3,
-                    "color": INK,
-                },
-                text=[_effect_hover(row) for row in some],
-                textposition="none",
-                hovertemplate="%{text}<extra></extra>",
-            )
-        )
-    figure.add_vline(x=0, line={"width": 1, "color": GREY})
-    figure.update_layout(
-        xaxis={
-            "title": "Spearman's rank correlation (whisker: 95% interval)",
-            "range": [-1.02, 1.02],
-            "zeroline": False,
-        },
-        yaxis={"categoryorder": "array", "categoryarray": [words_of(row["feature"]).name for row in rows]},
-        height=90 + 24 * len(rows),
-        margin={"l": 8, "r": 8, "t": 32, "b": 8},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        hoverlabel={"align": "left"},
-    )
-    figure.update_yaxes(automargin=True)
-    return figure
-
-
 def effects_sentence(what: Said, outcome: str) -> str:
-    """What `effects_figure` says."""
-    rows = _associations(what, outcome)
+    """What `effects.html` draws."""
+    rows = associations(what, outcome)
     said = [f["says"] for f in what["findings"] if (f["kind"], f["outcome"]) == ("spearman", outcome)]
     if not rows:
         return "Not enough data: too few students, or the outcome or the features hardly vary."
@@ -121,71 +61,22 @@ def effects_sentence(what: Said, outcome: str) -> str:
     return said[0] if len(said) == 1 else f"{said[0]} {len(said) - 1} more are shown in colour."
 
 
-def _associations(what: Said, outcome: str) -> list[Said]:
+def associations(what: Said, outcome: str) -> list[Said]:
+    """The features' effects on an outcome."""
     return [row for row in what["associations"] if row["outcome"] == outcome]
 
 
-def _effect_hover(row: Said) -> str:
-    lines = [f"<b>{words_of(row['feature']).name}</b>", f"Spearman {_effect(row['spearman'])}"]
-    if row["partial"]:
-        controls = " and ".join(words_of(name).name for name in row["controls"])
-        lines.append(f"controlling for {controls}: {_effect(row['partial'])}")
-    return "<br>".join([*lines, f"n = {row['n']}"])
-
-
-def _effect(effect: Said) -> str:
-    low, high = effect["interval"]
-    return f"{effect['size']:+.2f} ({low:+.2f} to {high:+.2f}), q = {effect['q']:.2g}"
-
-
-def split_figure(students: Sequence[StudentRow], split: Split) -> go.Figure:
+def show_split(students: Sequence[StudentRow], split: Split) -> None:
     """Every student as a point with its interval, those with the property beside those without it."""
-    known = {row["number"]: row for row in students if row["status"] == "done"}
-    figure = go.Figure()
-    for place, (side, colour, name) in enumerate(
-        ((split.those, ACCENT, f"with {split.name}"), (split.others, GREY, f"without {split.name}"))
-    ):
-        rows = sorted((known[number] for number in side), key=lambda row: row["robustness"])
-        spread = np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.zeros(1)
-        shares = np.array([row["robustness"] for row in rows])
-        bounds = np.array([row["robustness_interval"] for row in rows]).reshape(-1, 2)
-        figure.add_trace(
-            go.Scatter(
-                x=place + spread,
-                y=shares,
-                name=f"{name} ({len(rows)})",
-                mode="markers",
-                customdata=[[row["name"]] for row in rows],
-                marker={"size": 10 if len(rows) <= 60 else 6, "color": colour, "symbol": _SIDES[place]},
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": bounds[:, 1] - shares,
-                    "arrayminus": shares - bounds[:, 0],
-                    "thickness": 1,
-                    "width": 0,
-                    "visible": len(rows) <= 60,
-                },
-                hovertemplate="<b>%{customdata[0]}</b><br>after attack %{y:.1%}<extra></extra>",
-            )
-        )
-    figure.update_layout(
-        xaxis={
-            "tickvals": [0, 1],
-            "ticktext": [f"with {split.name}", f"without {split.name}"],
-            "range": [-0.5, 1.5],
-            "zeroline": False,
-        },
-        yaxis={"title": "After-attack accuracy (%)", "tickformat": ".0%", "rangemode": "tozero"},
-        height=360,
-        showlegend=False,
-        margin={"l": 8, "r": 8, "t": 16, "b": 8},
-    )
-    return figure
+    sides = {*split.those, *split.others}
+    rows = [row for row in measured(students) if row["number"] in sides]
+    has = [row["number"] in split.those for row in rows]
+    label = f"After-attack accuracy of {len(rows)} students, those with {split.name} beside those without."
+    strips.show(rows, {split.name: has}, label, key=state.SPLIT)
 
 
 def split_sentence(students: Sequence[StudentRow], split: Split) -> str:
-    """What `split_figure` says."""
+    """What `show_split` draws."""
     known = {row["number"]: row["robustness"] for row in students if row["status"] == "done"}
     sides = []
     for side in (split.those, split.others):
@@ -200,44 +91,20 @@ def split_sentence(students: Sequence[StudentRow], split: Split) -> str:
     )
 
 
-def operations_figure(students: Sequence[StudentRow]) -> go.Figure:
-    """After-attack accuracy of the students with each operation beside those without it; of few, each is a point."""
+def show_operations(students: Sequence[StudentRow]) -> None:
+    """After-attack accuracy of the students with each operation beside those without it."""
     rows = [student for student in students if _is_compared(student)]
     held = [{node["operation"] for node in row["genome"]["nodes"]} for row in rows]
-    figure = go.Figure()
-    for has, colour, name in ((True, ACCENT, "with it"), (False, GREY, "without it")):
-        points = [
-            (operation.replace("_", " "), row)
-            for operation in sorted(set().union(*held))
-            for row, holds in zip(rows, held, strict=True)
-            if (operation in holds) == has
-        ]
-        figure.add_trace(
-            go.Box(
-                x=np.array([operation for operation, _ in points], dtype=object),
-                y=np.array([row["robustness"] for _, row in points], dtype=float),
-                customdata=np.array([[row["name"]] for _, row in points], dtype=object),
-                name=name,
-                boxpoints="all" if len(rows) <= MOST_POINTS else "outliers",
-                pointpos=0,
-                jitter=0.5,
-                marker={"size": 4, "opacity": 0.55, "color": colour},
-                line={"width": 1.5},
-                hovertemplate="<b>%{customdata[0]}</b><br>after attack %{y:.1%}<extra></extra>",
-            )
-        )
-    figure.update_layout(
-        boxmode="group",
-        yaxis={"title": "After-attack accuracy (%)", "tickformat": ".0%", "rangemode": "tozero"},
-        height=380,
-        margin={"l": 8, "r": 8, "t": 32, "b": 8},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-    )
-    return figure
+    found = {
+        operation.replace("_", " "): [operation in operations for operations in held]
+        for operation in sorted(set().union(*held))
+    }
+    label = f"After-attack accuracy of {len(rows)} students, those with each operation beside those without it."
+    strips.show(rows, found, label, key=state.BOXES, height=380)
 
 
 def operations_sentence(what: Said) -> str:
-    """What `operations_figure` says."""
+    """What `show_operations` draws."""
     said = [finding["says"] for finding in what["findings"] if finding["kind"] == "delta"]
     if said:
         return said[0] if len(said) == 1 else f"{said[0]} {len(said) - 1} more operations have a significant effect."
@@ -246,29 +113,7 @@ def operations_sentence(what: Said) -> str:
     return "No operation has an effect on robustness that is distinguishable from chance."
 
 
-def parallel_figure(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float] | None]) -> go.Figure:
-    """A line a student through all chosen columns; those outside a range are faded.
-
-    Args:
-        ranges: the chosen columns, each with what is kept of it, None for all.
-    """
-    held = FIGURES["robustness"]
-    line = _by_robustness(table)
-    if held in table:
-        line |= {"showscale": True, "colorbar": {"title": {"text": held}, "thickness": 10, "outlinewidth": 0}}
-    figure = go.Figure(
-        go.Parcoords(
-            dimensions=[_dimension(name, table[name], kept) for name, kept in ranges.items()],
-            line=line,
-            labelside="bottom",
-            unselected={"line": {"opacity": 0.05}},
-        )
-    )
-    figure.update_layout(height=380, margin={"l": 60, "r": 48, "t": 24, "b": 48})
-    return figure
-
-
-def within(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float] | None]) -> pd.Series:
+def within(table: pd.DataFrame, ranges: Mapping[str, Range | None]) -> pd.Series:
     """Which students lie within all ranges."""
     keep = pd.Series(True, index=table.index)
     for name, kept in ranges.items():
@@ -278,7 +123,7 @@ def within(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float] | None]
 
 
 def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
-    """What `parallel_figure` says."""
+    """What the parallel coordinates say."""
     held = FIGURES["robustness"]
     others = [name for name in names if name != held]
     if held not in table or not others or len(table) < 8:
@@ -291,6 +136,32 @@ def parallel_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
         f"The most robust quarter differs most in {name}: {best[name].mean():.3g} on average, "
         f"{table[name].mean():.3g} over all students (n = {len(best)} and {len(table)}). A lead, not a proof."
     )
+
+
+def tests(names: Sequence[str], students: Sequence[StudentRow]) -> None:
+    """What tests over all students of these runs come to; of many, that they are under way."""
+    asked = state.statistics(names)
+    if len(students) > AT_ONCE and not asked.done():
+        st.fragment(_await, run_every=1.0)(names)
+        return
+    what = asked.result()
+    if what["associations"]:
+        st.caption(
+            f"{formats.plural(what['n'], 'student')} from {formats.plural(what['runs'], 'run')} compared, "
+            f"{formats.plural(what['questions'], 'test')}, corrected ({what['correction']})."
+        )
+        importance(what, students)
+    else:
+        missing_card(what, FEWEST)
+    for note in what["notes"][what["n"] < FEWEST :]:  # the first of few students says what the card says
+        st.caption(note)
+
+
+def _await(names: Sequence[str]) -> None:
+    with state.guarded():
+        if state.statistics(names).done():
+            st.rerun()
+        st.info("Testing every feature and operation. The rest can be used meanwhile.", icon=":material/hourglass:")
 
 
 def importance(what: Said, students: Sequence[StudentRow]) -> None:
@@ -306,10 +177,10 @@ def importance(what: Said, students: Sequence[StudentRow]) -> None:
     )  # fmt: skip
     outcome = OUTCOMES[chosen or "After attack"]
     st.caption(effects_sentence(what, outcome))
-    st.plotly_chart(effects_figure(what, outcome), key="effects")
+    st.html(effects.html(associations(what, outcome)))
     st.subheader("Effect of each operation", anchor=False)
     st.caption(operations_sentence(what))
-    st.plotly_chart(operations_figure(students), key=state.BOXES, on_select="rerun", selection_mode="points")
+    show_operations(students)
     if what["model_says"]:
         st.caption(" ".join([what["model_says"], *what["model_rules"]]))
 
@@ -340,28 +211,30 @@ def parallel(table: pd.DataFrame) -> set[str]:
     if len(names) < 2:
         st.info("Choose two or more columns.", icon=":material/checklist:")
         return set(table.index)
-    ranges: dict[str, tuple[float, float] | None] = {}
-    for place, name in zip(st.columns(len(names)), names, strict=True):
-        low, high = float(table[name].min()), float(table[name].max())
-        chosen = place.slider(name, low, high, (low, high), key=f"brush.{name}.{low}.{high}")
-        ranges[name] = None if chosen == (low, high) else chosen
+    ranges: dict[str, Range | None] = {}
+    with st.expander("Ranges as numbers", icon=":material/tune:"):
+        for place, name in zip(st.columns(len(names)), names, strict=True):
+            low, high = _bounds(table, name)
+            chosen = place.slider(name, low, high, (low, high), key=_brush(table, name))
+            ranges[name] = None if chosen == (low, high) else chosen
     keep = within(table, ranges)
-    said = f" {formats.plural(int(keep.sum()), 'student')} within these ranges." if not keep.all() else ""
-    st.caption(parallel_sentence(table, names) + " Set a range above to filter lines and table." + said)
-    st.plotly_chart(parallel_figure(table, ranges), key="parallel")
+    st.caption(
+        f"{parallel_sentence(table, names)} Drag along an axis to keep a range, click it to let it go: "
+        f"lines and table follow. {formats.plural(int(keep.sum()), 'student')} within the ranges."
+    )
+
+    def brushed(name: str, chosen: Range) -> None:
+        low, high = _bounds(table, name)
+        st.session_state[_brush(table, name)] = (max(low, chosen[0]), min(high, chosen[1]))
+
+    lines.show(table, ranges, FIGURES["robustness"], brushed)
     return set(table.index[keep])
 
 
-def _dimension(name: str, values: pd.Series, kept: tuple[float, float] | None) -> dict[str, Any]:
-    found = np.sort(values.unique())
-    ticks = {"tickvals": found, "ticktext": [f"{value:g}" for value in found]} if len(found) <= 6 else {}
-    brush = {} if kept is None else {"constraintrange": list(kept)}
-    # The ends of an axis stand above and below it in all their digits, on top of the ticks.
-    return {"label": name, "values": values, "tickformat": ".3~g", **ticks, **brush}
+def _bounds(table: pd.DataFrame, name: str) -> Range:
+    return float(table[name].min()), float(table[name].max())
 
 
-def _by_robustness(table: pd.DataFrame) -> dict[str, Any]:
-    held = FIGURES["robustness"]
-    if held not in table:
-        return {"color": ACCENT}
-    return {"color": table[held], "colorscale": SCALE}
+def _brush(table: pd.DataFrame, name: str) -> str:
+    """Key of a column's range, which other students begin anew."""
+    return "brush.{}.{}.{}".format(name, *_bounds(table, name))

@@ -74,4 +74,4 @@ def _keep(
     try:
         actions.note(run, student, text=note, tags=tags, pinned=pinned)
     except UserError as error:
-        st.toast(f"{error.problem} {error.remedy}", icon=":material/error:")
+        state.notice(f"{error.field}: {error.problem} {error.remedy}", icon=":material/error:")

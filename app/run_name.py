@@ -14,9 +14,9 @@ def panel(run: RunRow) -> None:
     if not access.may("rename"):
         st.subheader(state.plain(run["name"]), anchor=False)
         return
-    with st.form(f"rename.{run['id']}", border=False):
+    # By its name too: who renames a run that somebody else has renamed since has pressed another form's button.
+    with st.form(f"rename.{run['id']}.{run['name']}", border=False):
         left, right = st.columns([3, 1], vertical_alignment="bottom")
-        # As the reader saw it: who renames a run that somebody else has renamed since is told so.
         name = left.text_input("Name of the run", run["name"], max_chars=60, key=f"rename.name.{run['id']}")
         pressed = right.form_submit_button("Rename", icon=":material/edit:", width="stretch")
     new = (name or "").strip()
@@ -28,5 +28,5 @@ def panel(run: RunRow) -> None:
         state.show_error(error)
         return
     state.choose(run=new)
-    st.toast(f"The run is now called {state.plain(new)}.", icon=":material/check:")
+    state.notice(f"The run is now called {new}.", icon=":material/check:")
     st.rerun()

@@ -6,6 +6,7 @@ The run and the student live in the address (`?run=demo&student=s0007`), so a li
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from app import access
 from app.cache import Ledger, Step
+from app.studies import Studies
 from rosearch_engine import report
 from rosearch_engine.errors import UserError
 from rosearch_engine.rescore import figures
@@ -133,24 +135,27 @@ def held_out(run: RunRow) -> dict[str, HeldOutFigures]:
     return {name: row["recipes"][recipe] for name, row in rescored(run).items() if recipe in row["recipes"]}
 
 
-@st.cache_data(max_entries=8, show_spinner="Computing statistics …")
-def _statistics(address: str, names: tuple[str, ...], as_of: tuple[tuple[float, int], ...]) -> dict[str, Any]:
-    return report.architecture_statistics(store(), names)
+@st.cache_resource(show_spinner=False)
+def _studies() -> Studies:
+    return Studies()
 
 
-def statistics(names: Sequence[str]) -> dict[str, Any]:
-    """What architecture has to do with robustness, over all students of these runs."""
-    return _statistics(database(), tuple(names), tuple(_as_of(store().run(name)) for name in names))
+def statistics(names: Sequence[str]) -> Future[dict[str, Any]]:
+    """What architecture has to do with robustness, over all students of these runs: worked out beside the page."""
+    found = [store().run(name) for name in names]
+    rows = [report.compared(run, students(run)) for run in found]
+    key = (database(), tuple(names), tuple(_as_of(run) for run in found))
+    return _studies().ask(key, lambda: report.statistics_of(names, rows))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _split(address: str, run_id: int, as_of: tuple[float, int]) -> Split | None:
-    return best_split(store().students(run_id))
+def _split(address: str, run_id: int, as_of: tuple[float, int], _rows: Sequence[StudentRow]) -> Split | None:
+    return best_split(_rows)
 
 
 def split(run: RunRow) -> Split | None:
     """The property that separates a run's students best."""
-    return _split(database(), run["id"], _as_of(run))
+    return _split(database(), run["id"], _as_of(run), students(run))
 
 
 def student() -> MeasuredStudent | None:
@@ -199,8 +204,7 @@ def take_picks() -> None:
     for name, value in st.session_state.pop("pending", {}).items():
         st.session_state[name] = value
     clicks = (
-        ("student", f"clicked.{CHART}", clicked_in_chart()),
-        *(("student", f"clicked.{chart}", _clicked_point(chart)) for chart in (BOXES, SPLIT)),
+        *(("student", f"clicked.{chart}", clicked_in(chart)) for chart in (CHART, BOXES, SPLIT)),
         ("student", "clicked_row", _clicked_row(table_key(), "table_names")),
         ("run", "clicked_run", _clicked_row(RUNS, "run_names")),
     )
@@ -213,9 +217,9 @@ def take_picks() -> None:
                     st.session_state["student"] = None
 
 
-def clicked_in_chart() -> tuple[str, float] | None:
-    """The student that was clicked last in the picture of the front, and when: the same one may be clicked again."""
-    match _told(CHART).get("student"):
+def clicked_in(chart: str) -> tuple[str, float] | None:
+    """The student that was clicked last in a picture, and when: the same one may be clicked again."""
+    match _told(chart).get("student"):
         case [str(name), int() | float() as when]:
             return name, when
     return None  # also of what no picture tells
@@ -223,7 +227,7 @@ def clicked_in_chart() -> tuple[str, float] | None:
 
 def is_click_untaken() -> bool:
     """Whether a click in the picture waits to be taken in: by a run of the whole page, not of the picture alone."""
-    return clicked_in_chart() != st.session_state.get(f"clicked.{CHART}")
+    return clicked_in(CHART) != st.session_state.get(f"clicked.{CHART}")
 
 
 def chosen() -> list[str]:
@@ -241,16 +245,6 @@ def _told(key: str) -> Mapping[str, Any]:
 def table_key() -> str:
     """Key of the table of students: another one each time it has to be drawn anew."""
     return f"front_table.{st.session_state.get('table_turn', 0)}"
-
-
-def _clicked_point(chart: str) -> str | None:
-    match _told(chart).get("selection"):
-        case {"points": [*points]}:
-            for point in points:
-                match point:
-                    case {"customdata": [str(name), *_]}:
-                        return name
-    return None
 
 
 def _clicked_row(table: str, names: str) -> str | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import formats, glossary, state
-from rosearch_engine.store.rows import Count, MeasuredStudent, StudentRow, measured
+from rosearch_engine.store.rows import AnnotationRow, Count, MeasuredStudent, StudentRow, measured
 
 PERCENTAGES = (
     *("clean accuracy", "after attack", "low", "high", "calibrated", "raw logits", "one-swap robust", "certified"),
@@ -24,6 +24,7 @@ CSV_NAMES = {name: f"{name} (%)" for name in PERCENTAGES} | {
     "encoder compression": "encoder compression (x)",
     "latency ms": "latency (ms)",
 }
+TAGS_APART = "; "
 DIGITS = dict.fromkeys(PERCENTAGES, 1) | {
     "compression": 2,
     "encoder compression": 2,
@@ -32,10 +33,30 @@ DIGITS = dict.fromkeys(PERCENTAGES, 1) | {
 }
 
 
-def build(rows: Sequence[MeasuredStudent], ordered: bool = True) -> pd.DataFrame:
-    """Measured students as a table, if `ordered` the front first, then those that hold most."""
+def build(
+    rows: Sequence[MeasuredStudent], ordered: bool = True, marks: Mapping[str, AnnotationRow] | None = None
+) -> pd.DataFrame:
+    """Measured students as a table, if `ordered` the pinned first, then the front, then those that hold most.
+
+    Args:
+        marks: what is noted of them, by name; where nothing is, the table has no columns for it.
+    """
+    marks = marks or {}
+    pinned = [name for name, row in marks.items() if row["pinned"]]
     if ordered:
-        rows = sorted(rows, key=lambda row: (not row["front"], -row["robustness"], -row["accuracy"]))
+        rows = sorted(
+            rows, key=lambda row: (row["name"] not in pinned, not row["front"], -row["robustness"], -row["accuracy"])
+        )
+    table = _figures(rows)
+    tags = [TAGS_APART.join(marks[row["name"]]["tags"]) if row["name"] in marks else "" for row in rows]
+    if any(tags):
+        table.insert(1, "tags", tags)
+    if any(row["name"] in pinned for row in rows):
+        table.insert(1, "pinned", [row["name"] in pinned for row in rows])
+    return table
+
+
+def _figures(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "student": [row["name"] for row in rows],
@@ -76,6 +97,8 @@ def columns() -> dict[str, Any]:
     known, number = glossary.GLOSSARY, st.column_config.NumberColumn
     return {
         "student": st.column_config.TextColumn(pinned=True, help=known["student"]),
+        "pinned": st.column_config.CheckboxColumn(help="Students that you pinned. They come first."),
+        "tags": st.column_config.TextColumn(help="Tags that you gave the student."),
         "front": st.column_config.CheckboxColumn(help=known["front"]),
         "clean accuracy": number(format="%.1f%%", help=known["clean accuracy"]),
         "after attack": st.column_config.ProgressColumn(
@@ -99,9 +122,15 @@ def columns() -> dict[str, Any]:
     }
 
 
-def filtered(rows: Sequence[StudentRow]) -> list[StudentRow]:
-    """The students that pass the filter that the reader sets; those that were not measured stay out of its way."""
+def filtered(rows: Sequence[StudentRow], marks: Mapping[str, AnnotationRow]) -> list[StudentRow]:
+    """The students that pass the filter that the reader sets; those that were not measured stay out of its way.
+
+    Args:
+        marks: what is noted of them, by name.
+    """
     done = measured(rows)
+    tags = sorted({tag for row in done if row["name"] in marks for tag in marks[row["name"]]["tags"]})
+    has_pins = any(marks[row["name"]]["pinned"] for row in done if row["name"] in marks)
     codes = sorted({row["genome"].get("code", "plain") for row in done})
     with st.popover("Filter", icon=":material/filter_alt:"):
         known = glossary.GLOSSARY
@@ -111,16 +140,30 @@ def filtered(rows: Sequence[StudentRow]) -> list[StudentRow]:
         robust = st.slider("Minimum after attack (%)", 0, 100, 0, key="filter.robustness", help=known["after attack"])
         small = st.slider("Minimum compression (×)", 0, 50, 0, key="filter.compression", help=known["compression"])
         read = st.pills("Input code", codes, selection_mode="multi", key="filter.code") if len(codes) > 1 else []
+        tagged = _ask_tags(tags)
+        only_pinned = has_pins and st.toggle("Pinned only", key="filter.pinned")
 
     def passes(row: MeasuredStudent) -> bool:
+        mark = marks.get(row["name"])
         return (
             100 * row["accuracy"] >= accurate
             and 100 * row["robustness"] >= robust
             and row["compression"] >= small
             and (not read or row["genome"].get("code", "plain") in read)
+            and (not tagged or (mark is not None and bool(set(tagged) & set(mark["tags"]))))
+            and (not only_pinned or (mark is not None and mark["pinned"]))
         )
 
     return [row for row in rows if row["status"] != "done" or passes(row)]
+
+
+def _ask_tags(known: Sequence[str]) -> list[str]:
+    """The tags of which a student must have one; none for all students."""
+    if not known:
+        return []
+    # A tag that was chosen may have been taken off since.
+    st.session_state["filter.tag"] = [tag for tag in st.session_state.get("filter.tag") or [] if tag in known]
+    return st.pills("Tag", known, selection_mode="multi", key="filter.tag", format_func=state.plain)
 
 
 def pick_from(table: pd.DataFrame) -> None:
@@ -136,6 +179,7 @@ def pick_from(table: pd.DataFrame) -> None:
     st.dataframe(
         table,
         column_config=columns(),
+        column_order=[str(name) for name in table if table[name].notna().any()],
         hide_index=True,
         height=height(len(names)),
         key=state.table_key(),

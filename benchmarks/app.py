@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str, dict[str, str], str]] = {
     "Overview": ("", {}, ".front-chart [data-name]"),
     "Search": ("search", {}, "[data-testid=stNumberInput]"),
     "Front": ("front", {}, ".front-chart [data-name]"),
-    "Statistics": ("statistics", {}, ".js-plotly-plot .main-svg"),
+    "Statistics": ("statistics", {}, ".parallel canvas"),
     "Architecture": ("architecture", {"student": "s0007"}, "svg .node"),
     "Export": ("export", {"student": "s0007"}, "[data-testid=stMain] button[kind=primary]"),
     "Attack": ("attack", {"student": "s0007"}, "textarea"),

@@ -38,4 +38,4 @@ else:
     form.take_link(run, student)
     examples.pills(run, student)
     form.show(run, student)
-    one_sentence.outcome(run)
+    one_sentence.outcome(run, student)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, state, student_table
+from app import beside, cards, notes, state, student_table
 from app.front_chart import component, live
 from rosearch_engine.report import untried
 from rosearch_engine.store.rows import measured
@@ -15,7 +15,7 @@ if run is None or not measured(state.students(run)):
     cards.empty("No students yet", "The Pareto front appears as soon as a search has measured its first student.")
     st.stop()
 
-rows = state.students(run)
+rows, marks = state.students(run), notes.of(run)
 st.caption(cards.about(run, rows))
 if nothing := untried(run, measured(rows)[0]["attacked"]):
     st.warning(nothing, icon=":material/warning:")
@@ -41,9 +41,9 @@ with left:
             help="What the colour of a mark shows.",
         )
         dominated = st.toggle("Dominated students", value=True, key="dominated", persist_state="session")
-        shown = student_table.filtered(rows)
+        shown = student_table.filtered(rows, marks)
         names = [row["name"] for row in state.runs() if row["name"] != run["name"] and row["students"]]
-        beside = (
+        overlaid = (
             st.multiselect("Overlay runs", names, key="beside", placeholder="other runs", width=260) if names else []
         )
     if not measured(shown):
@@ -55,7 +55,7 @@ with left:
         colour=colour,
         dominated=dominated,
         shown=None if len(shown) == len(rows) else [row["name"] for row in shown],
-        others={name: state.students(state.store().run(name)) for name in beside},
+        others={name: state.students(state.store().run(name)) for name in overlaid},
         height=520,
         file=f"{run['name']}-front",
     )
@@ -74,7 +74,9 @@ with right:
 caught = set(state.chosen())
 some = [row for row in measured(shown) if not caught or row["name"] in caught]
 if caught:
-    st.caption(f"The {len(some)} students inside the lasso. Press Lasso again to let them go.")
-table = student_table.build(some)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"The {len(some)} students inside the lasso. Press Lasso again to let them go.")
+        beside.offer([row["name"] for row in some])
+table = student_table.build(some, marks=marks)
 student_table.pick_from(table)
 student_table.download(table, f"{run['name']}-front")

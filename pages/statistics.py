@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cards, findings, formats, state, student_table
+from app import cards, findings, notes, state, student_table
 from rosearch_engine.statistics import FEWEST
 from rosearch_engine.store.rows import measured
 
@@ -26,26 +26,16 @@ students, split = state.students(run), state.split(run)
 if split is not None:
     st.subheader(f"What separates the students of {state.plain(run['name'])}", anchor=False)
     st.write(state.plain(findings.split_sentence(students, split)))
-    chart = findings.split_figure(students, split)
-    st.plotly_chart(chart, key=state.SPLIT, on_select="rerun", selection_mode="points")
+    findings.show_split(students, split)
 
 # The tests take seconds for many students: what needs none of them is drawn first.
 tested = st.container()
 table = findings.measured_table(students)
 if len(table) >= FEWEST:
     kept = findings.parallel(table)
-    student_table.pick_from(student_table.build([row for row in measured(students) if row["name"] in kept]))
-cards.ways_on("statistics")
+    rows = [row for row in measured(students) if row["name"] in kept]
+    student_table.pick_from(student_table.build(rows, marks=notes.of(run)))
+cards.ways_on("statistics", side_by_side=True)
 
 with tested:
-    what = state.statistics([run["name"], *more])
-    st.caption(
-        f"{formats.plural(what['n'], 'student')} from {formats.plural(what['runs'], 'run')} compared, "
-        f"{formats.plural(what['questions'], 'test')}, corrected ({what['correction']})."
-    )
-    if what["associations"]:
-        findings.importance(what, students)
-    else:
-        findings.missing_card(what, FEWEST)
-    for note in what["notes"][what["n"] < FEWEST :]:  # the first of few students says what the card says
-        st.caption(note)
+    findings.tests([run["name"], *more], students)

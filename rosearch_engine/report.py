@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, cast
 
-from rosearch_engine.genome import Genome
-from rosearch_engine.genome.features import features
+from rosearch_engine.genome.features import stored_features
 from rosearch_engine.objectives import counts
 from rosearch_engine.statistics import OUTCOMES, statistics, words_of
 from rosearch_engine.store.repo import Store
@@ -134,7 +133,7 @@ def _with_figures(teacher: TeacherRow, figures: MeasurementRow | None) -> Mappin
 
 def _reported(student: StudentRow) -> Reported:
     values: Mapping[str, object] = student
-    told = {name: values[name] for name in _STUDENT} | {"features": features(Genome.from_dict(student["genome"]))}
+    told = {name: values[name] for name in _STUDENT} | {"features": stored_features(student["genome"])}
     return cast(Reported, told | {"copies_loss": copies_loss(student)})
 
 
@@ -189,13 +188,20 @@ def architecture_statistics(store: Store, runs: Iterable[str]) -> dict[str, Any]
     Raises:
         UserError: if there is no run of one of these names.
     """
-    students: list[dict[str, object]] = []
     names = list(dict.fromkeys(runs))
-    for name in names:
-        run = store.run(name)
-        inherit = run["config"]["distil"]["inherit"]
-        students += [{**student, "inherit": inherit} for student in store.students(run["id"])]
-    return {"of": names} | statistics(students)
+    found = [store.run(name) for name in names]
+    return statistics_of(names, [compared(run, store.students(run["id"])) for run in found])
+
+
+def compared(run: RunRow, students: Iterable[StudentRow]) -> list[dict[str, object]]:
+    """A run's students as `statistics` takes them."""
+    inherit = run["config"]["distil"]["inherit"]
+    return [{**student, "inherit": inherit} for student in students]
+
+
+def statistics_of(names: Iterable[str], runs: Iterable[Iterable[dict[str, object]]]) -> dict[str, Any]:
+    """`statistics` over all students of some runs, each as `compared` gives them, with the runs' names in `of`."""
+    return {"of": list(names)} | statistics([student for run in runs for student in run])
 
 
 def association_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -15,7 +15,7 @@ _CSS = """
 .node, .edge { transition: opacity .12s; }
 .node:hover .body, .node:focus-visible .body { stroke-width: 2.5; }
 .node.picked .body { stroke: var(--st-primary-color) !important; stroke-width: 3.5; }
-.faded { opacity: .22; }
+.faded { opacity: .45; }
 .host.full svg { max-width: none; margin: 0; }
 .size { display: none; font: inherit; font-size: 13px; color: inherit; background: none; cursor: pointer;
   padding: 4px 10px;

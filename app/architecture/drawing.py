@@ -19,6 +19,7 @@ WIDTH, HEIGHT = 200.0, 74.0
 GAP_X, GAP_Y = 28.0, 32.0
 EDGE_INK = "color-mix(in srgb, var(--st-text-color, #3a4252) 55%, transparent)"
 MARGIN = 14.0
+LONGEST = 36  # characters of a shape that fit a box
 ENDS = Family("ends", "Embedding, head", "blue", "#e3edfb", "#1c64c4", "#12468c")
 SHORT_POOLINGS = {"cls": "first token", "mean": "mean over tokens", "max": "max over tokens"}
 
@@ -229,7 +230,7 @@ def _node(box: Box, centre: Point, most: int) -> str:
         f'<rect {whole} style="fill:var(--st-background-color, #ffffff)"/>',
         f'<rect class="body" {whole} stroke-width="1.5" style="fill:{back};stroke:{line}"/>',
         _text(x + 10, y + 20, box.title, ink, 13.5, weight=650),
-        _text(x + 10, y + 37, box.shape, plain, 11.5),
+        _text(x + 10, y + 37, fitting(box.shape), plain, 11.5),
         _text(x + 10, y + 55, box.note or weights, plain, 10.5, opacity=0.75),
         _text(x + WIDTH - 10, y + 55, box.merge, ink, 10.5, "end"),
         f'<rect x="{x + 10:.1f}" {top} width="{inner}" {bottom} style="fill:{line};opacity:.2"/>',
@@ -243,6 +244,11 @@ def _node(box: Box, centre: Point, most: int) -> str:
         f'<g class="node" data-id="{box.number}" tabindex="0" role="button">'
         f"<title>{escape(about)}</title>{''.join(parts)}</g>"
     )
+
+
+def fitting(text: str) -> str:
+    """As much of a shape as a box holds; its title has all of it."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
 
 
 def _text(

@@ -83,7 +83,7 @@ def boxes(drawn: Family) -> list[Box]:
             _short(row["change"]) or ("random sample" if row["origin"] == "sample" else ""),
             row["weights"],
             0,
-            formats.times(row["compression"]) + " smaller",
+            formats.times(row["compression"]),
             _figures(row),
         )
         for number, row in enumerate(drawn.members)

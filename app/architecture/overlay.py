@@ -88,8 +88,12 @@ def fate(pair: Pair, number: int, first: Genome, second: Genome) -> str:
     a, b = pair.nodes[number]
     if a is None or b is None:
         return "first" if b is None else "second"
-    is_inner = 0 < number < pair.head
-    alike = first.node(a) == second.node(b) if is_inner else True
+    if number == 0:
+        alike = (first.rank, first.width, first.code) == (second.rank, second.width, second.code)
+    elif number == pair.head:
+        alike = (first.pooling, first.width) == (second.pooling, second.width)
+    else:
+        alike = first.node(a) == second.node(b)
     return "both" if alike else "changed"
 
 
@@ -134,13 +138,8 @@ def table(first: MeasuredStudent, second: MeasuredStudent) -> pd.DataFrame:
     """The figures and the global genes of two students beside each other."""
     rows = [
         ("Clean accuracy", *(formats.percent(student["accuracy"]) for student in (first, second))),
-        (
-            "After attack",
-            *(
-                f"{formats.percent(student['robustness'])} ({formats.interval(student['robustness_interval'])})"
-                for student in (first, second)
-            ),
-        ),
+        ("After attack", *(formats.percent(student["robustness"]) for student in (first, second))),
+        ("After attack, 95%", *(formats.interval(student["robustness_interval"]) for student in (first, second))),
         ("Compression", *(formats.times(student["compression"]) for student in (first, second))),
         ("Parameters", *(formats.count(student["weights"]) for student in (first, second))),
     ]
@@ -149,5 +148,5 @@ def table(first: MeasuredStudent, second: MeasuredStudent) -> pd.DataFrame:
         for gene, title in GENES.items()
     ]
     found = pd.DataFrame(rows, columns=["", first["name"], second["name"]])
-    found["differs"] = found[first["name"]] != found[second["name"]]
+    found.insert(1, "≠", ["≠" if one != other else "" for _, one, other in rows])
     return found

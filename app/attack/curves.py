@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import cards, formats, glossary, state
+from app import cards, charts, formats, glossary, state
 from app.charts import ACCENT, GREY, STAR
 from rosearch_engine.objectives import wilson
 from rosearch_engine.rescore.rows import CurvesRow
@@ -34,7 +34,8 @@ def panel(run: RunRow, student: MeasuredStudent) -> None:
     row = found[titles.index(chosen)]
     st.subheader(f"Sentences lost by queries: {chosen}", anchor=False, help=glossary.GLOSSARY["success curve"])
     st.caption(state.plain(sentence(row, student["name"])))
-    st.plotly_chart(figure(row, student["name"]), key="curve_chart", config={"displaylogo": False})
+    drawn = charts.legible(figure(row, student["name"]))
+    st.plotly_chart(drawn, key="curve_chart", config={"displaylogo": False})
     st.caption(
         "Attack on calibrated logits only: a sentence lost only to a single swap or to the attack on raw logits is "
         f"not counted as lost here. Accuracy after the attack: {left_standing(row)}.",

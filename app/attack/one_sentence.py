@@ -8,16 +8,17 @@ from typing import Any
 import streamlit as st
 
 from app import formats, state
-from app.attack import detail, drawing, form, models, verdicts, what_if
+from app.attack import detail, drawing, form, models, told, verdicts, what_if
 from rosearch_engine.errors import UserError
 from rosearch_engine.live.client import Job
-from rosearch_engine.store.rows import RunRow
+from rosearch_engine.store.rows import MeasuredStudent, RunRow
 
 
-def outcome(run: RunRow) -> None:
-    """This run's attack in hand: its progress while it works, its result when it is done."""
+def outcome(run: RunRow, student: MeasuredStudent) -> None:
+    """This run's attack in hand: its progress while it works, its result when it is done; and what was recorded."""
     held = st.session_state.get("attack")
     if held is None or held["run"] != run["name"]:
+        told.show(run, student, st.session_state.get("sentence") or "", st.session_state.get("pair"), but=())
         st.info(
             "Pick an example or type a sentence of your own, then press **Attack** (Ctrl+Enter). "
             "The attack changes single words until the prediction changes.",
@@ -51,6 +52,7 @@ def outcome(run: RunRow) -> None:
     else:
         st.caption(f"{state.plain(titles.get(chosen, chosen))} of {state.plain(held['run'])}")
     detail.show(done[chosen], classes, held["run"], chosen)
+    told.show(run, student, held["text"], held["pair"], but=tuple(done))
     what_if.panel(run, held, done, titles)
     st.caption("The address of this page now leads to this sentence and these models: copy it to share the attack.")
 

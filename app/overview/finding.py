@@ -78,7 +78,10 @@ def _attack_button(run: RunRow, rows: Sequence[StudentRow], shown: point.Point) 
     beside = [shown.fell] if shown.fell != TEACHER or not run["recorded"] else _weak(rows, shown.held)
     models = [shown.held, *beside]
     if shown.fell not in models:
-        st.caption(f"A recorded run comes without the teacher's weights: {', '.join(beside)} stands in for it.")
+        st.caption(
+            "A recorded run comes without the teacher's weights: its recorded outcome stands beside the attack, and "
+            f"{', '.join(beside)} is attacked in its place."
+        )
     label = f"Attack it now: {' and '.join(models)}"
     if st.button(label, icon=":material/bolt:", type="primary", width="stretch", key="next.point"):
         first, second = point.text(shown)

@@ -32,7 +32,8 @@ _STYLE = """<style>
 .story-key .proved { background: repeating-linear-gradient(135deg, rgba(255,255,255,.55) 0 3px, transparent 3px 8px),
   var(--ink); }
 .story-key .whisker { height: 4px; vertical-align: 3px; background: currentColor; border-radius: 0; }
-@media (max-width: 640px) { .story { grid-template-columns: 1fr auto; grid-auto-flow: dense; row-gap: .3rem; }
+.story-box { container-type: inline-size; }
+@container (max-width: 600px) { .story { grid-template-columns: 1fr auto; grid-auto-flow: dense; row-gap: .3rem; }
   .story .track { grid-column: 1 / -1; margin-bottom: .5rem; }
   .story .said { grid-column: 2; } .story .who { grid-column: 1; } }
 </style>"""
@@ -46,7 +47,9 @@ def show(bars: Sequence[Bar]) -> None:
         keys.append(("proved", "proved: no combination of the attack's swaps can flip it"))
     keys.append(("whisker", "95% interval"))
     legend = "".join(f"<span><i class='{name}'></i>{text}</span>" for name, text in keys)
-    st.html(f"{_STYLE}<div class='story'>{rows}</div><div class='story-key'>{legend}</div>")
+    st.html(
+        f"{_STYLE}<div class='story-box'><div class='story'>{rows}</div></div><div class='story-key'>{legend}</div>"
+    )
 
 
 def _row(bar: Bar) -> str:

@@ -53,7 +53,7 @@ def panel() -> None:
             f"Not comparable: the runs were measured under different settings ({state.plain(', '.join(others))}).",
             icon=":material/balance:",
         )
-    st.plotly_chart(charts.growth_figure(grown, against or "students", height=320), key="growth")
+    st.plotly_chart(charts.legible(charts.growth_figure(grown, against or "students", height=320)), key="growth")
     st.markdown("**Best students**")
     st.dataframe(
         best_table({name: state.students(known[name]) for name in names}),

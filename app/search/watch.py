@@ -122,7 +122,14 @@ def _numbers(run: RunRow, rows: Sequence[StudentRow], steps: Sequence[Step]) -> 
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
         st.metric(
-            "Students measured", f"{len(steps):,} / {planned:,}", border=True, height="stretch", help=known["student"]
+            "Students measured",
+            f"{len(steps):,} / {planned:,}",
+            f"{pace.an_hour:.0f} an hour" if pace else None,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help=f"{known['student']}\n\n{known['students per hour']}",
         )
         st.metric(
             "On the Pareto front", sum(row["front"] for row in rows), border=True, height="stretch", help=known["front"]
@@ -137,8 +144,6 @@ def _numbers(run: RunRow, rows: Sequence[StudentRow], steps: Sequence[Step]) -> 
             chart_data=_curve(steps),
             chart_type="area",
         )
-        an_hour = f"{pace.an_hour:.0f}" if pace else "–"
-        st.metric("Students per hour", an_hour, border=True, height="stretch", help=known["students per hour"])
 
 
 def _curve(steps: Sequence[Step]) -> list[float] | None:

@@ -201,6 +201,23 @@ class Genome:
         except (KeyError, TypeError, ValueError) as error:
             raise UserError("genome", f"it cannot be read ({error}).", "Use the format of `report --json`.") from None
 
+    @classmethod
+    def stored(cls, values: GenomeRow) -> Genome:
+        """The genome of `as_dict`, as a store keeps it: in canonical form, which is not made again.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is damaged.
+        """
+        return cls(
+            values["width"],
+            values["rank"],
+            values["pooling"],
+            values["merge"],
+            values.get("code", "plain"),
+            tuple(Node(**node) for node in values["nodes"]),
+            tuple((a, b) for a, b in values["edges"]),
+        )
+
     def _problem(self) -> str:
         if self.code not in get_args(CodeName):
             return f"code '{self.code}' is unknown."

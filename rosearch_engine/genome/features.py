@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rosearch_engine.genome.dag import Genome
+from rosearch_engine.genome.dag import Genome, GenomeRow
 from rosearch_engine.operations import names, operation, operations
 
 
@@ -76,6 +77,24 @@ def features(genome: Genome) -> dict[str, float]:
         "code_characters": float(genome.code in ("characters", "both")),
         **counts,
     }
+
+
+_known: dict[tuple[str, tuple[str, ...]], dict[str, float]] = {}
+
+
+def stored_features(genome: GenomeRow) -> dict[str, float]:
+    """Features of a genome that a store holds: worked out once in a process. Leave them as they are.
+
+    Raises:
+        UserError: if the genome is damaged.
+    """
+    key = (json.dumps(genome), names())  # an operation that is registered later is one more feature
+    if key not in _known:
+        try:
+            _known[key] = features(Genome.stored(genome))
+        except (KeyError, TypeError, ValueError, IndexError):
+            _known[key] = features(Genome.from_dict(genome))
+    return _known[key]
 
 
 def _depths(genome: Genome) -> tuple[list[int], list[int]]:

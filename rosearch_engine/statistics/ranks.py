@@ -17,7 +17,7 @@ from rosearch_engine.statistics.effect import Effect
 # Of less than this share of its variance, left by the controls, nothing is said of a column.
 _LEFT = 0.01
 _DEGREE = 3  # of the fit on a control
-_MANY = 1000  # students from which on Student's t says of chance what shuffling says, and does not take seconds
+_MANY = 300  # students from which on Student's t says of chance what shuffling says, and does not take seconds
 _CHUNK = 2_000_000  # numbers worked on at a time
 
 
@@ -33,7 +33,7 @@ class Effort:
     """
 
     draws: int = 2000
-    most: int = 2_000_000
+    most: int = 1_000_000
     shuffles: int = 9999
     seed: int = 0
 

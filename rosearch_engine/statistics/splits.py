@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rosearch_engine.genome import Genome
-from rosearch_engine.genome.features import features
+from rosearch_engine.genome.features import stored_features
 from rosearch_engine.objectives import counts
 from rosearch_engine.operations import operations
 from rosearch_engine.statistics.study import is_bag
@@ -57,7 +56,7 @@ def best_split(students: Sequence[Mapping[str, Any]], seed: int = 0) -> Split | 
         and not is_bag(row)
     ]
     robustness = np.array([row["robustness"] for row in rows], dtype=float)
-    found = [features(Genome.from_dict(row["genome"])) for row in rows]
+    found = [stored_features(row["genome"]) for row in rows]
     sides: dict[bytes, tuple[str, np.ndarray]] = {}
     for name, has in _properties().items():
         member = np.array([has(row, known) for row, known in zip(rows, found, strict=True)], dtype=bool)

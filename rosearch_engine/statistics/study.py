@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rosearch_engine.genome import Genome
-from rosearch_engine.genome.features import features
+from rosearch_engine.genome.features import stored_features
 from rosearch_engine.objectives import counts
 from rosearch_engine.operations import names as operation_names
 from rosearch_engine.statistics.effect import CORRECTION, LEVEL, Effect, corrected
@@ -240,7 +239,7 @@ def _once(students: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _features(student: Mapping[str, Any]) -> dict[str, float]:
-    own = student.get("features") or features(Genome.from_dict(student["genome"]))
+    own = student.get("features") or stored_features(student["genome"])
     cost = {"weights": float(student["weights"]), "flops": float(student["flops"])}
     return own | cost | ({} if student.get("inherit", True) else {"inherited": 0.0})
 

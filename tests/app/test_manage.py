@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import settings_file
+from app import settings_file, student_table
 from rosearch_engine import config
 from rosearch_engine.runs import jobs, process
 from rosearch_engine.runs.identity import mark
@@ -49,6 +49,46 @@ def test_a_note_tags_and_a_pin_are_written_in_the_dialog(run_id: int) -> None:
     assert app.button(key=f"pin.{run_id}.s0003").label == "Unpin"
 
 
+def test_a_note_of_ten_thousand_characters_is_kept_and_a_tag_that_is_too_long_is_refused(run_id: int) -> None:
+    app = open_page("export", run="demo", student="s0003")
+    app.button(key=f"note.{run_id}.s0003").click().run()
+    app.text_area(key="note.text").set_value("<b>" + "x" * 9_997)
+    app.button(key="note.save").click().run()
+    assert not app.exception
+    assert app.text[0].value == "<b>" + "x" * 9_997
+    app.button(key=f"note.{run_id}.s0003").click().run()
+    app.session_state["note.tags"] = ["y" * 41]
+    app.button(key="note.save").click().run()
+    assert not app.exception
+    assert "has 41 characters" in app.toast[0].value
+    assert noted(Store.read(), run_id)["s0003"]["tags"] == []
+
+
+def test_pins_and_tags_are_columns_filters_and_in_the_csv(run_id: int) -> None:
+    plain = open_page("front").dataframe[0].value
+    assert not {"pinned", "tags"} & set(plain), "nothing is noted, so nothing is shown"
+    last = str(plain["student"].iloc[-1])
+    annotate(Store.write(), run_id, last, pinned=True)
+    annotate(Store.write(), run_id, "s0003", tags=["small", "=1+1"])
+    annotate(Store.write(), run_id, "s0005", tags=["small"])
+    app = open_page("front")
+    table = app.dataframe[0].value
+    assert table["student"].iloc[0] == last, "pinned ones come first"
+    assert dict(zip(table["student"], table["tags"], strict=True))["s0003"] == "small; =1+1"
+    head, *rows = student_table.written(table).splitlines()
+    assert head.startswith("student,pinned,tags,")
+    assert rows[0].startswith(f"{last},True,")
+    app.pills(key="filter.tag").set_value(["small"]).run()
+    assert set(app.dataframe[0].value["student"]) == {"s0003", "s0005"}
+    annotate(Store.write(), run_id, "s0005", tags=[])
+    annotate(Store.write(), run_id, "s0003", tags=["=1+1"])
+    app.run()
+    assert not app.exception, "a tag that was chosen is gone"
+    assert len(app.dataframe[0].value) == len(table)
+    app.toggle(key="filter.pinned").set_value(True).run()
+    assert list(app.dataframe[0].value["student"]) == [last]
+
+
 def test_a_run_is_renamed_and_stays_in_hand(run_id: int) -> None:
     app = open_page("export", run="demo", export_what="The run")
     app.text_input(key=f"rename.name.{run_id}").set_value("better")
@@ -59,6 +99,17 @@ def test_a_run_is_renamed_and_stays_in_hand(run_id: int) -> None:
     app.text_input(key=f"rename.name.{run_id}").set_value("../etc")
     next(button for button in app.button if button.label == "Rename").click().run()
     assert "valid run name" in app.error[0].value.replace("\\", "")
+
+
+def test_of_two_people_who_rename_a_run_the_second_is_told_that_it_is_gone(run_id: int) -> None:
+    one, other = (open_page("export", run="demo", export_what="The run") for _ in range(2))
+    for app, name in ((one, "better"), (other, "best")):
+        app.text_input(key=f"rename.name.{run_id}").set_value(name)
+        next(button for button in app.button if button.label == "Rename").click().run()
+        assert not app.exception
+    assert [row["name"] for row in Store.read().runs()] == ["better"]
+    assert [toast.value for toast in one.toast] == ["The run is now called better\\."]
+    assert "demo no longer exists" in "\n".join(str(one.value) for one in other.toast).replace("\\", "")
 
 
 def test_settings_are_copied_and_imported_into_the_form(run_id: int) -> None:
@@ -158,7 +209,16 @@ def test_students_are_compared_in_numbers_graphs_and_sentences(run_id: int) -> N
     assert list(sentences) == ["s0003", "s0005", "s0006", "sentence"]
     assert len(sentences) == 6
     assert text_of(app).count("McNemar's exact test") == 2
+    app.session_state["beside.sentences.s0003,s0005,s0006"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception
+    assert all(html_of(app).count(f"<strong>{name} · ") == 1 for name in list(numbers)), "each one's swaps"
+    assert app.button(key="beside.attack").label == "Attack it now: s0003, s0005, s0006"
     box = next(box for box in app.main.multiselect)
+    box.set_value(["s0003", "s0004"]).run()
+    assert app.query_params["students"] == ["s0003,s0004"]
+    again = open_page("compare", run="demo", student="s0003", students="s0003,s0004,nobody")
+    assert list(again.main.dataframe[0].value) == ["s0003", "s0004"], "a link leads to the comparison"
     box.set_value(["s0003"]).run()
     assert "Choose 2 to 4 students" in text_of(app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from app import recipes, state
 from app.attack import examples, form, models, verdicts
 from app.overview.story import default_student
+from rosearch_engine import report
 from rosearch_engine.config import RunConfig
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.progress import Facts
@@ -99,9 +101,13 @@ def html_of(app: AppTest) -> str:
 
 def picture(app: AppTest) -> dict[str, Any]:
     """What the picture of the front was told."""
-    (shown,) = [one for one in app.get("bidi_component") if one.proto.component_name == "front_chart"]
-    told: dict[str, Any] = json.loads(shown.proto.bytes)
+    (told,) = pictures(app, "front_chart")
     return told
+
+
+def pictures(app: AppTest, kind: str) -> list[dict[str, Any]]:
+    """What each picture of a kind was told."""
+    return [json.loads(one.proto.bytes) for one in app.get("bidi_component") if one.proto.component_name == kind]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -258,6 +264,10 @@ def test_a_lasso_thins_out_the_table(run_id: int) -> None:
     assert not app.exception
     assert set(app.dataframe[0].value["student"]) == {"s0001", "s0003"}
     assert "The 2 students inside the lasso" in text_of(app)
+    app.button(key="compare").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Compare"
+    assert list(app.main.dataframe[0].value) == ["s0001", "s0003"]
 
 
 def test_a_row_of_the_table_shows_its_card(run_id: int) -> None:
@@ -355,8 +365,8 @@ def test_a_live_run_tells_its_pace_and_its_newest_students_first(home: Path) -> 
     make_running(run_id)
     app = open_page("search")
     assert not app.exception
-    figures = {m.label: m.value for m in app.metric}
-    assert figures["Students per hour"] == "50", "72 s each"
+    figures = {m.label: m.delta for m in app.metric}
+    assert figures["Students measured"] == "50 an hour", "72 s each"
     # 37 students of 72 s; of the one in work nobody knows how much is left; the teacher is measured.
     assert "43 to 44 min left" in app.progress[0].text
 
@@ -411,12 +421,12 @@ def test_gpu_figures_are_shown_where_the_process_reports_them() -> None:
 
 
 def test_a_run_that_took_a_deleted_ones_id_and_events_is_not_taken_for_it(run_id: int) -> None:
-    old = state.statistics(["demo"])
+    old = state.statistics(["demo"]).result()
     events = Store.read().events(run_id, last=10_000)
     Store.write().delete_run("demo")
     assert fill("demo", students=16, seed=1) == run_id
     assert Store.read().events(run_id, last=10_000)[-1]["id"] == events[-1]["id"]
-    assert state.statistics(["demo"]) != old
+    assert state.statistics(["demo"]).result() != old
 
 
 def test_a_run_that_is_deleted_while_watched_gives_way_to_another(run_id: int) -> None:
@@ -917,7 +927,11 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
     assert "students from 1 run compared" in said
     assert "Students with gated merges are more robust" in app.success[0].value, "the invented figures say so"
     assert "No operation has an effect on robustness" in said, "and have nothing to do with operations"
-    assert len(app.get("plotly_chart")) == 4
+    assert html_of(app).count("class='track'") > 10, "a bar a feature"
+    split, operations = pictures(app, "strips")
+    assert (len(split["properties"]), len(split["rows"])) == (1, len(app.main.dataframe[-1].value))
+    assert len(operations["properties"]) > 4
+    assert not app.get("plotly_chart"), "it takes seconds to load"
     app.multiselect(key="columns").set_value(["after attack (%)"]).run()
     assert "Choose two or more columns" in text_of(app)
 
@@ -925,7 +939,8 @@ def test_the_study_says_what_goes_with_robustness_and_what_does_not(home: Path) 
 def test_few_students_get_one_picture_and_are_told_what_is_missing(run_id: int) -> None:
     app = open_page("statistics")
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("bidi_component")) == len(pictures(app, "strips")) == 1
+    assert "0 tests" not in text_of(app)
     assert "What separates the students of demo" in text_of(app)
     assert "p = " in text_of(app)
     assert re.search(r"\d+ more students needed", text_of(app))
@@ -936,7 +951,7 @@ def test_few_students_get_one_picture_and_are_told_what_is_missing(run_id: int) 
 
 def test_a_point_of_the_separating_picture_takes_its_student_in_hand(run_id: int) -> None:
     app = open_page("statistics", run="demo", student="s0003")
-    app.session_state[state.SPLIT] = {"selection": {"points": [{"customdata": ["s0005"]}]}}
+    app.session_state[state.SPLIT] = {"student": ["s0005", 1.0]}
     app.run()
     assert app.session_state["student"] == "s0005"
 
@@ -951,10 +966,29 @@ def test_a_brush_filters_the_lines_and_the_table(home: Path) -> None:
     after = app.main.dataframe[-1].value
     assert 0 < len(after) < len(before)
     assert (after["after attack"] >= 20 - 1e-9).all()
-    drawn = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"][0]
-    (brushed,) = [axis for axis in drawn["dimensions"] if "constraintrange" in axis]
-    assert brushed["label"] == "after attack (%)"
-    assert brushed["constraintrange"][0] == 20
+    (drawn,) = pictures(app, "parallel")
+    (brushed,) = [axis for axis in drawn["columns"] if axis["kept"]]
+    assert (brushed["name"], brushed["kept"][0]) == ("after attack (%)", 20)
+    assert len(brushed["values"]) == len(before), "the others are faded, not gone"
+
+
+def test_of_many_students_the_tests_follow_and_the_rest_is_there_at_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import findings
+
+    fill("many", students=60)
+    study, begun = threading.Event(), report.statistics_of
+    monkeypatch.setattr(report, "statistics_of", lambda *asked: study.wait(60) and begun(*asked))
+    monkeypatch.setattr(findings, "AT_ONCE", 50)
+    app = open_page("statistics")
+    assert not app.exception
+    assert "Testing every feature" in text_of(app)
+    assert pictures(app, "parallel")
+    study.set()
+    state.statistics(["many"]).result(60)
+    app.run()
+    assert "students from 1 run compared" in text_of(app)
 
 
 def test_runs_are_studied_together(home: Path) -> None:

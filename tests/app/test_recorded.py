@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import recipes
-from app.attack import models
+from app.attack import models, verdicts
+from rosearch_engine.attack.diff import words
 from rosearch_engine.recorded import unpack
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import StudentRow
@@ -132,3 +134,25 @@ def test_a_damaged_file_is_a_message_and_the_app_goes_on(tmp_path: Path, monkeyp
     assert not app.exception
     assert "damaged" in app.error[0].value
     assert "No searches yet" in [heading.value for heading in app.main.subheader]
+
+
+def test_the_teachers_recorded_outcome_stands_beside_an_example_sentence() -> None:
+    app = open_page("attack", run="example")
+    assert "Recorded by the search" not in said(app), "no sentence is chosen"
+    app.pills(key="example").set_value(0).run()
+    assert not app.exception
+    assert "Recorded by the search on this sentence" in said(app)
+    shown = "".join(element.proto.body for element in app.get("html"))
+    store = Store.read()
+    run = store.run("example")
+    teacher = store.teacher_measurement(run["id"])
+    assert teacher is not None
+    text = str(app.text_area(key="sentence").value)
+    row = next(row for row in store.examples(teacher["measurement_id"]) if row["before"]["text"] == text)
+    assert f'data-verdict="{verdicts.of_example(row)}"' in shown
+    swapped = next(step["after"] for step in words(text, row["after"]["text"]) if step["op"] != "same")
+    assert f"{html.escape(str(swapped))}</ins>" in shown
+    assert "(recorded)" in shown
+    app.session_state["sentence"] = "a sentence that nobody has recorded"
+    app.run()
+    assert "Recorded by the search" not in said(app)

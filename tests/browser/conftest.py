@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.screen import Screen, chromium
 from tests.conftest import ROOT, Workshop
@@ -35,12 +37,19 @@ def address(made_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -
     _end_searches(made_workshop)
 
 
-@pytest.fixture
-def new_address(made_workshop: Workshop, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def new_workshop(made_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The workshop's sentences and encoder beside a home folder that begins empty."""
+    return dataclasses.replace(made_workshop, home=tmp_path_factory.mktemp("newcomer") / "home")
+
+
+@pytest.fixture(scope="session")
+def new_address(new_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app as a newcomer gets it: an empty home folder, and the recorded run that comes with the program."""
-    new = {"ROSEARCH_HOME": str(tmp_path / "home"), "ROSEARCH_RECORDED": str(RECORDED)}
-    with serving(tmp_path, NLTK_DATA=made_workshop.nltk_data, **new) as (address, _):
+    settings = new_workshop.environment | {"ROSEARCH_RECORDED": str(RECORDED)}
+    with serving(tmp_path_factory.mktemp("newcomer_here"), **settings) as (address, _):
         yield address
+    _end_searches(new_workshop)
 
 
 def _end_searches(workshop: Workshop) -> None:
@@ -53,19 +62,28 @@ def _end_searches(workshop: Workshop) -> None:
                 process.stop(run["name"], force=True)
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> dict[str, BrowserContext]:
+    """A browser's state for each look of a window, so that the app's own files are fetched once."""
+    return {}
+
+
 @pytest.fixture
-def opener(browser: Browser) -> Iterator[Opener]:
+def opener(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator[Opener]:
     """Opens tabs; at the end none of them may have done what a page must not do."""
     opened: list[Screen] = []
 
     def tab(address: str, **look: Any) -> Screen:
-        context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, "color_scheme": "light"} | look)
-        opened.append(Screen(context.new_page(), address))
+        whole = {"viewport": {"width": 1400, "height": 900}, "color_scheme": "light"} | look
+        name = json.dumps(whole, sort_keys=True)
+        if name not in contexts:
+            contexts[name] = browser.new_context(**whole)
+        opened.append(Screen(contexts[name].new_page(), address))
         return opened[-1]
 
     yield tab
     for screen in opened:
-        screen.page.context.close()
+        screen.page.close()
         assert screen.faults == []
 
 

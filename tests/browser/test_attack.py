@@ -1,14 +1,12 @@
-"""The attack in the browser, with a person's sentence and with a hostile one; and the newcomer's whole way."""
+"""The attack in the browser, with a person's sentence and with a hostile one."""
 
 from __future__ import annotations
 
 import re
-import time
 
 import psutil
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Opener
 from tests.browser.screen import LONG, Screen
 
 VERDICT = '[role="status"][data-verdict]'
@@ -81,24 +79,6 @@ def test_a_text_beyond_the_limit_is_not_attacked(screen: Screen, first: str) -> 
     screen.settled()
     expect(screen.page.get_by_text(re.compile("/1000"))).to_be_visible()
     expect(screen.page.locator(VERDICT)).to_have_count(0)
-
-
-def test_a_newcomer_understands_and_attacks_within_a_minute_and_six_clicks(opener: Opener, new_address: str) -> None:
-    screen = opener(new_address)
-    began = time.monotonic()
-    screen.open()
-    expect(screen.page.get_by_role("heading", level=4)).to_contain_text("the teacher falls from")
-    expect(screen.page.get_by_text("One sentence of this run")).to_be_visible()
-    screen.press(re.compile("^.*Attack it now: "))
-    screen.heading("Attack")
-    expect(screen.page.get_by_label("Your sentence", exact=True)).not_to_have_value("")
-    screen.settled()
-    screen.press("Attack (Ctrl+Enter)")
-    expect(screen.page.locator(VERDICT).first).to_be_visible(timeout=LONG)
-    seconds = time.monotonic() - began
-    print(f"newcomer: {seconds:.0f} s, {screen.clicks} clicks")
-    assert screen.clicks <= 6
-    assert seconds <= 60
 
 
 def attack_the_first_example(screen: Screen, number: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""A search in the browser: the first visit, the way from the form to the front, stop, resume, reload."""
+"""A search in the browser: the way from the form to the front, stop, resume, reload."""
 
 from __future__ import annotations
 
@@ -14,18 +14,6 @@ COUNT_OF_POINTS = (
     "[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]"
     ".map(place => place.shadowRoot?.querySelector('.front-chart')?.chart?.rows.length ?? 0).reduce((a, b) => a + b, 0)"
 )
-
-
-def test_a_first_visit_shows_a_recorded_run_and_how_to_begin(opener: Opener, new_address: str) -> None:
-    screen = opener(new_address)
-    screen.open()
-    screen.heading("RoSearch Explorer")
-    expect(screen.page.get_by_text("Recorded run example")).to_be_visible()
-    expect(screen.page.get_by_role("heading", level=4)).to_contain_text(re.compile("Under .* the teacher falls from"))
-    assert len(screen.points()) > 3
-    screen.press("Start your own search")
-    screen.heading("Search")
-    expect(screen.page.get_by_role("button", name="Start the search")).to_be_visible()
 
 
 def test_a_search_goes_from_the_form_to_the_front(screen: Screen, first: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -49,6 +51,30 @@ def test_a_student_and_itself_have_all_in_common() -> None:
     assert list(pair.edges) == list(first.edges)
 
 
+def test_an_embedding_and_a_head_of_other_sizes_are_not_in_both_alike() -> None:
+    first, _ = pair_of(4)
+    changes: list[tuple[dict[str, Any], int]] = [
+        ({"rank": first.rank + 1}, 0),
+        ({"pooling": "cls" if first.pooling != "cls" else "max"}, -1),
+    ]
+    for change, number in changes:
+        second = dataclasses.replace(first, **change)
+        pair = overlay.lay_over(first, second)
+        fates = [overlay.fate(pair, place, first, second) for place in range(pair.head + 1)]
+        assert fates.pop(number) == "changed"
+        assert set(fates) == {"both"}
+
+
+def test_what_does_not_fit_a_box_is_shortened_and_stands_in_its_title() -> None:
+    long = "12 heads · 128 → 768 → 128 · silu ⇒ 12 heads · 384 → 768 → 384 · gelu"
+    box = drawing.Box(0, "ends", "Transformer layer", long, 5, 0, "")
+    genome = pair_of(4)[0]
+    drawn = drawing.picture(genome, [box], drawing.layout(genome), "one")
+    assert f"<title>Transformer layer, {long}" in drawn
+    assert f"{drawing.fitting(long)}</text>" in drawn
+    assert len(drawing.fitting(long)) <= drawing.LONGEST
+
+
 def test_a_changed_gene_shows_before_and_after() -> None:
     space = Space.of(SpaceConfig(operations=("attention",), max_nodes=1), FRAME)
     rng = np.random.default_rng(0)
@@ -69,5 +95,5 @@ def test_the_page_lays_another_student_over_the_one_in_hand(run_id: int) -> None
     app.selectbox(key="other.demo.s0003").set_value("s0001").run()
     assert not app.exception
     table = next(frame.value for frame in app.dataframe)
-    assert list(table.columns) == ["", "s0003", "s0001", "differs"]
-    assert len(table) == 4 + len(overlay.GENES)
+    assert list(table.columns) == ["", "≠", "s0003", "s0001"]
+    assert len(table) == 5 + len(overlay.GENES)

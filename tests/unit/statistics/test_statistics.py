@@ -110,10 +110,13 @@ def test_p_is_the_share_of_all_orders_that_go_along_as_closely() -> None:
 
 
 @pytest.mark.parametrize("controls", [[], ["z"]])
-def test_of_many_students_p_is_what_shuffling_says(controls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    rng, runs = np.random.default_rng(8), np.repeat([0, 1], 600)
-    z, y = rng.integers(4, size=1200).astype(float), rng.normal(size=1200)
-    columns = {f"x{i}": share * y + z + rng.normal(size=1200) for i, share in enumerate([0.0, 0.02, 0.05, 0.08])}
+@pytest.mark.parametrize("n", [320, 1200])
+def test_of_many_students_p_is_what_shuffling_says(
+    n: int, controls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, runs = np.random.default_rng(8), np.repeat([0, 1], n // 2)
+    z, y = rng.integers(4, size=n).astype(float), rng.normal(size=n)
+    columns = {f"x{i}": share * y + z + rng.normal(size=n) for i, share in enumerate([0.0, 0.02, 0.05, 0.08])}
     columns |= {"y": y + z + 3 * runs, "z": z}
     many = Ranks(columns, ["z"], runs, QUICK).correlate(["x0", "x1", "x2", "x3"], "y", controls)
     monkeypatch.setattr("rosearch_engine.statistics.ranks._MANY", 10**9)

@@ -1,0 +1,1 @@
+"""Students with a property beside those without it, drawn in the browser."""
