@@ -100,6 +100,7 @@ COPIES = ("distil.copies=6", "distil.swapped=0.3", *STATELESS)
 INVARIANT = (
     *WORDS,
     "space.context=invariant",
+    "space.coefficients=3",
     "distil.kappa=0.4",
     "distil.epochs=4",
     *STATELESS,

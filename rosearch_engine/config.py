@@ -178,16 +178,15 @@ class SpaceConfig(Section):
         "bounded",
         description="What the graph beside a ledger reads. 'bounded': the words as they are; what it says is bounded "
         "by B. 'invariant': of each word only what no swap can change, its class of words that swaps join; the graph "
-        "then needs no bound, weighs the evidence of every word, and is trained together with it on their exact worst "
-        "case. Needs the vocabulary 'words'.",
+        "then needs no bound, and is trained on the exact worst case of both. Needs the vocabulary 'words'.",
     )
     coefficients: int = Field(
         3,
         ge=0,
         le=16,
         description="Under an invariant context: number of coefficients by which the graph weighs the evidence of each "
-        "word, each with weights of its own (one per word and class). 0: the graph only adds what it says of the "
-        "sentence as a whole.",
+        "word, each with weights of its own (one per word and class); the ledger is then trained together with the "
+        "graph. 0: the ledger stays as it was trained, and the graph adds what it says of the sentence as a whole.",
     )
     codes: tuple[CodeName, ...] = Field(
         ("plain",),
@@ -426,7 +425,7 @@ class RunConfig(Section):
 # What won the ablations (benchmarks/worst_case.md): whole words, their exact worst case, typos corrected, and more
 # sentences that the teacher labels.
 _ROBUST: dict[str, dict[str, Any]] = {
-    "space": {"codes": ["plain", "characters"], "vocabulary": "words", "context": "invariant"},
+    "space": {"codes": ["plain", "characters"], "vocabulary": "words", "context": "invariant", "coefficients": 0},
     "distil": {"kappa": 0.4, "copies": 4, "swapped": 0.3},
 }
 

@@ -77,10 +77,10 @@ class Distillation:
         swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
         self._worst = WorstCase(swaps, self._where) if swaps and model.config.invariant else None
         words: list[nn.Parameter] = []
-        if model.ledger is not None and model.config.invariant:
+        if model.ledger is not None and model.config.coefficients:
             words = list(model.ledger.parameters())
         elif model.ledger is not None:
-            # It was trained before, on its exact worst case (`distil.bag`): what it proves, the graph cannot undo.
+            # It was trained before, on its exact worst case (`distil.bag`), and for longer than a student is.
             model.ledger.requires_grad_(False)
         apart = set(words)
         self._parameters = [one for one in model.parameters() if one.requires_grad and one not in apart]
@@ -164,7 +164,7 @@ class Distillation:
         return loss.detach()
 
     def _worst_case_loss(self, said: StudentOutput, rows: np.ndarray, labels: torch.Tensor) -> torch.Tensor:
-        """Of the exact worst case of sentences whose graph no swap can move, its table's size kept in bounds."""
+        """Of the exact worst case of sentences whose graph no swap can move; a table in training is kept small."""
         assert self._worst is not None
         assert self._model.ledger is not None
         assert said.logits is not None
@@ -172,7 +172,7 @@ class Distillation:
         lost = self._worst.weighed_losses(evidence, said.coefficients, rows, self._corpus.sentences, labels)
         loss = worst_case_loss(said.logits.float(), lost, labels)
         size: torch.Tensor = L2 / BATCH * evidence.square().sum()
-        return loss + size
+        return loss + size if evidence.requires_grad else loss
 
     def _kappa(self) -> float:
         """The weight of the adversary's copies, or of the exact worst case, in this step."""

@@ -23,7 +23,7 @@ from rosearch_engine.search.context import Context, prepare, targets
 from rosearch_engine.search.evaluate import train
 
 SETTINGS = ["space.vocabulary=words", "distil.kappa=0.5", "distil.epochs=1"]
-CONTEXTS = {"bounded": ["space.ledger_bound=0.2"], "invariant": ["space.context=invariant"]}
+CONTEXTS = {"bounded": ["space.ledger_bound=0.2"], "invariant": ["space.context=invariant", "space.coefficients=3"]}
 MOST = 4_000  # combinations of a short sentence that are all tried
 SHORT = 4  # words
 BAG, INVARIANT = "bag of words", "words weighed by an invariant graph"

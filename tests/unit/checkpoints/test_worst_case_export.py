@@ -30,7 +30,7 @@ from tests.conftest import Workshop, rosearch
 # The contexts of ledgers, each a run of its own.
 CONTEXTS = {
     "bounded": ["space.ledger_bound=0.2", "distil.adversary=gradient"],
-    "invariant": ["space.context=invariant", "search.bag=false"],
+    "invariant": ["space.context=invariant", "space.coefficients=3", "search.bag=false"],
 }
 SETTINGS = [
     "space.vocabulary=words",
