@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from rosearch_engine.errors import UserError
 
@@ -33,7 +33,7 @@ def chosen(names: Sequence[str]) -> list[Form]:
     for name in names:
         if name not in FORMS:
             raise UserError("form", f"'{name}' is not a form of a student.", f"Choose from: {', '.join(FORMS)}.")
-    forms = [form for form in FORMS if form in names] or [cast(Form, "safetensors")]
+    forms = [form for form in FORMS if form in names] or ["safetensors"]
     if any(form != "safetensors" for form in forms) and (missing := missing_packages()):
         problem = f"onnx and int8 need packages that are not installed: {', '.join(missing)}."
         raise UserError("form", problem, "Install them with: pip install '.[onnx]'")
