@@ -13,6 +13,7 @@ import json
 import time
 from typing import Any
 
+from rosearch_engine.attack.of_run import attacker
 from rosearch_engine.attack.run import Attacker, Result
 from rosearch_engine.config import RunConfig, build, fingerprint
 from rosearch_engine.data.held_out import load_held_out
@@ -20,7 +21,7 @@ from rosearch_engine.inference import accuracy, predict
 from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home
-from rosearch_engine.search.context import attacker, prepare, targets
+from rosearch_engine.search.context import prepare, targets
 from rosearch_engine.search.evaluate import train
 
 PLAIN = ["distil.hidden_weight=0", "distil.hard_weight=0", "distil.inherit=false"]

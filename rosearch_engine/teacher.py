@@ -141,6 +141,16 @@ def obtain(config: TeacherConfig, data: Dataset, progress: Progress) -> Teacher:
     )
 
 
+def untrained(name: str, classes: tuple[str, ...]) -> PreTrainedModel:
+    """The model of a teacher's name before any fine-tuning, on this machine's device.
+
+    Raises:
+        UserError: if the checkpoint cannot be found or read.
+    """
+    model, _ = _load(_source(name), name, classes)
+    return model.to(device()).eval()  # type: ignore[arg-type, no-any-return]
+
+
 def outputs(teacher: Teacher, sentences: Encoded, progress: Progress, hidden: bool = True) -> Outputs:
     """The teacher's logits and, if wanted, mean hidden states for sentences, from the cache if there."""
     parts = ("logits", "hidden") if hidden else ("logits",)

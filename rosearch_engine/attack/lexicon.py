@@ -51,6 +51,12 @@ def named_lexicon(name: str) -> Lexicon:
     return Lexicon(name, home() / "lexicons" / f"{name}.json.gz")
 
 
+def recipe_lexicon(recipe: str) -> Lexicon | None:
+    """All that a recipe may put in a word's place; None where that depends on more than the word."""
+    name = lexicon_of(recipe)
+    return named_lexicon(name) if name and is_lexicon_ready(name) else None
+
+
 class Lexicon:
     """The swaps of one recipe.
 

@@ -1,9 +1,12 @@
-"""A student as a `transformers` checkpoint that loads where this project is not installed."""
+"""A student as a `transformers` checkpoint that loads where this project is not installed; or as ONNX."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Never, cast
 
@@ -11,25 +14,38 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from rosearch_engine.atomic import new_folder
+from rosearch_engine.checkpoints.form_card import forms_table, loading, tokenizer_note
+from rosearch_engine.checkpoints.forms import FILES, Form, chosen
 from rosearch_engine.checkpoints.load import Loaded, load
+from rosearch_engine.checkpoints.measure import FormFigures, measure_forms
 from rosearch_engine.checkpoints.portable import portable
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
 from rosearch_engine.operations import operation
+from rosearch_engine.progress import Progress
 from rosearch_engine.report import untried
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import Count, MeasuredStudent, RunRow, Scored, copies_loss, share
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 AUTO = "AutoModelForSequenceClassification"
+FIGURES = "forms.json"
 
 
-def export(store: Store, run: str, student: str, folder: Path) -> Path:
-    """Write weights, config, tokenizer, the model's code and a model card to a new folder.
+def export(
+    store: Store, run: str, student: str, folder: Path, forms: Sequence[str] = (), progress: Progress | None = None
+) -> Path:
+    """Write a student, its config, tokenizer and a model card to a new folder.
+
+    Args:
+        forms: of `checkpoints.forms`; none: safetensors, with the model's code. If there are others, each is measured
+            from its file, and `FIGURES` has what was found.
 
     Raises:
-        UserError: if the folder is not empty or cannot be written, or there is no such student.
+        UserError: if the folder is not empty or cannot be written, there is no such student or form, or a form needs
+            packages that are not installed.
     """
+    wanted = chosen(forms)
     folder = given_path(folder, "to").resolve()
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError("to", f"{folder} is not empty.", "Choose a new folder.")
@@ -38,19 +54,59 @@ def export(store: Store, run: str, student: str, folder: Path) -> Path:
         raise UserError("student", "the teacher is already a checkpoint.", "Export a student.")
     try:
         with new_folder(folder) as draft:
-            _write(loaded, loaded.facts, store.run(run), draft)
+            _write(store, loaded, loaded.facts, store.run(run), draft, wanted, progress or Progress())
     except OSError as error:
         raise UserError("to", f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from None
     return folder
 
 
-def _write(loaded: Loaded, facts: MeasuredStudent, run: RunRow, folder: Path) -> None:
-    # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
-    loaded.model.config.calibration_temperature = loaded.temperature
-    loaded.tokenizer.model_max_length = min(loaded.max_length, loaded.model.config.max_position_embeddings)
-    write_checkpoint(loaded.model, loaded.code.wrap(loaded.tokenizer), folder)
-    card = _card(facts, run, loaded.classes, cast(RoSearchConfig, loaded.model.config))
+def _write(
+    store: Store,
+    loaded: Loaded,
+    facts: MeasuredStudent,
+    run: RunRow,
+    folder: Path,
+    forms: list[Form],
+    progress: Progress,
+) -> None:
+    write_forms(loaded, folder, forms)
+    figures: list[FormFigures] = []
+    if forms != ["safetensors"]:
+        figures = measure_forms(store, run, facts, loaded.columns, folder, forms, progress)
+        (folder / FIGURES).write_text(json.dumps([asdict(one) for one in figures], indent=2), encoding="utf-8")
+    card = _card(facts, run, loaded, cast(RoSearchConfig, loaded.model.config), forms, figures)
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def write_forms(loaded: Loaded, folder: Path, forms: Sequence[Form]) -> None:
+    """Write the files of some forms of a student, its config and its tokenizer to a folder that is there.
+
+    Raises:
+        UserError: if an operation cannot be written.
+    """
+    model = cast(RoSearchForSequenceClassification, loaded.model)
+    # Divide logits by it for probabilities that mean what they say. (`temperature` is a setting of text generation.)
+    model.config.calibration_temperature = loaded.temperature
+    loaded.tokenizer.model_max_length = min(loaded.max_length, model.config.max_position_embeddings)
+    tokenizer = loaded.code.wrap(loaded.tokenizer)
+    if "safetensors" in forms:
+        write_checkpoint(model, tokenizer, folder)
+    else:
+        (folder / "config.json").write_text(model.config.to_json_string(), encoding="utf-8")
+        tokenizer.save_pretrained(folder)
+    if any(form != "safetensors" for form in forms):
+        _write_graphs(model, folder, forms)
+
+
+def _write_graphs(model: RoSearchForSequenceClassification, folder: Path, forms: Sequence[Form]) -> None:
+    from rosearch_engine.checkpoints.onnx_write import write_int8, write_onnx  # what it imports is an extra
+
+    graph = folder / FILES["onnx"]
+    write_onnx(model, graph)
+    if "int8" in forms:
+        write_int8(graph, folder / FILES["int8"])
+    if "onnx" not in forms:
+        graph.unlink()
 
 
 def write_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -94,15 +150,23 @@ def _write_file(source: Path, folder: Path) -> str:
     return text
 
 
-def _card(facts: MeasuredStudent, run: RunRow, classes: tuple[str, ...], config: RoSearchConfig) -> str:
+def _card(
+    facts: MeasuredStudent,
+    run: RunRow,
+    loaded: Loaded,
+    config: RoSearchConfig,
+    forms: Sequence[Form],
+    figures: Sequence[FormFigures],
+) -> str:
     low, high = facts["robustness_interval"]
     success = (
         "no sentence was classified correctly" if facts["success_rate"] is None else f"{facts['success_rate']:.1%}"
     )
+    proof = _proof(config) if "safetensors" in forms else ""  # its lines ask the model that torch loads
     protocol = "\n".join(f"- {key}: {value}" for key, value in facts["protocol"].items())
     return f"""# Student {facts["name"]} of run {run["name"]}
 
-A small text classifier ({", ".join(classes)}) found and distilled by RoSearch Explorer.{_left_out(run)}
+A small text classifier ({", ".join(loaded.classes)}) found and distilled by RoSearch Explorer.{_left_out(run)}
 
 | measured | value |
 | --- | --- |
@@ -128,14 +192,7 @@ These are search-time figures: the student was selected by them, so expect lower
 Measured with:
 {protocol}
 
-```python
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
-model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
-logits = model(**tokenizer("a sentence", truncation=True, return_tensors="pt")).logits
-```
-{_proof(config)}"""
+{forms_table(figures)}{loading(forms, loaded)}{tokenizer_note(forms, loaded)}{proof}"""
 
 
 def _proof(config: RoSearchConfig) -> str:

@@ -1,4 +1,4 @@
-"""Commands that measure the program: `bench attack`, `bench distil`, `bench search`."""
+"""Commands that measure the program: `bench attack`, `bench distil`, `bench export`, `bench search`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rosearch_engine.cli.console import say_json, table
-from rosearch_engine.cli.options import AsJson, quieten, watched
+from rosearch_engine.cli.options import AsJson, StudentName, quieten, run_and_name, watched
 
 app = typer.Typer(help="Benchmark the program against what people would use instead.", no_args_is_help=True)
 
@@ -54,6 +54,28 @@ def bench_distil(
     print(
         f"teacher outputs, computed once for all students: {what['teacher_outputs_s']:.0f} s, not included in our time"
     )
+
+
+@app.command("export")
+def bench_export(
+    student: StudentName,
+    rounds: Annotated[int, typer.Option(min=2, help="Number of times that each is asked, in turns.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the latency of a student's forms with its teacher's: 1 and 32 sentences of 32 tokens, one thread."""
+    quieten()
+    from rosearch_engine.bench.export import bench_export as measure
+    from rosearch_engine.bench.export import table_rows
+
+    run, name = run_and_name(student)
+    with watched(as_json) as progress:
+        what = measure(run, name, rounds, progress)
+    if as_json:
+        say_json(what)
+        return
+    table(f"{student}, {what['tokens']} tokens, {what['cpu']}, one thread", *table_rows(what))
+    if what["note"]:
+        print(f"note: {what['note']}")
 
 
 @app.command("search")

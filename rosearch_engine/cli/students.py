@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rosearch_engine.checkpoints.forms import FORMS, chosen
 from rosearch_engine.cli.console import bars, explain, say, say_json, strict, table
 from rosearch_engine.cli.options import AsJson, RunName, StudentName, listed, quieten, run_and_name, watched
 from rosearch_engine.config import Level
@@ -204,19 +205,32 @@ def transfer(
 def export(
     student: StudentName,
     to: Annotated[Path, typer.Option(help="The folder to create.")],
+    form: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Form: {', '.join(FORMS)}; can be repeated. Others than safetensors are measured too."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a student as a transformers checkpoint."""
+    """Export a student as a transformers checkpoint, or in other forms."""
     quieten()
+    from rosearch_engine.checkpoints.export import FIGURES
     from rosearch_engine.checkpoints.export import export as write
     from rosearch_engine.store.repo import Store
 
     run, name = run_and_name(student)
-    folder = write(Store.read(), run, name, to)
+    chosen(form or [])
+    with watched(as_json) as progress:
+        folder = write(Store.read(), run, name, to, form or [], progress)
+    figures = json.loads((folder / FIGURES).read_text("utf-8")) if (folder / FIGURES).exists() else []
     if as_json:
-        say_json({"folder": str(folder), "run": run, "student": name})
-    else:
-        say(f"{student} is exported to {folder}; load it with from_pretrained(folder, trust_remote_code=True)")
+        say_json({"folder": str(folder), "run": run, "student": name, "forms": figures})
+        return
+    for row in figures:
+        held = "not attacked" if row["held"] is None else f"{row['held']} of {row['attacked']} sentences held"
+        clean = "" if row["accuracy"] is None else f"accuracy {row['accuracy']:.1%}, "
+        say(f"{row['file']}: {clean}{held}, {row['bytes'] / 1e6:.2f} MB, {row['p50']:.2f} ms a sentence")
+    load = "; load it with from_pretrained(folder, trust_remote_code=True)"
+    say(f"{student} is exported to {folder}{load if 'safetensors' in (form or FORMS) else '; see its README.md'}")
 
 
 @app.command("attack-worker", hidden=True)

@@ -15,7 +15,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rosearch_engine.attack.certificate import Certifier
-from rosearch_engine.attack.lexicon import Lexicon, tries
+from rosearch_engine.attack.lexicon import Lexicon, recipe_lexicon, tries
+from rosearch_engine.attack.of_run import attacker
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.protocol import example, protocol, score
 from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
@@ -37,7 +38,7 @@ from rosearch_engine.rescore.figures import summary
 from rosearch_engine.rescore.rows import Rescoring
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.runs.process import ALIVE, state
-from rosearch_engine.search.context import Context, attack_notes, attacker, prepare, recipe_lexicon, targets
+from rosearch_engine.search.context import Context, attack_notes, prepare, targets
 from rosearch_engine.search.evaluate import train
 from rosearch_engine.store.models import HELD_OUT, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store

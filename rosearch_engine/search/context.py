@@ -12,21 +12,20 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rosearch_engine.attack.calibrate import fit_temperature
 from rosearch_engine.attack.certificate import Certifier
-from rosearch_engine.attack.lexicon import Lexicon, Tries, is_lexicon_ready, lexicon_of, named_lexicon, tries
+from rosearch_engine.attack.lexicon import Lexicon, Tries, recipe_lexicon, tries
+from rosearch_engine.attack.of_run import attacker
 from rosearch_engine.attack.pieces import Pieces, Text
-from rosearch_engine.attack.protocol import protocol, swap_store_key
+from rosearch_engine.attack.protocol import protocol
 from rosearch_engine.attack.recipes.catalogue import ready_recipe
 from rosearch_engine.attack.run import Attacker, Target
-from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.attack.victim import Victim
-from rosearch_engine.config import AttackConfig, RunConfig
+from rosearch_engine.config import RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
 from rosearch_engine.genome import Frame, Space
 from rosearch_engine.objectives import floor, most_frequent, wilson
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.report import untried_words
-from rosearch_engine.resources import home
 from rosearch_engine.search.readings import Reading, Readings, read
 from rosearch_engine.store.rows import ProtocolRow
 from rosearch_engine.teacher import Teacher, obtain
@@ -197,12 +196,6 @@ def attack_notes(found: Tries | None) -> tuple[str, ...]:
     return notes
 
 
-def recipe_lexicon(recipe: str) -> Lexicon | None:
-    """All that a recipe may put in a word's place; None where that depends on more than the word."""
-    name = lexicon_of(recipe)
-    return named_lexicon(name) if name and is_lexicon_ready(name) else None
-
-
 def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str, ...]]:
     """The settings as this teacher allows them, and what is to be said of that.
 
@@ -226,20 +219,6 @@ def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str,
     )
     note = f"The teacher's tokenizer is {kind}, not WordPiece: whole-word tokens, ledger and adversary are off."
     return fitting, (note,)
-
-
-def attacker(config: AttackConfig, seed: int) -> Attacker:
-    """The attack of these settings, with the store of swaps that all runs share."""
-    return Attacker(
-        config.recipe,
-        config.query_budget,
-        seed,
-        config.level,
-        faces=("calibrated", "raw"),
-        one_swap=config.one_swap,
-        seconds=config.seconds,
-        swap_store=SwapStore(swap_store_key(config), home() / "candidates.db"),
-    )
 
 
 def targets(split: Split, columns: Columns) -> list[Target]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from rosearch_engine.attack.lexicon import Tries, tries
+from rosearch_engine.attack.lexicon import Tries, recipe_lexicon, tries
 from rosearch_engine.batching import encode_split
 from rosearch_engine.check import Checked
 from rosearch_engine.data import Dataset, load
-from rosearch_engine.search.context import attack_notes, recipe_lexicon, targets
+from rosearch_engine.search.context import attack_notes, targets
 from rosearch_engine.teacher import fine_tuning_plan
 
 
