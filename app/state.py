@@ -145,7 +145,7 @@ def statistics(names: Sequence[str]) -> Future[dict[str, Any]]:
     found = [store().run(name) for name in names]
     rows = [report.compared(run, students(run)) for run in found]
     key = (database(), tuple(names), tuple(_as_of(run) for run in found))
-    return _studies().ask(key, lambda: report.statistics_of(names, rows))
+    return _studies().of(key, lambda: report.statistics_of(names, rows))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -248,7 +248,7 @@ def table_key() -> str:
 
 
 def _clicked_row(table: str, names: str) -> str | None:
-    known = st.session_state.get(names, [])
+    known: list[str] = st.session_state.get(names, [])
     match _told(table).get("selection"):
         case {"rows": [int(row), *_]} if 0 <= row < len(known):
             return known[row]

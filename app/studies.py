@@ -16,18 +16,19 @@ class Studies:
 
     def __init__(self) -> None:
         self._lock, self._known = threading.Lock(), OrderedDict[Hashable, Future[dict[str, Any]]]()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="study")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="study")
 
-    def ask(self, key: Hashable, work: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
+    def of(self, key: Hashable, work: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
         """What the work comes to. One that failed is tried anew by who asks next.
 
         Args:
             key: equal for equal work.
         """
+        pool = self._pool
         with self._lock:
             known = self._known.get(key)
             if known is None or (known.done() and known.exception()):
-                known = self._known[key] = self._worker.submit(work)
+                known = self._known[key] = pool.submit(work)
             self._known.move_to_end(key)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)[1].cancel()

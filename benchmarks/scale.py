@@ -181,7 +181,14 @@ def made_up_context(config: RunConfig) -> Context:
 
 def figures(context: Context, accuracy: float, held: int) -> NewMeasurement:
     score = Score(accuracy, 1000, held / 100, held, 100, held, held, held, 0.5, 100.0, 1.0)
-    return {**score.row(), "purpose": "search", "seed": 0, "protocol": context.protocol, "floor": context.floor}
+    return {
+        **score.row(),
+        "purpose": "search",
+        "rung": 0,
+        "seed": 0,
+        "protocol": context.protocol,
+        "floor": context.floor,
+    }
 
 
 def list_runs(runs: int, rounds: int) -> None:

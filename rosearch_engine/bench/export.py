@@ -37,8 +37,8 @@ def bench_export(run: str, student: str, rounds: int, progress: Progress) -> dic
     teacher, note = _teacher(store, run)
     with tempfile.TemporaryDirectory() as place, one_thread():
         write_forms(loaded, Path(place), forms)
-        models = {form: read_form(Path(place), form, threads=1).model for form in forms}
-        everyone: dict[str, PreTrainedModel] = {TEACHER: teacher, **models}
+        everyone: dict[str, PreTrainedModel] = {TEACHER: teacher}
+        everyone |= {form: read_form(Path(place), form, threads=1).model for form in forms}
         rows = []
         for size in SIZES:
             progress.stage(Stage.MEASURING, detail=f"batches of {size}")

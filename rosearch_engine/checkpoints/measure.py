@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,8 @@ def measure_forms(
     """
     config = stored(run["config"])
     with one_thread():
-        calls = {form: batch_call(read_form(folder, form, threads=1).model, 1) for form in forms}
+        models = {form: read_form(folder, form, threads=1).model for form in forms}
+        calls: dict[str, Callable[[], object]] = {form: batch_call(model, 1) for form, model in models.items()}
         taken = speeds(calls)
     texts, labels, missing = _validation(run, config)
     again = _Again(store.examples(student["measurement_id"]), config, columns, progress)

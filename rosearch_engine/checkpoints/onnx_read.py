@@ -60,7 +60,8 @@ class OnnxStudent(PreTrainedModel):
         given = {"input_ids": input_ids, **{name: value for name, value in others.items() if value is not None}}
         fed = {name: given[name] if name in given else missing[name](input_ids) for name in self._inputs}
         said = self._session.run(self._outputs, {name: value.cpu().numpy() for name, value in fed.items()})
-        return StudentOutput(**{name: torch.from_numpy(value) for name, value in zip(self._outputs, said, strict=True)})
+        parts: dict[str, Any] = dict(zip(self._outputs, map(torch.from_numpy, said), strict=True))
+        return StudentOutput(**parts)
 
 
 def _constants(file: Path) -> dict[str, np.ndarray]:

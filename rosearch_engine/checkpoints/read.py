@@ -42,7 +42,7 @@ def read_form(folder: Path, form: Form, threads: int | None = None) -> Victim:
 def _model(folder: Path, form: Form, config: RoSearchConfig, threads: int | None) -> PreTrainedModel:
     if form == "safetensors":
         model = RoSearchForSequenceClassification.from_pretrained(folder, config=config)
-        return model.to(device())  # type: ignore[arg-type, no-any-return]
+        return model.to(device())  # type: ignore[no-any-return]
     from rosearch_engine.checkpoints.onnx_read import OnnxStudent  # what it imports is an extra
 
     return OnnxStudent(config, folder / FILES[form], threads)

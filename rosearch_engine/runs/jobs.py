@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import psutil
 from filelock import FileLock, Timeout
@@ -127,7 +127,7 @@ def running() -> list[Job]:
     for request in sorted((home_path() / "runs").glob("*/jobs/*/request.json")):
         kind, run = request.parts[-2], request.parts[-4]
         with suppress(UserError):  # a folder of another name than a run can have
-            job = look(run, cast(Kind, kind)) if kind in KINDS else None
+            job = look(run, kind) if kind in KINDS else None
             found += [job] if job is not None and job.state == "running" else []
     return found
 

@@ -162,7 +162,7 @@ def test_what_is_on_the_page_takes_no_false_values(unharmed: str) -> None:
         {"page_name": "screens.py"},
     ],
 )
-def test_forged_addresses_show_a_page_and_nothing_else(unharmed: str, asked: dict[str, str]) -> None:
+def test_forged_addresses_show_a_page_and_nothing_else(unharmed: str, asked: dict[str, Any]) -> None:
     with visiting(unharmed) as visitor:
         visitor.run()
         told = visitor.run(**{"page": asked.pop("page_name", "attack"), **asked})

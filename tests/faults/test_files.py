@@ -79,7 +79,7 @@ def test_a_flipped_bit_of_the_teacher_is_said_and_of_its_outputs_is_made_good(co
     context = prepare(workshop.config, Progress())
     hidden = context.readings["plain"].corpus.teacher.hidden
     assert isinstance(hidden, np.memmap)
-    outputs = Path(hidden.filename)
+    outputs = Path(str(hidden.filename))
     whole = outputs.read_bytes()
     _flip(outputs)
     prepare(workshop.config, Progress())

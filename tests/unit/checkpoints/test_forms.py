@@ -32,11 +32,11 @@ pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
 
 CLASSES = ("bad", "good")
-GRAPH = {"width": 32, "rank": 16, "pooling": "mean", "merge": "gates"}
+GRAPH: dict[str, Any] = {"width": 32, "rank": 16, "pooling": "mean", "merge": "gates"}
 EVERY = [Node(name, heads=2, feed_forward=24, activation="gelu", teacher_layer=1) for name in names()[:6]]
 # Each node reads the one before, and the last ones several.
 EDGES = [(at, at + 1) for at in range(7)] + [(0, 3), (2, 6), (1, 7)]
-INVARIANT = {"ledger_bound": 0.0, "invariant": True, "coefficients": 2, "ties_in_graph": True}
+INVARIANT: dict[str, Any] = {"ledger_bound": 0.0, "invariant": True, "coefficients": 2, "ties_in_graph": True}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def written(request: pytest.FixtureRequest, made_workshop: Workshop, tmp_path_fa
             model.embedding.heads.copy_(torch.arange(len(tokenizer)) // 2 * 2)
     model.config.calibration_temperature = 1.5
     # `transformers` keeps a checkpoint's code under the name of its folder.
-    folder = tmp_path_factory.mktemp("forms") / f"forms_{request.param_index}"
+    folder = tmp_path_factory.mktemp("forms") / f"forms_{request.param.split(',')[0].replace(' ', '_')}"
     write_checkpoint(model, tokenizer, folder)
     write_onnx(model, folder / FILES["onnx"])
     write_int8(folder / FILES["onnx"], folder / FILES["int8"])
