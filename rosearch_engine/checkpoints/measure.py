@@ -18,7 +18,7 @@ from rosearch_engine.attack.victim import Victim
 from rosearch_engine.checkpoints.forms import FILES, Form
 from rosearch_engine.checkpoints.read import read_form
 from rosearch_engine.checkpoints.speed import batch_call, one_thread, speeds
-from rosearch_engine.config import RunConfig, stored
+from rosearch_engine.config import RunConfig, opened
 from rosearch_engine.data import load
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
@@ -83,7 +83,7 @@ def measure_forms(
         columns: names of the data's text columns.
         folder: that of the exported student.
     """
-    config = stored(run["config"])
+    config = opened(run["config"])
     with one_thread():
         models = {form: read_form(folder, form, threads=1).model for form in forms}
         calls: dict[str, Callable[[], object]] = {form: batch_call(model, 1) for form, model in models.items()}
