@@ -21,10 +21,13 @@ ASKED = "beside.asked"
 
 
 def offer(names: Sequence[str]) -> None:
-    """The way from a few students to their comparison."""
+    """The way from the students inside a lasso to their comparison."""
     few = FEWEST <= len(names) <= MOST
     help_text = None if few else f"{FEWEST} to {MOST} students can be compared."
-    if st.button("Compare them", icon=":material/compare:", key="compare", disabled=not few, help=help_text):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"The {len(names)} students inside the lasso. Press Lasso again to let them go.")
+        pressed = st.button("Compare them", icon=":material/compare:", key="compare", disabled=not few, help=help_text)
+    if pressed and few:
         state.go("compare", **{"student": names[0], ASKED: list(names)})
 
 

@@ -74,9 +74,7 @@ with right:
 caught = set(state.chosen())
 some = [row for row in measured(shown) if not caught or row["name"] in caught]
 if caught:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"The {len(some)} students inside the lasso. Press Lasso again to let them go.")
-        beside.offer([row["name"] for row in some])
+    beside.offer([row["name"] for row in some])
 table = student_table.build(some, marks=marks)
 student_table.pick_from(table)
 student_table.download(table, f"{run['name']}-front")

@@ -173,7 +173,7 @@ def test_the_same_sentences_cost_a_student_what_the_search_measured(calm: str, t
 
 def test_export_and_its_json(calm: str, tmp_path: Path) -> None:
     answer = rosearch("export", f"{calm}/s0001", "--to", str(tmp_path / "out"), "--json")
-    assert answer.json == {"folder": str(tmp_path / "out"), "run": calm, "student": "s0001"}
+    assert answer.json == {"folder": str(tmp_path / "out"), "run": calm, "student": "s0001", "forms": []}
     assert (tmp_path / "out" / "model.safetensors").exists()
     refused(rosearch("export", f"{calm}/s0001", "--to", str(tmp_path / "out")), "not empty")
 
