@@ -126,7 +126,11 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
             "Held-out sentences": "40",
         },
         "Teacher:": {"Teacher model": str(teacher), "Fine-tuning (epochs)": "6", "Fine-tuning learning rate": "0.003"},
-        "Search space:": {"Operations per student (at most)": "3", "Embedding rank (dimensions)": "8, 16"},
+        "Search space:": {
+            "Operations per student (at most)": "3",
+            "Embedding rank (dimensions)": "8, 16",
+            "Coefficients": "3",
+        },
         "Distillation:": {
             "Distillation (epochs)": "2",
             "Weight of adversarial copies κ": "0.1",

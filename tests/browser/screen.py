@@ -161,9 +161,14 @@ class Screen:
         return [(name, x, y) for name, x, y in self.chart.evaluate("host => host.chart.places()")]
 
     def click_another_point(self) -> str:
-        """Click a point of the chart that is not the student in hand; returns its student."""
-        points = self.points()
-        name, x, y = next(point for point in reversed(points) if point[0] != self.student())
+        """Click a point of the chart that is not the student in hand, and under no other; returns its student."""
+        points, here = self.points(), self.student()
+        alone = [
+            (name, x, y)
+            for name, x, y in points
+            if sum(max(abs(x - other), abs(y - beside)) < 12 for _, other, beside in points) == 1
+        ]
+        name, x, y = next(point for point in reversed(alone) if point[0] != here)
         self.page.mouse.click(x, y)
         return name
 
