@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.front_chart.points import Points
 from rosearch_engine.front import Front
-from rosearch_engine.objectives import vector
+from rosearch_engine.objectives import counts, vector
 from rosearch_engine.store.rows import MeasurementRow, StudentRow, is_measured
 
 
@@ -23,6 +23,7 @@ class Step:
         joined: whether it was on the front then.
         robustness: its after-attack accuracy.
         when: when it was measured, in seconds since 1970.
+        counted: whether it is above the accuracy floor; one that is not cannot join.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Step:
     joined: bool
     robustness: float
     when: float
+    counted: bool = True
 
 
 class Ledger:
@@ -80,5 +82,6 @@ class Ledger:
                 grew = self._front.add(row["number"], vector(row))
                 # The first ones may all be below the floor: then nothing is on the front yet.
                 volume = self._front.hypervolume() if grew or not steps else steps[-1].hypervolume
-                steps.append(Step(row["name"], volume, self._seconds, grew, row["robustness"], row["finished"]))
+                held, when = row["robustness"], row["finished"]
+                steps.append(Step(row["name"], volume, self._seconds, grew, held, when, counts(row)))
         self._steps, self._marker = steps, marker

@@ -51,4 +51,4 @@ def _said(step: Step, grown: float) -> str:
     if step.joined:
         gain = f"+{grown:.3f} hypervolume" if grown >= 0.0005 else "hardly any hypervolume"
         return f"{step.name} joined the front: {gain}, {held}"
-    return f"{step.name}: {held}, dominated"
+    return f"{step.name}: {held}, {'dominated' if step.counted else 'below the accuracy floor'}"

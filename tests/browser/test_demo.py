@@ -1,4 +1,4 @@
-"""A visitor of a shared demo: looks, attacks, exports, is offered nothing else, and is refused what is not offered."""
+"""A visitor of a shared demo: looks, attacks, exports, is offered nothing else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from rosearch_engine.store import Store
 from tests.browser.conftest import RECORDED, Opener
-from tests.browser.screen import LONG, Screen
+from tests.browser.screen import LONG
 from tests.browser.test_attack import attack_the_first_example
 from tests.conftest import fetched
 from tests.serving import serving
@@ -32,14 +31,6 @@ def demo(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def nltk_data() -> str:
     return str(fetched("stopwords").parents[1])
-
-
-def runs(home: Path) -> list[str]:
-    store = Store.read(f"sqlite:///{home / 'rosearch.db'}")
-    try:
-        return [run["name"] for run in store.runs()]
-    finally:
-        store.close()
 
 
 def test_a_visitor_is_offered_nothing_that_acts_and_sees_no_path(demo: tuple[str, Path], opener: Opener) -> None:

@@ -69,6 +69,8 @@ def test_the_stream_says_who_joined_the_front_and_by_how_much() -> None:
         "s0001 joined the front: +0.100 hypervolume, 20% after attack",
         "run created",
     ]
+    weak = Step("s0004", 0.113, 9.0, False, 0.5, 40.0, counted=False)
+    assert stream.lines([weak], [])[0][1] == "s0004: 50% after attack, below the accuracy floor"
     many = [Step(f"s{n:04d}", n / 1000, 1.0, True, 0.2, float(n)) for n in range(100)]
     assert len(stream.lines(many, [])) == stream.MOST
     assert "+0.001" in stream.lines(many, [])[-1][1], "the first that is shown knows what was before it"
