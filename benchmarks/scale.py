@@ -29,7 +29,7 @@ from rosearch_engine.config import RunConfig, build
 from rosearch_engine.data import Columns
 from rosearch_engine.device import cpu_name, memory_mb, release_memory
 from rosearch_engine.distil.loop import Training
-from rosearch_engine.genome import Frame, Genome, Space, cost
+from rosearch_engine.genome import Genome, Space, cost
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context
 from rosearch_engine.search.evaluate import Evaluation, Latency
@@ -37,20 +37,8 @@ from rosearch_engine.search.journal import Journal, Turn
 from rosearch_engine.search.ladder import rungs
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import NewMeasurement, ProtocolRow
+from tests.app.conftest import FRAME
 
-FRAME = Frame(
-    vocabulary=30_522,
-    positions=512,
-    token_types=2,
-    classes=2,
-    head_size=32,
-    width=384,
-    layers=6,
-    heads=12,
-    feed_forward=1536,
-    weights=22_700_000,
-    encoder_weights=10_600_000,
-)
 PROTOCOL: ProtocolRow = {
     "recipe": "pwws",
     "level": "standard",
@@ -216,7 +204,8 @@ def list_runs(runs: int, rounds: int) -> None:
     print(f"\n{runs:,} runs of {len(genomes)} students each:\n")
     print("| command | seconds | CPU seconds | memory | output | goal |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for command in ("status", "status --json", "status run-0500", "report run-0500", "report run-0500 --json"):
+    one = f"run-{runs // 2:04d}"
+    for command in ("status", "status --json", f"status {one}", f"report {one}", f"report {one} --json"):
         print(command_row(command, None, rounds), flush=True)
 
 
