@@ -93,11 +93,14 @@ def machine(progress: Facts) -> str:
 
 
 def planned(config: Settings) -> int:
-    """Students a run is to measure: its candidates and its baselines, a bag of words and chains of each input code."""
-    search, codes = config["search"], len(config["space"].get("codes", ["plain"]))
-    baselines: int = search["chains"] + search.get("bag", False)
+    """Students a run is to measure: its candidates and its baselines, chains and bags of words of each input code.
+
+    Chains in each context that the run searches, bags with each kappa.
+    """
+    search, space = config["search"], config["space"]
+    codes, contexts, kappas = (len(space.get(gene) or [""]) for gene in ("codes", "contexts", "kappas"))
     candidates: int = search["candidates"]
-    return candidates + baselines * codes
+    return candidates + codes * (search["chains"] * contexts + search.get("bag", False) * kappas)
 
 
 def summary(student: StudentRow) -> str:

@@ -249,8 +249,9 @@ def measure(config: RunConfig, row: Row, seed: int, n: int, attacks: list[str]) 
         model, _ = train(genome, seed, context, Progress())
         weights = cost(genome, context.frame).weights
     else:
-        assert reading.bag is not None
-        model = build_bag(reading.bag.table, reading.bag.bias, context.frame, context.data.classes, context.pad).eval()
+        bag = context.bag(Genome.bag(row.code))
+        assert bag is not None
+        model = build_bag(bag.table, bag.bias, context.frame, context.data.classes, context.pad).eval()
         weights = sum(one.numel() for one in model.parameters())
     seconds = time.perf_counter() - began
     validation = predict(model, reading.validation)

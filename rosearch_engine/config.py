@@ -39,6 +39,8 @@ CodeName = Literal["plain", "synonyms", "characters", "both"]
 TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
 ContextName = Literal["bounded", "invariant"]
+ContextGene = Literal["free", "bounded", "invariant"]
+GREATEST_BOUND = 100
 Adversary = Literal["off", "gradient"]
 GREATEST_RANK = 4096
 GREATEST_SEED = 2**53 - 1  # what a browser can count to
@@ -180,6 +182,21 @@ class SpaceConfig(Section):
         "by B. 'invariant': of each word only what no swap can change, its class of words that swaps join; the graph "
         "then needs no bound, and is trained on the exact worst case of both. Needs the vocabulary 'words'.",
     )
+    contexts: tuple[ContextGene, ...] = Field(
+        (),
+        description="Contexts as a gene: each student has one of these. 'free': no ledger, the graph decides alone. "
+        "'bounded' and 'invariant': beside a ledger, see `space.context`. Empty: all students have `space.context`.",
+    )
+    bounds: tuple[float, ...] = Field(
+        (0.25, 0.5, 1.0),
+        min_length=1,
+        description="Bounds B that a student with the gene 'bounded' of `space.contexts` may have.",
+    )
+    kappas: tuple[float, ...] = Field(
+        (),
+        description="Kappa as a gene: each student trains with one of these weights of the worst case, and a bag of "
+        "words is measured for each. Higher: more robust, less accurate. Empty: all have `distil.kappa`.",
+    )
     coefficients: int = Field(
         3,
         ge=0,
@@ -210,19 +227,39 @@ class SpaceConfig(Section):
             raise PydanticCustomError("ranks", "Input should be ranks from 1 to {most}", {"most": GREATEST_RANK})
         return ranks
 
+    @field_validator("bounds")
+    @classmethod
+    def _are_bounds(cls, bounds: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < bound <= GREATEST_BOUND for bound in bounds):
+            raise PydanticCustomError(
+                "bounds", "Input should be bounds above 0 and at most {most}", {"most": GREATEST_BOUND}
+            )
+        return tuple(sorted(set(bounds)))
+
+    @field_validator("kappas")
+    @classmethod
+    def _are_weights(cls, kappas: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 <= kappa <= 1 for kappa in kappas):
+            raise PydanticCustomError("kappas", "Input should be weights from 0 to 1")
+        return tuple(sorted(set(kappas)))
+
     @property
     def ties_in_graph(self) -> bool:
         """Whether synonyms are tied inside the graph: where words are tokens and a ledger reads them untied."""
-        return self.vocabulary == "words" and self.ledger_bound is not None and not self.is_invariant
+        return (
+            self.vocabulary == "words" and self.ledger_bound is not None and not self.contexts and not self.is_invariant
+        )
 
     @property
     def is_invariant(self) -> bool:
-        """Whether graphs read only what no swap can change."""
-        return self.context == "invariant"
+        """Whether some graphs read only what no swap can change."""
+        return "invariant" in (self.contexts or (self.context,))
 
     @property
     def has_ledger(self) -> bool:
-        """Whether students have a ledger, beside a bounded or an invariant context."""
+        """Whether some students have a ledger, beside a bounded or an invariant context."""
+        if self.contexts:
+            return any(context != "free" for context in self.contexts)
         return self.ledger_bound is not None or self.is_invariant
 
     @model_validator(mode="after")

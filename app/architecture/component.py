@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.architecture.drawing import Layout, layout, svg
+from app.architecture.drawing import Layout, layout, svg, whole
 from rosearch_engine.genome import Frame, Genome
 
 _CSS = """
@@ -71,8 +71,9 @@ _view = st.components.v2.component(
 
 def show(genome: Genome, frame: Frame | None, key: str) -> int | None:
     """Draw a student; returns the node that was clicked last."""
-    placed = layout(genome)
-    return view(svg(genome, frame, placed), placed, genome.head, key)
+    drawn = whole(genome, frame)
+    placed = layout(drawn)
+    return view(svg(genome, frame, placed), placed, drawn.head, key)
 
 
 def view(drawn: str, placed: Layout, head: int, key: str) -> int | None:

@@ -11,7 +11,7 @@ import networkx as nx
 
 from app.formats import count
 from rosearch_engine.genome import Frame, Genome
-from rosearch_engine.genome.ops import embedding_weights, node_weights
+from rosearch_engine.genome.ops import embedding_weights, ledger_weights, node_weights, words_read
 from rosearch_engine.operations import Family, operation, operations
 
 Point = tuple[float, float]
@@ -71,10 +71,63 @@ class Layout:
     engine: str
 
 
+class Drawable(Protocol):
+    """A graph from an embedding, node 0, to a head, the node with the highest number."""
+
+    @property
+    def head(self) -> int: ...
+
+    @property
+    def edges(self) -> Sequence[tuple[int, int]]: ...
+
+    def graph(self) -> nx.DiGraph: ...
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A student's graph with the ledger that stands beside it, and the sum of both.
+
+    The ledger follows the graph's own nodes, and the sum follows the ledger.
+    """
+
+    genome: Genome
+    weighs: bool
+
+    @property
+    def ledger(self) -> int:
+        return self.genome.head + 1
+
+    @property
+    def head(self) -> int:
+        return self.genome.head + 2
+
+    @property
+    def edges(self) -> Sequence[tuple[int, int]]:
+        weighed = [(self.genome.head, self.ledger)] if self.weighs else []
+        return [*self.genome.edges, *weighed, (self.genome.head, self.head), (self.ledger, self.head)]
+
+    def graph(self) -> nx.DiGraph:
+        graph = nx.DiGraph(self.edges)
+        graph.add_nodes_from(range(self.head + 1))
+        return graph
+
+
+def whole(genome: Genome, frame: Frame | None) -> Drawable:
+    """All that is drawn of a student."""
+    own = frame.of(genome) if frame else None
+    if own is None or not own.has_ledger:
+        return genome
+    return Beside(genome, own.coefficients > 0)
+
+
 def boxes(genome: Genome, frame: Frame | None) -> list[Box]:
-    """What to write in each node, from the embedding to the head."""
+    """What to write in each node, from the embedding to the head, then in the ledger and the sum if there are any."""
+    frame = frame.of(genome) if frame else None
     classes = f"{frame.classes} classes" if frame else "classes"
-    words = f"{frame.vocabulary:,} × {genome.rank} × {genome.width}" if frame else f"{genome.rank} × {genome.width}"
+    words = f"{genome.rank} × {genome.width}"
+    if frame:
+        rows = words_read(genome, frame)
+        words = f"{rows:,}{' groups' if rows < frame.vocabulary else ''} × {words}"
     drawn = [Box(0, "ends", "Embedding", words, embedding_weights(genome, frame) if frame else None, 0, "")]
     for number, node in enumerate(genome.nodes, start=1):
         known = operation(node.operation)
@@ -91,24 +144,24 @@ def boxes(genome: Genome, frame: Frame | None) -> list[Box]:
         )
     head = f"{SHORT_POOLINGS[genome.pooling]} · {genome.width} → {classes}"
     weights = node_weights(genome, genome.head, frame) if frame else None
-    return [*drawn, Box(genome.head, "ends", "Classifier head", head, weights, 0, _merge(genome, genome.head))]
+    drawn.append(Box(genome.head, "ends", "Classifier head", head, weights, 0, _merge(genome, genome.head)))
+    return [*drawn, *_beside(genome, frame)] if frame and frame.has_ledger else drawn
+
+
+def _beside(genome: Genome, frame: Frame) -> list[Box]:
+    """The ledger and the sum."""
+    shape = f"{frame.vocabulary:,} words × {frame.classes} classes"
+    if frame.coefficients:
+        shape = f"{frame.vocabulary:,} × {1 + frame.coefficients} × {frame.classes}"
+    ledger = Box(genome.head + 1, "ends", "Ledger", shape, ledger_weights(genome, frame), 0, "")
+    bound = frame.ledger_bound
+    said = "ledger + graph" if frame.invariant else f"ledger + B tanh(graph / B), B = {bound:g}"
+    return [ledger, Box(genome.head + 2, "ends", "Sum", said, 0, 0, "")]
 
 
 def _merge(genome: Genome, number: int) -> str:
     inputs = len(genome.inputs(number))
     return f"{genome.merge} of {inputs}" if inputs > 1 else ""
-
-
-class Drawable(Protocol):
-    """A graph from an embedding, node 0, to a head."""
-
-    @property
-    def head(self) -> int: ...
-
-    @property
-    def edges(self) -> Sequence[tuple[int, int]]: ...
-
-    def graph(self) -> nx.DiGraph: ...
 
 
 def layout(genome: Drawable) -> Layout:
@@ -172,7 +225,8 @@ def layered(genome: Drawable) -> Layout:
 def svg(genome: Genome, frame: Frame | None, placed: Layout | None = None) -> str:
     """The picture as SVG. Colours follow the app's theme inside the app and stand by themselves outside."""
     title = f"Architecture with {len(genome.nodes)} operations"
-    return picture(genome, boxes(genome, frame), placed or layout(genome), title)
+    drawn = whole(genome, frame)
+    return picture(drawn, boxes(genome, frame), placed or layout(drawn), title)
 
 
 def picture(

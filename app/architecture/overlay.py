@@ -31,6 +31,9 @@ GENES = {
     "pooling": "Pooling",
     "merge": "Merge rule",
     "code": "Input code",
+    "context": "Context",
+    "bound": "Bound B",
+    "kappa": "Kappa",
 }
 
 
@@ -91,7 +94,8 @@ def fate(pair: Pair, number: int, first: Genome, second: Genome) -> str:
     if number == 0:
         alike = (first.rank, first.width, first.code) == (second.rank, second.width, second.code)
     elif number == pair.head:
-        alike = (first.pooling, first.width) == (second.pooling, second.width)
+        mine, other = ((one.pooling, one.width, one.context, one.bound) for one in (first, second))
+        alike = mine == other
     else:
         alike = first.node(a) == second.node(b)
     return "both" if alike else "changed"
@@ -143,9 +147,11 @@ def table(first: MeasuredStudent, second: MeasuredStudent) -> pd.DataFrame:
         ("Compression", *(formats.times(student["compression"]) for student in (first, second))),
         ("Parameters", *(formats.count(student["weights"]) for student in (first, second))),
     ]
+    genes = [dict(student["genome"]) for student in (first, second)]
     rows += [
-        (title, *(str(dict(student["genome"]).get(gene, "plain")) for student in (first, second)))
+        (title, *(str(own.get(gene, "plain" if gene == "code" else "-")) for own in genes))
         for gene, title in GENES.items()
+        if gene == "code" or any(gene in own for own in genes)
     ]
     found = pd.DataFrame(rows, columns=["", first["name"], second["name"]])
     found.insert(1, "≠", ["≠" if one != other else "" for _, one, other in rows])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app import state, words
-from app.architecture.drawing import boxes, families
+from app.architecture.drawing import boxes, families, whole
 from app.formats import count
 from rosearch_engine.genome import Frame, Genome
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow
@@ -18,6 +18,17 @@ CODES = {
     "synonyms": "mapped to a synonym-cluster representative",
     "characters": "spell-corrected to a known word one edit away",
     "both": "spell-corrected, then mapped to a synonym-cluster representative",
+}
+
+CONTEXTS = {
+    "free": "the graph reads every word and says what it likes; nothing is proved",
+    "bounded": "the graph reads every word, and may move a class score by at most B beside the ledger",
+    "invariant": "the graph reads of each word only its class of swaps, so no swap changes what it says",
+}
+
+BESIDE = {
+    "Ledger": "one number per word and class, added up; trained on its exact worst case under all swaps",
+    "Sum": "adds what the graph says to what the words say; the certificate is the worst case of this sum",
 }
 
 POOLINGS = {"cls": "first token", "mean": "mean over tokens", "max": "max over tokens"}
@@ -48,20 +59,28 @@ def node_panel(genome: Genome, frame: Frame | None, number: int | None) -> None:
     if box.teacher_layer:
         facts["Teacher layer"] = f"{box.teacher_layer}, which initialises and supervises it"
     names = {other.number: f"{other.title} ({other.number})" for other in boxes(genome, frame)}
-    if genome.inputs(number):
+    edges = whole(genome, frame).edges
+    inputs, outputs = [a for a, b in edges if b == number], [b for a, b in edges if a == number]
+    if inputs:
         joined = f"{MERGES[genome.merge]} of " if box.merge else ""
-        facts["Input"] = joined + ", ".join(names[a] for a in genome.inputs(number))
-    if genome.outputs(number):
-        facts["Feeds"] = ", ".join(names[b] for b in genome.outputs(number))
+        facts["Input"] = joined + ", ".join(names[a] for a in inputs)
+    if outputs:
+        facts["Feeds"] = ", ".join(names[b] for b in outputs)
+    if about := BESIDE.get(box.title):
+        facts["What it does"] = about
     _facts(facts)
 
 
 def student_panel(student: MeasuredStudent, genome: Genome) -> None:
     """The genes that hold for the whole student."""
     st.markdown("**The whole student**")
+    trained = {} if genome.kappa is None else {"Kappa": f"{genome.kappa:g}, the weight of the worst case in training"}
     if genome.is_bag:
-        _facts({"Input code": CODES[genome.code], "Parameters": count(student["weights"])})
+        _facts({"Input code": CODES[genome.code], **trained, "Parameters": count(student["weights"])})
         return
+    context = {"Context": CONTEXTS[genome.context]} if genome.context else {}
+    if genome.bound:
+        context["Bound B"] = f"{genome.bound:g}"
     _facts(
         {
             "Width": f"{genome.width}",
@@ -69,6 +88,8 @@ def student_panel(student: MeasuredStudent, genome: Genome) -> None:
             "Embedding": f"factorised, rank {genome.rank}",
             "Merge rule": f"{MERGES[genome.merge]}, then layer norm",
             "Pooling": POOLINGS[genome.pooling],
+            **context,
+            **trained,
             "Parameters": f"{count(student['weights'])}, {count(student['encoder_weights'])} of them in the encoder",
             "FLOPs": f"{count(student['flops'])} per 32-token sentence",
         }

@@ -169,7 +169,11 @@ def _hypervolume(rows: Sequence[MeasuredStudent]) -> float:
 
 def _plain_chain(chains: Sequence[MeasuredStudent]) -> MeasuredStudent | None:
     """What distillation gives without this program: a chain that reads its words as they are; the most accurate."""
-    plain = [row for row in chains if row["genome"].get("code", "plain") == "plain"]
+    plain = [
+        row
+        for row in chains
+        if row["genome"].get("code", "plain") == "plain" and row["genome"].get("context", "free") == "free"
+    ]
     return max(plain, key=lambda row: row["accuracy"], default=None)
 
 

@@ -180,3 +180,18 @@ def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed:
         with torch.no_grad():
             table[silent] = 0.0
     return Bag(table.detach(), bias.detach())
+
+
+class Bags:
+    """The worst-case bags of words of one input code, each trained when it is first asked for."""
+
+    def __init__(self, corpus: Corpus, vocabulary: int, classes: int) -> None:
+        self._corpus, self._vocabulary, self._classes = corpus, vocabulary, classes
+        self._trained: dict[tuple[float, int, float], Bag] = {}
+
+    def of(self, kappa: float, seed: int, spare: float = 0.0) -> Bag:
+        """See `train_bag`."""
+        key = (kappa, seed, spare)
+        if key not in self._trained:
+            self._trained[key] = train_bag(self._corpus, self._vocabulary, self._classes, *key)
+        return self._trained[key]

@@ -18,7 +18,7 @@ from rosearch_engine.distil.swaps import Tokens
 
 
 def swap_classes(swaps: Mapping[str, Sequence[str]], tokens: Tokens, vocabulary: int, unknown: int) -> np.ndarray:
-    """`(vocabulary,)` the token that stands for each token's class: the one with the smallest number.
+    """`(vocabulary,)` the class of each token, numbered by their first tokens.
 
     Swaps between words of more than one token join nothing: they change what a graph reads, and a sentence with such
     a word is not certified.
@@ -36,4 +36,6 @@ def swap_classes(swaps: Mapping[str, Sequence[str]], tokens: Tokens, vocabulary:
     of[unknown] = np.bincount(of).argmax()
     first = np.full(count, vocabulary, dtype=np.int64)
     np.minimum.at(first, of, np.arange(vocabulary))
-    return np.asarray(first[of])
+    place = np.empty(count, dtype=np.int64)
+    place[np.argsort(first)] = np.arange(count)
+    return np.asarray(place[of])

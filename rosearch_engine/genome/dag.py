@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args
 
-from rosearch_engine.config import ActivationName, CodeName, MergeName, PoolingName
+from rosearch_engine.config import GREATEST_BOUND, ActivationName, CodeName, ContextGene, MergeName, PoolingName
 from rosearch_engine.errors import UserError
 from rosearch_engine.operations import Gene, names, operation
 
@@ -26,13 +26,19 @@ Edge = tuple[int, int]
 
 
 class GenomeRow(TypedDict):
-    """A genome as plain values, as it is stored and printed. A run of an earlier version may have no code."""
+    """A genome as plain values, as it is stored and printed.
+
+    A run of an earlier version may have no code; genes that a run does not search are left out.
+    """
 
     width: int
     rank: int
     pooling: str
     merge: str
     code: NotRequired[str]
+    context: NotRequired[str]
+    bound: NotRequired[float]
+    kappa: NotRequired[float]
     nodes: list[dict[str, Any]]
     edges: list[list[int]]
 
@@ -83,6 +89,9 @@ class Genome:
         code: how words are read before the tokenizer (`rosearch_engine.codes`).
         nodes: the inner nodes; `nodes[i]` is node i + 1.
         edges: pairs (from, to) with from < to, sorted.
+        context: what the graph reads and how much it may say, see `space.contexts`; empty: what the run has for all.
+        bound: the bound B of a bounded context; 0 where there is none.
+        kappa: weight of the worst case in training; None: what the run has for all.
     """
 
     width: int
@@ -92,6 +101,9 @@ class Genome:
     code: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    context: str = ""
+    bound: float = 0.0
+    kappa: float | None = None
 
     @classmethod
     def of(
@@ -104,6 +116,9 @@ class Genome:
         code: str = "plain",
         nodes: Iterable[Node],
         edges: Iterable[Edge],
+        context: str = "",
+        bound: float = 0.0,
+        kappa: float | None = None,
     ) -> Genome:
         """A valid genome in canonical form.
 
@@ -118,6 +133,9 @@ class Genome:
             code,
             tuple(node.cleaned() for node in nodes),
             tuple(sorted({(int(a), int(b)) for a, b in edges})),
+            context,
+            float(bound) if context == "bounded" else 0.0,
+            None if kappa is None else float(kappa),
         )
         problem = draft._problem()
         if problem:
@@ -125,13 +143,13 @@ class Genome:
         return draft._canonical()
 
     @classmethod
-    def bag(cls, code: str) -> Genome:
+    def bag(cls, code: str, kappa: float | None = None) -> Genome:
         """A bag of words that reads by that code: a ledger without a graph.
 
         Raises:
             UserError: if the code is not known.
         """
-        return cls.of(width=0, rank=0, pooling="", merge="", code=code, nodes=(), edges=())
+        return cls.of(width=0, rank=0, pooling="", merge="", code=code, nodes=(), edges=(), kappa=kappa)
 
     @property
     def is_bag(self) -> bool:
@@ -171,7 +189,7 @@ class Genome:
         return graph
 
     def as_dict(self) -> GenomeRow:
-        return {
+        row: GenomeRow = {
             "width": self.width,
             "rank": self.rank,
             "pooling": self.pooling,
@@ -180,6 +198,14 @@ class Genome:
             "nodes": [asdict(node) for node in self.nodes],
             "edges": [list(edge) for edge in self.edges],
         }
+        # Left out where the run does not search them: so the digests of earlier versions stay.
+        if self.context:
+            row["context"] = self.context
+        if self.bound:
+            row["bound"] = self.bound
+        if self.kappa is not None:
+            row["kappa"] = self.kappa
+        return row
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Genome:
@@ -197,6 +223,9 @@ class Genome:
                 code=values.get("code", "plain"),
                 nodes=[Node(**node) for node in values["nodes"]],
                 edges=[(a, b) for a, b in values["edges"]],
+                context=values.get("context", ""),
+                bound=float(values.get("bound", 0.0)),
+                kappa=values.get("kappa"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError("genome", f"it cannot be read ({error}).", "Use the format of `report --json`.") from None
@@ -216,17 +245,26 @@ class Genome:
             values.get("code", "plain"),
             tuple(Node(**node) for node in values["nodes"]),
             tuple((a, b) for a, b in values["edges"]),
+            values.get("context", ""),
+            values.get("bound", 0.0),
+            values.get("kappa"),
         )
 
     def _problem(self) -> str:
         if self.code not in get_args(CodeName):
             return f"code '{self.code}' is unknown."
+        if self.kappa is not None and not 0 <= self.kappa <= 1:
+            return "kappa must be from 0 to 1."
         if self.is_bag:
             # All other genes are empty, so that bags of one code are equal.
-            empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges))
+            empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges, self.context))
             return "" if empty else "it has no inner node."
         if self.width < 1 or self.rank < 1:
             return "width and rank must be positive."
+        if self.context and self.context not in get_args(ContextGene):
+            return f"context '{self.context}' is unknown."
+        if self.context == "bounded" and not 0 < self.bound <= GREATEST_BOUND:
+            return f"a bounded context needs a bound above 0 and at most {GREATEST_BOUND}."
         if self.pooling not in get_args(PoolingName):
             return f"pooling '{self.pooling}' is unknown."
         if self.merge not in get_args(MergeName):
@@ -267,8 +305,7 @@ class Genome:
             return tuple(sorted((new[a], new[b]) for a, b in self.edges))
 
         edges, order = min((renumbered(order), order) for order in self._orders(colours))
-        nodes = tuple(self.node(old) for old in order)
-        return Genome(self.width, self.rank, self.pooling, self.merge, self.code, nodes, edges)
+        return replace(self, nodes=tuple(self.node(old) for old in order), edges=edges)
 
     def _orders(self, colours: dict[int, str]) -> Iterator[list[int]]:
         """Every order of the inner nodes that local structure leaves open (individualise and refine)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from rosearch_engine.config import ContextGene
 from rosearch_engine.genome.dag import Genome, GenomeRow
 from rosearch_engine.operations import names, operation, operations
 
@@ -33,6 +34,11 @@ _WORDS: dict[str, Words] = {
     "mean_teacher_layer": Words("teacher layer used (mean)", "later teacher layers"),
     "inherited": Words("share of operations the teacher has", "a larger share of operations that the teacher has"),
     "gates": Words("gated merges", "gated merges"),
+    "kappa": Words("kappa (weight of the worst case)", "a higher kappa"),
+    "context_free": Words("free context", "a graph that reads and says what it likes"),
+    "context_bounded": Words("bounded context", "a graph whose say is bounded"),
+    "context_invariant": Words("invariant context", "a graph that reads nothing that swaps can change"),
+    "bound": Words("bound B of the context", "a larger bound of the context"),
     "code_synonyms": Words("code ties synonyms", "an input code that ties synonyms"),
     "code_characters": Words("code corrects spelling", "an input code that corrects spelling"),
 }
@@ -73,6 +79,9 @@ def features(genome: Genome) -> dict[str, float]:
         "mean_teacher_layer": _mean(layers),
         "inherited": _mean([operation(name).inherits for name in _with_weights(genome)]),
         "gates": float(genome.merge == "gates"),
+        "kappa": genome.kappa or 0.0,
+        **{f"context_{name}": float(genome.context == name) for name in get_args(ContextGene)},
+        "bound": genome.bound,
         "code_synonyms": float(genome.code in ("synonyms", "both")),
         "code_characters": float(genome.code in ("characters", "both")),
         **counts,

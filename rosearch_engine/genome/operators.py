@@ -29,6 +29,9 @@ class Draft:
     code: str
     nodes: list[Node]
     edges: set[Edge]
+    context: str = ""
+    bound: float = 0.0
+    kappa: float | None = None
 
     @classmethod
     def of(cls, genome: Genome) -> Draft:
@@ -40,6 +43,9 @@ class Draft:
             genome.code,
             list(genome.nodes),
             set(genome.edges),
+            genome.context,
+            genome.bound,
+            genome.kappa,
         )
 
     @property
@@ -72,6 +78,7 @@ def sample(space: Space, rng: Generator) -> Genome:
         _pick(space.codes, rng),
         [replace(_random_node(space, rng), teacher_layer=layer) for layer in layers],
         set(),
+        **{gene: _pick(values, rng) for gene, values in _searched(space).items()},
     )
     for number in range(1, size + 1):
         for _ in range(int(rng.integers(1, 3))):
@@ -106,6 +113,7 @@ def crossover(first: Genome, second: Genome, space: Space, rng: Generator) -> Ge
         _pick((first.code, second.code), rng),
         list(first.nodes[:keep]) + tail,
         {(a, b) for a, b in first.edges if b <= keep},
+        **{gene: _pick((getattr(first, gene), getattr(second, gene)), rng) for gene in _searched(space)},
     )
     shift = keep - drop
     for a, b in second.edges:
@@ -135,6 +143,9 @@ def repair(draft: Draft, space: Space, rng: Generator) -> Genome:
     for number in range(head - 1, -1, -1):
         if not any(a == number for a, _ in edges):
             _connect(number, head, edges, space, rng)
+    for gene, values in _searched(space).items():
+        if getattr(draft, gene) not in values:  # a bound that the other parent's context had no use for, for one
+            setattr(draft, gene, _pick(values, rng))
     return Genome.of(
         width=_nearest(draft.width, space.widths),
         rank=_nearest(draft.rank, space.ranks),
@@ -143,7 +154,16 @@ def repair(draft: Draft, space: Space, rng: Generator) -> Genome:
         code=draft.code if draft.code in space.codes else space.codes[0],
         nodes=draft.nodes,
         edges=edges,
+        context=draft.context,
+        bound=draft.bound,
+        kappa=draft.kappa,
     )
+
+
+def _searched(space: Space) -> dict[str, Sequence[Any]]:
+    """The values of those genes that a run may leave out: of those that it does search."""
+    genes = {"context": space.contexts, "bound": space.bounds, "kappa": space.kappas}
+    return {gene: values for gene, values in genes.items() if values}
 
 
 def _connect(number: int, head: int, edges: set[Edge], space: Space, rng: Generator) -> None:
@@ -228,7 +248,10 @@ def _change_global(draft: Draft, space: Space, rng: Generator) -> str:
         "pooling": space.poolings,
         "merge": space.merges,
         "code": space.codes,
+        **_searched(space),
     }
+    if draft.context != "bounded":
+        choices.pop("bound", None)
     old = {gene: getattr(draft, gene) for gene in choices}
     others = {gene: [value for value in values if value != old[gene]] for gene, values in choices.items()}
     free = sorted(gene for gene, values in others.items() if values)

@@ -5,7 +5,8 @@ A test proves these figures equal to those of the built model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from rosearch_engine.genome.dag import Genome
 from rosearch_engine.operations import operation
@@ -19,6 +20,7 @@ class Frame:
         ledger_bound: the bound B of the students' ledgers; None: they have none.
         ties_in_graph: whether a code that ties synonyms does so inside the graph, beside a ledger that reads words as
             they are, and not before the tokenizer.
+        groups: under an invariant context, how many classes of words each input code leaves a graph to tell apart.
         invariant: whether graphs read only what no swap can change; the students then have a ledger, unbounded.
         coefficients: by how many of them such a graph weighs each word's evidence.
     """
@@ -38,6 +40,25 @@ class Frame:
     ties_in_graph: bool = False
     invariant: bool = False
     coefficients: int = 0
+    groups: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether a ledger stands beside the graph."""
+        return self.invariant or self.ledger_bound is not None
+
+    def of(self, genome: Genome) -> Frame:
+        """The frame as it is for one student: what its genes decide is not as the run has it for all."""
+        if not genome.context:
+            return self
+        is_invariant = genome.context == "invariant"
+        return replace(
+            self,
+            ledger_bound=genome.bound or None,
+            ties_in_graph=False,
+            invariant=is_invariant,
+            coefficients=self.coefficients if is_invariant else 0,
+        )
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,7 @@ class Cost:
 
 def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
     """Size of a genome's student, and its work on one sentence of `length` tokens."""
+    frame = frame.of(genome)
     if genome.is_bag:
         weights = (frame.vocabulary + 1) * frame.classes
         return Cost(weights, 0, 0, frame.weights / weights, float("inf"))
@@ -83,13 +105,19 @@ def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
 
 def embedding_weights(genome: Genome, frame: Frame) -> int:
     """Word table in two factors, positions, token types, layer norm."""
-    words = frame.vocabulary * genome.rank + genome.rank * genome.width
+    words = words_read(genome, frame) * genome.rank + genome.rank * genome.width
     return words + (frame.positions + frame.token_types + 2) * genome.width
+
+
+def words_read(genome: Genome, frame: Frame) -> int:
+    """How many words, or groups of words, the graph tells apart."""
+    return frame.groups.get(genome.code, frame.vocabulary) if frame.of(genome).invariant else frame.vocabulary
 
 
 def ledger_weights(genome: Genome, frame: Frame) -> int:
     """A number a word and class, as many more a coefficient, one a class, and what gives the coefficients."""
-    if frame.ledger_bound is None and not frame.invariant:
+    frame = frame.of(genome)
+    if not frame.has_ledger:
         return 0
     table = (frame.vocabulary * (1 + frame.coefficients) + 1) * frame.classes
     return table + frame.coefficients * (genome.width + 1)

@@ -11,7 +11,11 @@ from rosearch_engine.genome.ops import Frame
 
 @dataclass(frozen=True)
 class Space:
-    """Every value a gene may take."""
+    """Every value a gene may take.
+
+    Attributes:
+        contexts, bounds, kappas: empty where the run searches them not.
+    """
 
     frame: Frame
     max_nodes: int
@@ -25,6 +29,9 @@ class Space:
     feed_forwards: tuple[int, ...]
     ranks: tuple[int, ...]
     codes: tuple[str, ...]
+    contexts: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    kappas: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, config: SpaceConfig, frame: Frame) -> Space:
@@ -46,15 +53,20 @@ class Space:
             _sizes("space.feed_forwards", config.feed_forwards, frame.feed_forward, multiple=8),
             tuple(sorted({min(rank, frame.width) for rank in config.ranks})),
             config.codes,
+            config.contexts,
+            config.bounds if "bounded" in config.contexts else (),
+            config.kappas,
         )
 
-    def chain(self, layers: int, code: str | None = None) -> Genome:
+    def chain(self, layers: int, code: str | None = None, context: str | None = None) -> Genome:
         """A plain chain of transformer layers, TinyBERT-like, spread evenly over the teacher's.
 
-        Reads words by that code, else by the space's first.
+        Reads words by that code and in that context, else by the space's first. Where kappa is a gene, one that is free
+        has the least, any other the middle one.
 
         Full width, all heads, half the teacher's feed-forward neurons, as far as the space has them.
         """
+        context = context or next(iter(self.contexts), "")
         layers = max(1, min(layers, self.max_nodes, self.frame.layers))
         half = min(self.feed_forwards, key=lambda size: abs(size - self.frame.feed_forward // 2))
         nodes = [
@@ -76,6 +88,9 @@ class Space:
             code=code or self.codes[0],
             nodes=nodes,
             edges=edges,
+            context=context,
+            bound=self.bounds[len(self.bounds) // 2] if self.bounds else 0.0,
+            kappa=self.kappas[0 if context == "free" else len(self.kappas) // 2] if self.kappas else None,
         )
 
 

@@ -22,7 +22,8 @@ from rosearch_engine.attack.victim import Victim
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
-from rosearch_engine.genome import Frame, Space
+from rosearch_engine.distil.bag import Bag
+from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.objectives import floor, most_frequent, wilson
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.report import untried_words
@@ -96,6 +97,29 @@ class Context:
         precision = self.config.attack.precision
         return Victim(model, tokenizer, self.teacher.max_length, temperature, precision, pieces)
 
+    def kappa(self, genome: Genome) -> float:
+        """Weight of the worst case in a student's training."""
+        return self.config.distil.kappa if genome.kappa is None else genome.kappa
+
+    def bag(self, genome: Genome, seed: int | None = None) -> Bag | None:
+        """The worst-case bag of words by a genome's input code and kappa; None where no lexicon is at hand.
+
+        Args:
+            seed: None: the run's own.
+        """
+        bags = self.readings[genome.code].bags
+        return bags.of(self.kappa(genome), self.config.search.seed if seed is None else seed) if bags else None
+
+    def ledger(self, genome: Genome) -> Bag | None:
+        """What a student's ledger begins with: a bag of words whose worst case leaves a margin for what the graph may
+        say beside it. None where the student has none."""
+        frame, bags = self.frame.of(genome), self.readings[genome.code].bags
+        if bags is None or not frame.has_ledger:
+            return None
+        return bags.of(
+            self.kappa(genome), self.config.search.seed, 0.0 if frame.invariant else 2 * (frame.ledger_bound or 0.0)
+        )
+
     def certifier(self, model: PreTrainedModel, code: str) -> Certifier | None:
         """Proves what a student's ledger can prove against the run's attack; None where nothing can be asked."""
         return Certifier.of(model, self.readings[code].pieces, self.teacher.max_length, self.lexicon)
@@ -126,8 +150,9 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         vocabulary=len(readings.pieces),
         ledger_bound=config.space.ledger_bound,
         ties_in_graph=config.space.ties_in_graph,
-        invariant=config.space.is_invariant,
+        invariant=config.space.context == "invariant",
         coefficients=config.space.coefficients if config.space.is_invariant else 0,
+        groups=readings.groups if config.space.is_invariant else {},
     )
     progress.stage(Stage.LOADING_ATTACK)
     release_memory()

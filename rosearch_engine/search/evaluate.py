@@ -16,7 +16,7 @@ from rosearch_engine.attack.protocol import Score, score, score_proofs, score_sw
 from rosearch_engine.attack.run import Result, Swaps, Target
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.device import device, release_memory
-from rosearch_engine.distil.bag import Bag, steps_for, train_bag
+from rosearch_engine.distil.bag import steps_for
 from rosearch_engine.distil.loop import Distillation, Training
 from rosearch_engine.genome import Genome
 from rosearch_engine.inference import accuracy, predict
@@ -131,7 +131,7 @@ def _climb(
             break
         with timed("screen"):
             some = context.targets[: math.ceil(rung.share * len(context.targets))]
-            scores.append(screen(victim, genome.code, right, n, some, context, progress))
+            scores.append(screen(victim, genome, right, n, some, context, progress))
         if not goes_on(rung.number, scores[-1]):
             break
     with timed("validate"):
@@ -156,7 +156,7 @@ class _Stopwatch:
 def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceClassification:
     """A genome's student before its training; a bag of words is trained already."""
     teacher = context.teacher.model if context.config.distil.inherit else None
-    ledger = _bag(genome, seed, context) if genome.is_bag else context.readings[genome.code].ledger
+    ledger = context.bag(genome, seed) if genome.is_bag else context.ledger(genome)
     return build(
         genome,
         context.frame,
@@ -192,7 +192,7 @@ def _training(
     corpus = context.readings[genome.code].corpus
     if genome.is_bag:
         return _TrainedBag(model, steps_for(len(corpus.labels)))
-    return Distillation(model, corpus, context.config.distil, seed)
+    return Distillation(model, corpus, context.config.distil.model_copy(update={"kappa": context.kappa(genome)}), seed)
 
 
 class _TrainedBag:
@@ -206,15 +206,6 @@ class _TrainedBag:
 
     def run(self, until: int, progress: Progress) -> Training:
         return self.training
-
-
-def _bag(genome: Genome, seed: int, context: Context) -> Bag:
-    """The bag of words of a code: the run's own, or one of another seed."""
-    known = context.readings[genome.code].bag
-    if known and seed == context.config.search.seed:
-        return known
-    corpus, kappa = context.readings[genome.code].corpus, context.config.distil.kappa
-    return train_bag(corpus, context.frame.vocabulary, len(context.data.classes), kappa, seed)
 
 
 def evaluate_teacher(context: Context, progress: Progress, kept: Kept | None = None) -> tuple[Score, list[Result]]:
@@ -251,7 +242,13 @@ def attack(
 
 
 def screen(
-    victim: Victim, code: str, right: float, n: int, sentences: Sequence[Target], context: Context, progress: Progress
+    victim: Victim,
+    genome: Genome,
+    right: float,
+    n: int,
+    sentences: Sequence[Target],
+    context: Context,
+    progress: Progress,
 ) -> Score:
     """What a lower rung asks instead of the attack.
 
@@ -259,7 +256,7 @@ def screen(
     (`attack.certificate`). Else exact one-swap robustness (`attack.one_swap`); a recipe whose candidates are drawn at
     random has no such set: then the sentences are attacked.
     """
-    certifier = context.certifier(victim.model, code) if context.frame.invariant else None
+    certifier = context.certifier(victim.model, genome.code) if context.frame.of(genome).invariant else None
     if certifier:
         proofs = certifier.certify([one.text for one in sentences], [one.label for one in sentences])
         return score_proofs(right, n, proofs, victim.temperature)

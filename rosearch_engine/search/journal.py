@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import asdict
 
@@ -169,9 +170,10 @@ class Journal:
         return Kept(path, fingerprint(*of), self._context.targets)
 
     def _chains(self) -> list[Proposal]:
-        """Plain chains of 1, 2 … layers under each input code: the baselines, and the search's first parents."""
+        """Plain chains of 1, 2 … layers by each input code and context: baselines, and the search's first parents."""
         space, layers = self._context.space, range(1, self._config.search.chains + 1)
-        genomes = dict.fromkeys(space.chain(count, code) for count in layers for code in space.codes)
+        kinds = itertools.product(layers, space.codes, space.contexts or (None,))
+        genomes = dict.fromkeys(space.chain(*kind) for kind in kinds)
         return [Proposal(genome, CHAIN, change=_chain_in_words(genome)) for genome in genomes]
 
     def _plan_bags(self, rows: list[CandidateRow]) -> list[Proposal]:
@@ -182,8 +184,9 @@ class Journal:
         codes = sorted(self._context.space.codes, key=lambda code: code != "plain")
         if not self._config.search.bag or (rows and rows[0]["origin"] != BAG):
             return []
-        if all(self._context.readings[code].bag for code in codes):
-            return [Proposal(genome, BAG, change=_bag_in_words(genome)) for genome in map(Genome.bag, codes)]
+        if all(self._context.readings[code].bags for code in codes):
+            genomes = [Genome.bag(code, kappa) for code in codes for kappa in self._context.space.kappas or (None,)]
+            return [Proposal(genome, BAG, change=_bag_in_words(genome)) for genome in genomes]
         lexicons = ", ".join(self._config.distil.lexicons)
         if rows:
             raise UserError("distil.lexicons", f"{lexicons} is no longer on this machine.", "Run `doctor`.")
@@ -306,10 +309,14 @@ class Journal:
 
 
 def _bag_in_words(genome: Genome) -> str:
-    words = "worst-case bag of words"
-    return words if genome.code == "plain" else f"{words}, code {genome.code}"
+    return _with_genes("worst-case bag of words", genome)
 
 
 def _chain_in_words(genome: Genome) -> str:
     words = f"plain chain of {len(genome.nodes)} transformer layer{'s' if len(genome.nodes) > 1 else ''}"
-    return words if genome.code == "plain" else f"{words}, code {genome.code}"
+    return _with_genes(f"{words}, {genome.context} context" if genome.context else words, genome)
+
+
+def _with_genes(words: str, genome: Genome) -> str:
+    coded = words if genome.code == "plain" else f"{words}, code {genome.code}"
+    return coded if genome.kappa is None else f"{coded}, kappa {genome.kappa:g}"

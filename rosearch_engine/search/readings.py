@@ -17,7 +17,7 @@ from rosearch_engine.config import TIES, CodeName, RunConfig
 from rosearch_engine.data import Dataset, Split
 from rosearch_engine.data.extra import load_extra
 from rosearch_engine.distil.augment import swapped
-from rosearch_engine.distil.bag import Bag, train_bag
+from rosearch_engine.distil.bag import Bags
 from rosearch_engine.distil.classes import swap_classes
 from rosearch_engine.distil.corpus import Corpus, Special
 from rosearch_engine.distil.swaps import Tokens, tabulate
@@ -37,18 +37,15 @@ class Reading:
         corpus: what students learn from.
         validation: the validation sentences.
         pieces: the tokenizer as an attack uses it.
-        bag: the worst-case bag of words, a baseline; None where no lexicon is at hand.
-        ledger: the ledger of all students: a bag of words whose worst case leaves a margin for what a graph may say
-            beside it. None where students have none.
-        heads: `(vocabulary,)` the token that graphs read each token as; None: each as itself.
+        bags: the worst-case bags of words: baselines, and what ledgers begin with; None where no lexicon is at hand.
+        heads: `(vocabulary,)` the group that graphs read each token as; None: each as itself.
     """
 
     code: Code
     corpus: Corpus
     validation: Encoded
     pieces: Pieces
-    bag: Bag | None
-    ledger: Bag | None
+    bags: Bags | None
     heads: np.ndarray | None
 
 
@@ -65,6 +62,13 @@ class Readings:
     tokenizer: PreTrainedTokenizerBase
     pieces: Ragged
     by_code: Mapping[str, Reading]
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """How many groups of words the graphs of each input code tell apart, where they read groups."""
+        return {
+            name: int(reading.heads.max()) + 1 for name, reading in self.by_code.items() if reading.heads is not None
+        }
 
 
 def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress) -> Readings:
@@ -108,16 +112,8 @@ def read(config: RunConfig, data: Dataset, teacher: Teacher, progress: Progress)
             heads = classes_of(texts_of(split), lexicons, tokens_of(tokenizer, code), len(pieces), special.unknown)
         elif ties and name in TIES:
             heads = heads_in(tokenizer, data.distillation)
-        bag = ledger = None
-        if lexicons:
-            progress.stage(Stage.READING, detail=f"{name}, bag of words")
-            size, seed, bound = (len(pieces), len(data.classes)), config.search.seed, config.space.ledger_bound
-            bag = train_bag(corpus, *size, config.distil.kappa, seed)
-            if config.space.is_invariant:
-                ledger = bag
-            elif bound is not None:
-                ledger = train_bag(corpus, *size, config.distil.kappa, seed, spare=2 * bound)
-        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bag, ledger, heads)
+        bags = Bags(corpus, len(pieces), len(data.classes)) if lexicons else None
+        readings[name] = Reading(code, corpus, validation, Pieces(tokenizer, length, code), bags, heads)
     for lexicon in lexicons:
         lexicon.keep()
     return Readings(tokenizer, pieces, readings)
@@ -175,7 +171,7 @@ def heads_in(tokenizer: PreTrainedTokenizerBase, split: Split) -> np.ndarray:
 def classes_of(
     texts: Sequence[Text], lexicons: Sequence[Lexicon], tokens: Tokens, vocabulary: int, unknown: int
 ) -> np.ndarray:
-    """`(vocabulary,)` the token that stands for the class of each, see `distil.classes`.
+    """`(vocabulary,)` the class of each, see `distil.classes`.
 
     Of every word of the texts and of everything that may stand in its place: another sentence may begin with either.
     In lower case: a stop word with a capital may be swapped, but would take every small one into its class.

@@ -172,6 +172,9 @@ class _Frame(BaseModel):
     encoder_weights: Positive
     ledger_bound: Annotated[float, Field(gt=0)] | None = None
     ties_in_graph: bool = False
+    invariant: bool = False
+    coefficients: Count = 0
+    groups: dict[str, Positive] = {}
 
 
 def _like(kind: type[BaseModel]) -> AfterValidator:

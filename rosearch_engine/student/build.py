@@ -26,7 +26,7 @@ from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequence
 
 def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: int) -> RoSearchConfig:
     """The `transformers` config of a genome's student."""
-    genes = genome.as_dict()
+    genes, frame = genome.as_dict(), frame.of(genome)
     graph: dict[str, Any] = (
         {}
         if genome.is_bag
@@ -40,6 +40,7 @@ def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: 
             "merge": genome.merge,
             "pooling": genome.pooling,
             "reads_heads": frame.invariant or (frame.ties_in_graph and genome.code in TIES),
+            "groups": frame.groups.get(genome.code) if frame.invariant else None,
             "invariant": frame.invariant,
             "coefficients": frame.coefficients,
         }
@@ -81,7 +82,8 @@ def build(
         pieces: which of the teacher's word pieces each of the student's is made of; None: it has the teacher's.
         counts: how often each of the student's word pieces occurs in the task's sentences; None: all alike.
         ledger: weights `(vocabulary, classes)` and bias `(classes,)` that its ledger begins with; None: zeros.
-        heads: `(vocabulary,)` the token that its graph reads each token as; None: each as itself.
+        heads: `(vocabulary,)` the group that its graph reads each token as, numbered as in the table of words; None:
+            each as itself.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -91,6 +93,9 @@ def build(
             parts = dissect(teacher)
             if pieces is not None:
                 parts = replace(parts, words=_means(parts.words, pieces))
+            if heads is not None and model.config.groups:
+                words, counts = _grouped(parts.words, heads, counts)
+                parts = replace(parts, words=words)
             _inherit(model, genome, parts, counts)
     if heads is not None and model.has_graph and model.embedding.heads is not None:
         model.embedding.heads.copy_(torch.from_numpy(heads))
@@ -119,6 +124,25 @@ def _means(table: torch.Tensor, rows: Ragged) -> torch.Tensor:
     values, owners = (torch.from_numpy(found).to(table.device) for found in rows.take(np.arange(len(rows))))
     sums = torch.zeros(len(rows), table.shape[1], device=table.device).index_add(0, owners, table[values])
     return sums / torch.from_numpy(rows.lengths).to(table.device)[:, None]
+
+
+def _grouped(
+    table: torch.Tensor, groups: np.ndarray, counts: np.ndarray | None
+) -> tuple[torch.Tensor, np.ndarray | None]:
+    """The mean row of each group of a table `(vocabulary, width)`, and how often the group occurs.
+
+    A word counts in it as often as it occurs.
+    """
+    size = int(groups.max()) + 1
+    often = np.ones(len(groups))
+    if counts is not None:
+        often[: len(counts)] += counts
+    of = torch.from_numpy(groups).to(table.device)
+    weights = torch.from_numpy(often / np.bincount(groups, often, size)[groups]).to(table)
+    means = torch.zeros(size, table.shape[1], device=table.device).index_add(0, of, weights[:, None] * table)
+    if counts is None:
+        return means, None
+    return means, np.bincount(groups[: len(counts)], counts, size).astype(counts.dtype)
 
 
 def _inherit(

@@ -23,7 +23,8 @@ class RoSearchConfig(PretrainedConfig):
     `nodes` holds one mapping an operation (operation, heads, feed_forward, activation, teacher_layer);
     `edges` joins node 0 (embedding), nodes 1 … n (operations) and node n + 1 (classifier head).
     `ledger_bound` is the bound B of a student with a ledger, see `RoSearchForSequenceClassification`; None: no ledger.
-    `reads_heads` has the graph read each word as the head of its group; the ledger reads it as it is.
+    `reads_heads` has the graph read each word as its group, of which there are `groups` (None: as many as words); the
+    ledger reads it as it is.
     `invariant`: these groups hold all that swaps can make of a word, so that none changes what the graph reads; its
     ledger then weighs words by so many `coefficients` that the graph gives each.
     Without edges there is no graph: the ledger alone decides, a bag of words.
@@ -45,6 +46,7 @@ class RoSearchConfig(PretrainedConfig):
         pooling: str = "mean",
         ledger_bound: float | None = None,
         reads_heads: bool = False,
+        groups: int | None = None,
         invariant: bool = False,
         coefficients: int = 0,
         layer_norm_eps: float = 1e-12,
@@ -63,6 +65,7 @@ class RoSearchConfig(PretrainedConfig):
         self.pooling = pooling
         self.ledger_bound = ledger_bound
         self.reads_heads = reads_heads
+        self.groups = groups
         self.invariant = invariant
         self.coefficients = coefficients
         self.layer_norm_eps = layer_norm_eps
@@ -74,9 +77,11 @@ class Embedding(nn.Module):
     def __init__(self, config: RoSearchConfig) -> None:
         super().__init__()
         width = config.hidden_size
-        self.words = nn.Embedding(config.vocab_size, config.embedding_rank)
-        self.heads: torch.Tensor | None
-        self.register_buffer("heads", torch.arange(config.vocab_size) if config.reads_heads else None)
+        rows = config.groups or config.vocab_size
+        self.words = nn.Embedding(rows, config.embedding_rank)
+        self.heads: torch.Tensor | None  # of each token, its row of the table
+        heads = torch.arange(config.vocab_size).clamp(max=rows - 1) if config.reads_heads else None
+        self.register_buffer("heads", heads)
         self.expand = nn.Linear(config.embedding_rank, width, bias=False)
         self.positions = nn.Embedding(config.max_position_embeddings, width)
         self.types = nn.Embedding(config.type_vocab_size, width) if config.type_vocab_size else None

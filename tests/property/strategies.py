@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 from hypothesis import strategies as st
 
-from rosearch_engine.config import SpaceConfig
+from rosearch_engine.config import ContextGene, SpaceConfig
 from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.genome.operators import sample
 
@@ -31,6 +33,10 @@ def spaces(draw: st.DrawFn) -> Space:
         max_inputs=draw(st.integers(1, 6)),
         operations=draw(st.lists(st.sampled_from(SpaceConfig().operations), min_size=1, unique=True).map(tuple)),
         merges=draw(st.sampled_from([("mean",), ("gates",), ("mean", "gates")])),
+        vocabulary="words",
+        contexts=draw(st.lists(st.sampled_from(get_args(ContextGene)), unique=True).map(tuple)),
+        bounds=draw(st.sampled_from([(0.5,), (0.25, 1.0, 100.0)])),
+        kappas=draw(st.sampled_from([(), (0.4,), (0.0, 0.25, 1.0)])),
     )
     return Space.of(config, FRAME)
 

@@ -29,7 +29,11 @@ def assert_in_space(genome: Genome, space: Space) -> None:
     assert {node.operation for node in genome.nodes} <= set(space.operations)
     assert {node.heads for node in genome.nodes} <= {0, *space.heads}
     assert {node.feed_forward for node in genome.nodes} <= {0, *space.feed_forwards}
+    assert genome.context in (space.contexts or {""})
+    assert genome.bound in (space.bounds if genome.context == "bounded" else {0.0})
+    assert genome.kappa in (space.kappas or {None})
     assert Genome.from_dict(genome.as_dict()) == genome
+    assert Genome.stored(genome.as_dict()) == genome
 
 
 @many
@@ -70,12 +74,8 @@ def test_digest_is_blind_to_numbering(drawn: tuple[Space, Genome], seed: int) ->
 def test_equal_digest_means_isomorphic(drawn: tuple[Space, Genome], seed: int) -> None:
     space, genome = drawn
     other, _ = mutate(genome, space, np.random.default_rng(seed))
-    same_globals = (genome.width, genome.rank, genome.pooling, genome.merge) == (
-        other.width,
-        other.rank,
-        other.pooling,
-        other.merge,
-    )
+    genes = ("width", "rank", "pooling", "merge", "code", "context", "bound", "kappa")
+    same_globals = all(getattr(genome, gene) == getattr(other, gene) for gene in genes)
     isomorphic = same_globals and nx.is_isomorphic(genome.graph(), other.graph(), node_match=lambda a, b: a == b)
     assert (genome.digest == other.digest) == isomorphic
 
@@ -105,7 +105,38 @@ def shuffled(genome: Genome, rng: np.random.Generator) -> Genome:
         merge=genome.merge,
         nodes=[genome.node(old) for old in order],
         edges=[(new[a], new[b]) for a, b in genome.edges],
+        context=genome.context,
+        bound=genome.bound,
+        kappa=genome.kappa,
     )
+
+
+def test_genes_that_a_run_does_not_search_leave_no_trace() -> None:
+    from rosearch_engine.config import SpaceConfig
+
+    plain = Space.of(SpaceConfig(), FRAME)
+    searched = Space.of(
+        SpaceConfig(vocabulary="words", contexts=("free", "invariant", "bounded"), kappas=(0.0, 0.4)), FRAME
+    )
+    chain = plain.chain(2)
+    assert not {"context", "bound", "kappa"} & chain.as_dict().keys()
+    assert chain.digest == "6f598a02a61f14c3"  # as versions without these genes have it
+    kinds = {searched.chain(2, context=context).digest for context in searched.contexts}
+    assert len(kinds | {chain.digest}) == 4
+    assert (searched.chain(1, context="free").kappa, searched.chain(1, context="invariant").kappa) == (0.0, 0.4)
+
+
+@many
+@given(genomes_in(), seeds)
+def test_a_mutation_says_what_it_changed(drawn: tuple[Space, Genome], seed: int) -> None:
+    space, genome = drawn
+    child, words = mutate(genome, space, np.random.default_rng(seed))
+    if child.context != genome.context:
+        assert f"context {genome.context} became {child.context}" in words
+    elif child.bound != genome.bound:
+        assert f"bound {genome.bound} became {child.bound}" in words
+    elif child.kappa != genome.kappa:
+        assert f"kappa {genome.kappa} became {child.kappa}" in words
 
 
 @many

@@ -91,3 +91,26 @@ def test_a_run_without_a_frame_yet_is_drawn_without_weights() -> None:
     picture = drawing.svg(SPACE.chain(1), None)
     assert "weights" not in picture
     assert len(groups(picture, "node")) == 3
+
+
+@pytest.mark.parametrize("draw", [drawing.layout, drawing.layered], ids=["graphviz", "layers"])
+@pytest.mark.parametrize("context", ["free", "bounded", "invariant"])
+def test_the_ledger_stands_beside_the_graph(context: str, draw) -> None:
+    from rosearch_engine.genome import cost
+
+    frame = replace(FRAME, coefficients=3, groups={"plain": 70})
+    genome = replace(SPACE.chain(2), context=context, bound=0.5 if context == "bounded" else 0.0)
+    boxes = drawing.boxes(genome, frame)
+    found = {box.title: box for box in boxes}
+    picture = drawing.svg(genome, frame, draw(drawing.whole(genome, frame)))
+    edges = {(int(g.get("data-a", -1)), int(g.get("data-b", -1))) for g in groups(picture, "edge")}
+    assert sum(box.weights or 0 for box in boxes) == cost(genome, frame).weights
+    assert ("Ledger" in found) == (context != "free")
+    assert found["Embedding"].shape.startswith("70 groups" if context == "invariant" else f"{FRAME.vocabulary:,}")
+    if context == "bounded":
+        assert found["Sum"].shape == "ledger + B tanh(graph / B), B = 0.5"
+        assert edges - set(genome.edges) == {(3, 5), (4, 5)}
+    elif context == "invariant":
+        assert edges - set(genome.edges) == {(3, 4), (3, 5), (4, 5)}  # the graph weighs the ledger's words
+    else:
+        assert edges == set(genome.edges)

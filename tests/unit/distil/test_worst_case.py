@@ -17,7 +17,7 @@ from rosearch_engine.distil.adversary import Adversary
 from rosearch_engine.distil.bag import WorstCase, train_bag
 from rosearch_engine.distil.loop import Distillation
 from rosearch_engine.errors import UserError
-from rosearch_engine.genome import cost
+from rosearch_engine.genome import Genome, cost
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context, prepare
@@ -175,7 +175,7 @@ def test_no_combination_of_swaps_flips_a_certified_sentence(context: Context, le
 
     reading = context.readings["plain"]
     model = student(context.space.chain(1), 0, context)
-    bag = reading.bag
+    bag = context.bag(Genome.bag("plain"))
     assert bag is not None
     alone = build_bag(bag.table, bag.bias, context.frame, context.data.classes, context.pad)
     split, rng = context.data.search_attack, np.random.default_rng(0)
@@ -214,8 +214,9 @@ def swapped(text: str, words: list[str], chosen: list[str]) -> str:
 
 def test_a_certificate_says_which_word_moves_how_far(context: Context, lexicon: Lexicon) -> None:
     reading = context.readings["plain"]
-    assert reading.bag is not None
-    bag = build_bag(reading.bag.table, reading.bag.bias, context.frame, context.data.classes, context.pad)
+    trained = context.bag(Genome.bag("plain"))
+    assert trained is not None
+    bag = build_bag(trained.table, trained.bias, context.frame, context.data.classes, context.pad)
     certifier = Certifier(bag, reading.pieces, 128, lexicon)
     split = context.data.search_attack
     for proof in certifier.certify(split.texts, split.labels.tolist()):
@@ -321,7 +322,7 @@ def test_training_against_the_adversary_is_decided_by_its_seed_and_leaves_the_le
     whole, cut = trained(()), trained((3, 7))
     for name, value in whole.items():
         assert torch.equal(value, cut[name]), name
-    ledger = context.readings["plain"].ledger
+    ledger = context.ledger(context.space.chain(1))
     assert ledger is not None
     assert torch.equal(whole["ledger.table.weight"], ledger.table)
 

@@ -76,7 +76,7 @@ def test_twenty_classes(workshop: Any, tmp_path: Path) -> None:
     texts = sentences(workshop)[:300]
     frame = pd.DataFrame({"text": texts, "label": [f"c{i % 20}" for i in range(300)]})
     bench = bench_of(workshop, frame, tmp_path, *WORST)
-    ledger = bench.readings["plain"].ledger
+    ledger = bench.ledger(bench.space.chain(1))
     assert ledger is not None
     assert ledger.table.shape[1] == 20
     found = measured(bench, bench.space.chain(1))
@@ -177,7 +177,7 @@ def test_a_language_without_a_lexicon(workshop: Any, tmp_path: Path) -> None:
         assert found.training.adversarial is None
         proofs = [one.certificate for one in found.results if one.certificate and one.certificate.certified]
         assert all("nothing was tried" in certificate_says(proof) for proof in proofs)
-    assert bench.readings["plain"].bag is not None
+    assert bench.bag(Genome.bag("plain")) is not None
 
 
 def notes_of(context: Context) -> list[str]:

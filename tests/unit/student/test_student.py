@@ -81,6 +81,18 @@ def test_costs_of_every_operation_and_merge(operation: str, merge: str, types: i
         assert_costs_agree(one_of(operation, merge, edges=edges), replace(FRAME, token_types=types), length=12)
 
 
+@pytest.mark.parametrize("coefficients", [0, 2])
+@pytest.mark.parametrize("context", ["free", "bounded", "invariant"])
+def test_costs_in_every_context(context: str, coefficients: int) -> None:
+    genome = replace(one_of("conv5"), context=context, bound=0.5 if context == "bounded" else 0.0, kappa=0.4)
+    frame = replace(FRAME, coefficients=coefficients, groups={"plain": 70})
+    assert_costs_agree(genome, frame, length=9)
+    model = built(genome, frame)
+    assert (model.ledger is None) == (context == "free")
+    assert model.embedding.words.num_embeddings == (70 if context == "invariant" else FRAME.vocabulary)
+    assert model.config.coefficients == (coefficients if context == "invariant" else 0)
+
+
 def disturb(model: torch.nn.Module) -> torch.nn.Module:
     """Random numbers in every weight, so that nothing cancels by a start at zero or one."""
     with torch.no_grad():
