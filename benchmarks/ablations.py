@@ -29,7 +29,14 @@ COPIES = ["distil.copies=1"]
 ADVERSARY = ["distil.adversary=gradient"]
 WORDS = ["space.vocabulary=words"]
 RELATIONS = ["distil.relation_weight=1"]
-BARE = ["space.context=bounded", "space.ledger_bound=null", "distil.adversary=off", "distil.copies=0"]
+BARE = [
+    "space.context=bounded",
+    "space.contexts=[]",
+    "space.kappas=[]",
+    "space.ledger_bound=null",
+    "distil.adversary=off",
+    "distil.copies=0",
+]
 PLAINEST = ["distil.relation_weight=0", "space.vocabulary=seen", *BARE]
 # Name, settings, input code.
 ROWS: list[tuple[str, list[str], str]] = [

@@ -46,6 +46,8 @@ def main() -> None:
         "space.vocabulary=seen",
         "space.ledger_bound=null",
         "space.context=bounded",
+        "space.contexts=[]",
+        "space.kappas=[]",
         "distil.copies=0",
         "distil.adversary=off",
         "distil.swapped=0.4",

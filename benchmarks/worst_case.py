@@ -91,7 +91,14 @@ class Row:
         )
 
 
-BARE = ("space.context=bounded", "space.ledger_bound=null", "distil.adversary=off", "distil.copies=0")
+BARE = (
+    "space.context=bounded",
+    "space.contexts=[]",
+    "space.kappas=[]",
+    "space.ledger_bound=null",
+    "distil.adversary=off",
+    "distil.copies=0",
+)
 PLAIN = ("space.vocabulary=seen", *BARE)
 WORDS = ("space.vocabulary=words", *BARE)
 # A bag of words imitates no states: then the teacher is asked for none.

@@ -460,19 +460,26 @@ class RunConfig(Section):
 
 
 # What won the ablations (benchmarks/worst_case.md): whole words, their exact worst case, typos corrected, and more
-# sentences that the teacher labels.
+# sentences that the teacher labels. How much the worst case weighs, and what a graph may say beside a ledger, each
+# student tries for itself.
 _ROBUST: dict[str, dict[str, Any]] = {
-    "space": {"codes": ["plain", "characters"], "vocabulary": "words", "context": "invariant", "coefficients": 0},
-    "distil": {"kappa": 0.4, "copies": 4, "swapped": 0.3},
+    "space": {
+        "codes": ["plain", "characters"],
+        "vocabulary": "words",
+        "contexts": ["free", "bounded"],
+        "bounds": [0.5, 1.0],
+        "kappas": [0.0, 0.1, 0.25, 0.4],
+    },
+    "distil": {"adversary": "gradient", "kappa": 0.4, "copies": 4, "swapped": 0.3},
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "demo": {
-        **_ROBUST,
+        "space": _ROBUST["space"],
         "teacher": {"epochs": 1.0},
         "distil": _ROBUST["distil"] | {"epochs": 1.0, "copies": 2},
         "attack": {"sentences": 100},
-        "search": {"candidates": 12, "population": 6, "chains": 2},
+        "search": {"candidates": 12, "population": 6, "chains": 1},
     },
     "standard": _ROBUST,
 }
@@ -508,7 +515,7 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         if first["type"] == "extra_forbidden":
             raise UserError(field, "no such setting.", _nearest(field)) from None
         if first["type"] == "needs_words":
-            remedy = "Set that, or space.context=bounded."
+            remedy = "Set that, or choose other contexts: space.contexts=[] space.context=bounded."
             raise UserError("space.context", first["msg"], remedy) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 

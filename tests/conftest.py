@@ -142,6 +142,8 @@ class Workshop:
             "space.vocabulary=seen",
             "space.ledger_bound=null",
             "space.context=bounded",
+            "space.contexts=[]",
+            "space.kappas=[]",
             "distil.copies=0",
             "distil.adversary=off",
             "attack.recipe=pwws",

@@ -51,6 +51,7 @@ def bench_distil(epochs: float, naive: bool, progress: Progress) -> dict[str, An
         raise UserError("accelerate", "it is not installed; Trainer needs it.", "Run: pip install accelerate")
     # `Trainer` reads sentences once for both: the student must share its teacher's word pieces. And it reads no copies.
     alike = ["space.vocabulary=whole", "space.context=bounded", 'space.codes=["plain"]', "distil.adversary=off"]
+    alike += ["space.contexts=[]", "space.kappas=[]"]
     alike.append("distil.copies=0")
     settings = [f"distil.epochs={epochs}", *alike, "attack.recipe=pwws", "attack.sentences=5"]
     context = prepare(build("demo", settings=settings), progress)

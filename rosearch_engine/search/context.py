@@ -233,6 +233,8 @@ def _fitting(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, tuple[str,
         return config, ()
     space: dict[str, Any] = {
         "context": "bounded",
+        "contexts": (),
+        "kappas": (),
         "vocabulary": "seen" if asked[0] else config.space.vocabulary,
         "ledger_bound": None,
     }
