@@ -90,7 +90,7 @@ class Distillation:
         self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=0.01, fused=True)
         self._schedule = get_linear_schedule_with_warmup(self._optimiser, round(0.1 * self.steps), self.steps)
         self._adversary = None
-        if config.adversary != "off" and swaps and not model.config.invariant:
+        if config.adversary != "off" and config.kappa and swaps and not model.config.invariant:
             self._adversary = Adversary(model, corpus.sentences, swaps, corpus.special, config, seed)
         self._done, self._tokens, self._seconds = 0, 0, 0.0
         self._curve: list[tuple[int, float]] = []

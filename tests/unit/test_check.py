@@ -177,7 +177,10 @@ def test_check_tells_what_lies_ahead(workshop, rows: Path, tmp_path: Path) -> No
                 steps.append(total)
 
     plain = [part for part in [*settings(rows, workshop.encoder), *wanted] if part != "--set"]
-    prepare(build("standard", None, [*plain, "distil.adversary=off", "space.ledger_bound=null", "space.contexts=[]"]), Seen())
+    prepare(
+        build("standard", None, [*plain, "distil.adversary=off", "space.ledger_bound=null", "space.contexts=[]"]),
+        Seen(),
+    )
     assert steps == [facts["teacher_steps"]]
 
 

@@ -27,10 +27,16 @@ from rosearch_engine.store import Store
 from rosearch_engine.store.rows import ExampleRow, StudentRow
 from tests.conftest import Workshop, rosearch
 
-# The contexts of ledgers, each a run of its own.
-CONTEXTS = {
-    "bounded": ["space.ledger_bound=0.2", "distil.adversary=gradient"],
-    "invariant": ["space.context=invariant", "space.coefficients=3", "search.bag=false"],
+# Runs: one whose students all have one context, and one where each has its own.
+RUNS = {
+    "alike": ["space.ledger_bound=0.2", "distil.adversary=gradient"],
+    "genes": [
+        'space.contexts=["free","bounded","invariant"]',
+        "space.bounds=[0.3]",
+        "space.kappas=[0,0.5]",
+        "space.coefficients=3",
+        "distil.adversary=gradient",
+    ],
 }
 SETTINGS = [
     "space.vocabulary=words",
@@ -70,25 +76,26 @@ def run(made_workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> It
     """Finished runs of students with a ledger, in a home of their own, which is in force."""
     with made_workshop.entered(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROSEARCH_HOME", str(tmp_path_factory.mktemp("worst")))
-        for context, own in CONTEXTS.items():
+        for name, own in RUNS.items():
             settings = itertools.chain(*(("--set", setting) for setting in [*made_workshop.settings, *SETTINGS, *own]))
-            answer = rosearch("search", "--run", context, "--json", *settings)
+            answer = rosearch("search", "--run", name, "--json", *settings)
             assert answer.code == 0, answer.err
         yield
 
 
-@pytest.fixture(scope="module", params=["bounded bag", "bounded chain", "invariant chain"])
+@pytest.fixture(scope="module", params=["alike bag", "alike chain", "genes chain bounded", "genes chain invariant"])
 def exported(request: pytest.FixtureRequest, run: None, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     # `transformers` keeps a checkpoint's code under the name of its folder.
-    context, origin = request.param.split()
-    store, folder = Store.read(), tmp_path_factory.mktemp("exported") / f"worst_case_{context}_{origin}"
-    students = store.students(store.run(context)["id"])
-    facts = next(row for row in students if row["origin"] == origin and row["genome"]["code"] == "both")
+    name, origin, *context = request.param.split()
+    store, folder = Store.read(), tmp_path_factory.mktemp("exported") / request.param.replace(" ", "_")
+    students = store.students(store.run(name)["id"])
+    wanted = {"code": "both"} | ({"context": context[0]} if context else {})
+    facts = next(row for row in students if row["origin"] == origin and wanted.items() <= row["genome"].items())
     assert facts["measurement_id"] is not None
-    export(store, context, facts["name"], folder)
+    export(store, name, facts["name"], folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
-    before, examples = load(store, context, facts["name"]), store.examples(facts["measurement_id"])
+    before, examples = load(store, name, facts["name"]), store.examples(facts["measurement_id"])
     return Exported(before, facts, examples, folder, model, tokenizer)
 
 
