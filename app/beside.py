@@ -80,6 +80,8 @@ def numbers(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
                 "Pareto front": "yes" if row["front"] else "no",
                 "Kind": naming.kind(row),
                 "Input code": row["genome"].get("code", "plain"),
+                "Context": row["genome"].get("context", "-"),
+                "Kappa": "-" if (kappa := row["genome"].get("kappa")) is None else f"{kappa:g}",
             }
             for row in rows
         }

@@ -20,9 +20,12 @@ def kind(student: StudentRow) -> str:
 
 
 def student_name(student: StudentRow) -> str:
-    """For example "s0004 · chain 2 · coded"."""
-    code = CODES.get(student["genome"].get("code", "plain"), "")
-    return " · ".join(part for part in (student["name"], kind(student), code) if part)
+    """For example "s0004 · chain 2 · coded · kappa 0.25"."""
+    genes = student["genome"]
+    code, kappa = CODES.get(genes.get("code", "plain"), ""), genes.get("kappa")
+    context = {"bounded": "beside a ledger", "invariant": "invariant"}.get(genes.get("context", ""), "")
+    trained = "" if kappa is None else f"kappa {kappa:g}"
+    return " · ".join(part for part in (student["name"], kind(student), code, context, trained) if part)
 
 
 def teacher_name(run: RunRow) -> str:

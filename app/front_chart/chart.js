@@ -202,6 +202,8 @@ class Chart {
       if (yb) d += `M${px},${y.at(yb[0])}V${y.at(yb[1])}`;
     }
     make('path', { class: 'whisker', d }, inside);
+    const proved = yk === 'robustness' ? whiskers.filter(row => row.certified !== null) : [];
+    if (proved.length) make('path', { class: 'proved', d: proved.map(row => `M${x.at(row[xk]) - 9},${y.at(row.certified)}h18`).join('') }, inside);
     for (const row of again) {
       const [ax, ay] = [x.at(row.now[xk] ?? row[xk]), y.at(row.now[yk] ?? row[yk])];
       make('path', { class: 'again way', d: `M${x.at(row[xk])},${y.at(row[yk])}L${ax},${ay}` }, inside);
@@ -239,7 +241,7 @@ class Chart {
     for (const name of this.chosen) this.circle(inside, rows.find(row => row.name === name), 10, 1.5);
     this.circle(inside, this.picked && rows.find(row => row.name === this.picked), 14, 3, true);
     if (this.draft) make('path', { class: 'draft', d: `M${this.draft.map(p => p.join()).join('L')}Z` }, svg);
-    this.writeLegend(rows, ca, ck);
+    this.writeLegend(rows, ca, ck, yk);
   }
 
   circle(parent, row, r, width, named) {
@@ -273,7 +275,7 @@ class Chart {
     };
   }
 
-  writeLegend(rows, ca, ck) {
+  writeLegend(rows, ca, ck, yk) {
     const { view } = this, items = [];
     if (view.small) return;
     const sign = (kind, ink, hollow, r = 6) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${outline(kind, 8, 8, r)}" stroke="${ink}" stroke-width="1.8" fill="${hollow ? 'none' : ink}"/></svg>`;
@@ -292,6 +294,7 @@ class Chart {
     if (this.run.teacher) items.push(sign(3, GREY) + 'teacher');
     if (rows.some(row => row.flags & KNEE)) items.push('<b style="color: #d9480f">★</b> knee: best compromise');
     items.push(line('#2f6fe0', '2 3') + 'Pareto front of these two');
+    if (yk === 'robustness' && rows.some(row => row.certified !== null)) items.push(line('#21915f', '') + 'certified share');
     if (view.again.length) items.push(sign(2, '#d9480f', true, 5) + 'held-out sentences');
     this.legend.innerHTML = items.map(item => `<span>${item}</span>`).join('');
     view.others.forEach((other, i) => {

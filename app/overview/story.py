@@ -183,9 +183,10 @@ def _most_robust(rows: Sequence[MeasuredStudent]) -> MeasuredStudent | None:
 
 def _bar(row: MeasuredStudent) -> Bar:
     code = row["genome"].get("code", "plain")
-    what = {BAG: "worst-case bag of words, baseline", CHAIN: f"{row['change'] or 'plain chain'}, baseline"}.get(
-        row["origin"], "found by the search" + ("" if code == "plain" else f", input code {code}")
-    )
+    what = {
+        BAG: f"{row['change'] or 'worst-case bag of words'}, baseline",
+        CHAIN: f"{row['change'] or 'plain chain'}, baseline",
+    }.get(row["origin"], "found by the search" + ("" if code == "plain" else f", input code {code}"))
     return Bar(
         kind_of(row),
         row["name"],
