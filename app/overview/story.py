@@ -183,10 +183,10 @@ def _most_robust(rows: Sequence[MeasuredStudent]) -> MeasuredStudent | None:
 
 def _bar(row: MeasuredStudent) -> Bar:
     code = row["genome"].get("code", "plain")
-    what = {
-        BAG: f"{row['change'] or 'worst-case bag of words'}, baseline",
-        CHAIN: f"{row['change'] or 'plain chain'}, baseline",
-    }.get(row["origin"], "found by the search" + ("" if code == "plain" else f", input code {code}"))
+    baseline = {BAG: "worst-case bag of words", CHAIN: "plain chain"}.get(row["origin"], "")
+    what = f"{row['change'] or baseline}, baseline" if baseline else "found by the search"
+    if not baseline and code != "plain":
+        what += f", input code {code}"
     return Bar(
         kind_of(row),
         row["name"],
