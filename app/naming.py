@@ -14,6 +14,8 @@ def kind(student: StudentRow) -> str:
     if student["origin"] == BAG:
         return "bag of words"
     nodes = len(student["genome"]["nodes"])
+    if not nodes:
+        return "searched, no graph"
     if student["origin"] == CHAIN:
         return f"chain {nodes}"
     return f"searched, {formats.plural(nodes, 'operation')}"

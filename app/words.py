@@ -93,14 +93,15 @@ def machine(progress: Facts) -> str:
 
 
 def planned(config: Settings) -> int:
-    """Students a run is to measure: its candidates and its baselines, chains and bags of words of each input code.
+    """Students a run is to measure: its candidates and its baselines, a bag of words and chains of each input code.
 
-    Chains in each context that the run searches, bags with each kappa.
+    Chains in each context that the run searches.
     """
     search, space = config["search"], config["space"]
-    codes, contexts, kappas = (len(space.get(gene) or [""]) for gene in ("codes", "contexts", "kappas"))
+    contexts = [context for context in space.get("contexts", []) if context != "none"]
+    baselines: int = search["chains"] * max(1, len(contexts)) + search.get("bag", False)
     candidates: int = search["candidates"]
-    return candidates + codes * (search["chains"] * contexts + search.get("bag", False) * kappas)
+    return candidates + baselines * len(space.get("codes", ["plain"]))
 
 
 def summary(student: StudentRow) -> str:

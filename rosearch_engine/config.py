@@ -39,7 +39,7 @@ CodeName = Literal["plain", "synonyms", "characters", "both"]
 TIES = ("synonyms", "both")  # input codes that tie synonyms
 Vocabulary = Literal["seen", "words", "whole"]
 ContextName = Literal["bounded", "invariant"]
-ContextGene = Literal["free", "bounded", "invariant"]
+ContextGene = Literal["none", "free", "bounded", "invariant"]
 GREATEST_BOUND = 100
 Adversary = Literal["off", "gradient"]
 GREATEST_RANK = 4096
@@ -184,8 +184,9 @@ class SpaceConfig(Section):
     )
     contexts: tuple[ContextGene, ...] = Field(
         (),
-        description="Contexts as a gene: each student has one of these. 'free': no ledger, the graph decides alone. "
-        "'bounded' and 'invariant': beside a ledger, see `space.context`. Empty: all students have `space.context`.",
+        description="Contexts as a gene: each student has one of these. 'none': no graph, the ledger decides alone (a "
+        "bag of words). 'free': no ledger, the graph decides alone. 'bounded', 'invariant': a graph beside a ledger, see "
+        "`space.context`. Empty: all students have `space.context`.",
     )
     bounds: tuple[float, ...] = Field(
         (0.25, 0.5, 1.0),
@@ -194,8 +195,8 @@ class SpaceConfig(Section):
     )
     kappas: tuple[float, ...] = Field(
         (),
-        description="Kappa as a gene: each student trains with one of these weights of the worst case, and a bag of "
-        "words is measured for each. Higher: more robust, less accurate. Empty: all have `distil.kappa`.",
+        description="Kappa as a gene: each student trains with one of these weights of the worst case. Higher: more "
+        "robust, less accurate. Empty: all have `distil.kappa`, which the baselines have in any case.",
     )
     coefficients: int = Field(
         3,
@@ -466,9 +467,9 @@ _ROBUST: dict[str, dict[str, Any]] = {
     "space": {
         "codes": ["plain", "characters"],
         "vocabulary": "words",
-        "contexts": ["free", "bounded"],
+        "contexts": ["none", "free", "bounded"],
         "bounds": [0.5, 1.0],
-        "kappas": [0.0, 0.1, 0.25, 0.4],
+        "kappas": [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6],
     },
     "distil": {"adversary": "gradient", "kappa": 0.4, "copies": 4, "swapped": 0.3},
 }

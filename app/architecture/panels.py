@@ -21,6 +21,7 @@ CODES = {
 }
 
 CONTEXTS = {
+    "none": "no graph: the ledger decides alone, a bag of words",
     "free": "the graph reads every word and says what it likes; nothing is proved",
     "bounded": "the graph reads every word, and may move a class score by at most B beside the ledger",
     "invariant": "the graph reads of each word only its class of swaps, so no swap changes what it says",

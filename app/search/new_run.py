@@ -14,7 +14,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 
 PRESET_WORDS = {
-    "demo": "12 students, eight bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
+    "demo": "12 students, two bags of words and four plain chains, each attacked on 100 sentences. For a first look.",
     "standard": "40 students, longer training. For results you want to use.",
     settings_file.IMPORTED: "The settings that you imported, ready to be changed.",
 }

@@ -261,7 +261,7 @@ class Genome:
             return "" if empty else "it has no inner node."
         if self.width < 1 or self.rank < 1:
             return "width and rank must be positive."
-        if self.context and self.context not in get_args(ContextGene):
+        if self.context and (self.context == "none" or self.context not in get_args(ContextGene)):
             return f"context '{self.context}' is unknown."
         if self.context == "bounded" and not 0 < self.bound <= GREATEST_BOUND:
             return f"a bounded context needs a bound above 0 and at most {GREATEST_BOUND}."

@@ -17,6 +17,9 @@ from rosearch_engine.genome.space import Space
 
 T = TypeVar("T")
 
+REMOVAL = 0.1
+"""Share of mutations that leave a student without its graph, where the space has such students."""
+
 
 @dataclass
 class Draft:
@@ -67,7 +70,13 @@ class Draft:
 
 
 def sample(space: Space, rng: Generator) -> Genome:
-    """A random genome: 1 to `max_nodes` operations, each fed by one or two earlier nodes."""
+    """A random genome: 1 to `max_nodes` operations, each fed by one or two earlier nodes; or none, if the space has such."""
+    if space.graphless and rng.random() < space.graphless:
+        return Genome.bag(_pick(space.codes, rng), _pick(space.kappas, rng) if space.kappas else None)
+    return _sample_graph(space, rng)
+
+
+def _sample_graph(space: Space, rng: Generator) -> Genome:
     size = int(rng.integers(1, space.max_nodes + 1))
     layers = sorted(int(layer) for layer in rng.integers(1, space.frame.layers + 1, size=size))
     draft = Draft(
@@ -90,6 +99,10 @@ def sample(space: Space, rng: Generator) -> Genome:
 
 def mutate(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, str]:
     """One random change, and the words for it. The result differs from the parent where the space allows."""
+    if genome.is_bag:
+        return _mutate_bag(genome, space, rng)
+    if space.graphless and rng.random() < REMOVAL:
+        return Genome.bag(genome.code, genome.kappa), "graph removed"
     for _ in range(20):
         draft = Draft.of(genome)
         change = _MUTATIONS[int(rng.integers(len(_MUTATIONS)))]
@@ -100,8 +113,40 @@ def mutate(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, str]:
     return genome, "unchanged"
 
 
+def _mutate_bag(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, str]:
+    """Another code, another kappa, or a graph."""
+    codes = [code for code in space.codes if code != genome.code]
+    kappas = [kappa for kappa in space.kappas if kappa != genome.kappa]
+    ways = ["code"] * bool(codes) + ["kappa"] * bool(kappas) + ["graph"] * (space.graphless < 1)
+    way = _pick(ways, rng) if ways else ""
+    if way == "code":
+        code = _pick(codes, rng)
+        return Genome.bag(code, genome.kappa), f"code {genome.code} became {code}"
+    if way == "kappa":
+        kappa = _pick(kappas, rng)
+        return Genome.bag(genome.code, kappa), f"kappa {genome.kappa} became {kappa}"
+    if way == "graph":
+        draft = Draft.of(_sample_graph(space, rng))
+        draft.code, draft.kappa = genome.code, genome.kappa
+        return repair(draft, space, rng), "a graph added"
+    return genome, "unchanged"
+
+
+def _cross_with_bag(first: Genome, second: Genome, space: Space, rng: Generator) -> Genome:
+    """Either parent, with code and kappa from either."""
+    kept = _pick((first, second), rng)
+    code, kappa = _pick((first.code, second.code), rng), _pick((first.kappa, second.kappa), rng)
+    if kept.is_bag:
+        return Genome.bag(code, kappa)
+    draft = Draft.of(kept)
+    draft.code, draft.kappa = code, kappa
+    return repair(draft, space, rng)
+
+
 def crossover(first: Genome, second: Genome, space: Space, rng: Generator) -> Genome:
     """The early nodes of one parent, the late nodes of the other, global genes from either."""
+    if first.is_bag or second.is_bag:
+        return _cross_with_bag(first, second, space, rng)
     keep = int(rng.integers(0, len(first.nodes) + 1))
     drop = int(rng.integers(0, len(second.nodes) + 1))
     tail = list(second.nodes[drop:])

@@ -15,6 +15,7 @@ class Space:
 
     Attributes:
         contexts, bounds, kappas: empty where the run searches them not.
+        graphless: share of students that are drawn without a graph.
     """
 
     frame: Frame
@@ -30,6 +31,7 @@ class Space:
     ranks: tuple[int, ...]
     codes: tuple[str, ...]
     contexts: tuple[str, ...] = ()
+    graphless: float = 0.0
     bounds: tuple[float, ...] = ()
     kappas: tuple[float, ...] = ()
 
@@ -53,7 +55,8 @@ class Space:
             _sizes("space.feed_forwards", config.feed_forwards, frame.feed_forward, multiple=8),
             tuple(sorted({min(rank, frame.width) for rank in config.ranks})),
             config.codes,
-            config.contexts,
+            tuple(context for context in config.contexts if context != "none"),
+            config.contexts.count("none") / max(1, len(config.contexts)),
             config.bounds if "bounded" in config.contexts else (),
             config.kappas,
         )

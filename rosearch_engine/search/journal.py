@@ -36,7 +36,8 @@ class Turn:
     def __init__(self, row: CandidateRow, run_seed: int) -> None:
         self.id: int = row["id"]
         self.number: int = row["number"]
-        self.is_baseline: bool = row["origin"] in BASELINES
+        self.origin: str = row["origin"]
+        self.is_baseline = self.origin in BASELINES
         self.genome = Genome.from_dict(row["genome"])
         self.seed = candidate_seed(run_seed, self.genome)
 
@@ -58,7 +59,8 @@ class Journal:
         for note in context.notes:
             if note not in known:
                 store.log(run_id, "note", note)
-        self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains)
+        seen = {bag.genome.digest for bag in self._bags}
+        self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains, seen)
         self._replay(rows)
         self._queue = deque(row for row in rows if row["status"] == "queued")
         self._asked, self._all = len(rows), len(self._bags) + len(chains) + self._config.search.candidates
@@ -136,7 +138,7 @@ class Journal:
 
     def _tell(self, turn: Turn, objectives: np.ndarray) -> None:
         self._tells += 1
-        if not turn.genome.is_bag:
+        if turn.origin != BAG:
             self._strategy.tell(turn.number, objectives)
         self._done += 1
         self._report()
@@ -185,7 +187,8 @@ class Journal:
         if not self._config.search.bag or (rows and rows[0]["origin"] != BAG):
             return []
         if all(self._context.readings[code].bags for code in codes):
-            genomes = [Genome.bag(code, kappa) for code in codes for kappa in self._context.space.kappas or (None,)]
+            kappa = self._config.distil.kappa if self._context.space.kappas else None
+            genomes = [Genome.bag(code, kappa) for code in codes]
             return [Proposal(genome, BAG, change=_bag_in_words(genome)) for genome in genomes]
         lexicons = ", ".join(self._config.distil.lexicons)
         if rows:
@@ -240,7 +243,7 @@ class Journal:
     def _climb_again(self, rows: list[CandidateRow]) -> None:
         """Show the ladder what it has seen below the top."""
         compressions = {row["number"]: row["compression"] for row in rows}
-        bags = {row["number"] for row in rows if row["origin"] == BAG}
+        bags = {row["number"] for row in rows if not row["genome"]["nodes"]}
         for seen in self._store.measurements(self._run_id, RUNG):
             if seen["number"] is None or seen["number"] in bags:
                 continue

@@ -7,7 +7,7 @@ seed and keeps no other state than what it was asked and told, so replaying a ru
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -56,17 +56,29 @@ class Strategy(Protocol):
 
 
 def make_strategy(
-    search: SearchConfig, objectives: ObjectivesConfig, space: Space, founders: Sequence[Proposal] = ()
+    search: SearchConfig,
+    objectives: ObjectivesConfig,
+    space: Space,
+    founders: Sequence[Proposal] = (),
+    seen: Iterable[str] = (),
 ) -> Strategy:
-    """The strategy of a run. It proposes the founders, which must differ, before any of its own."""
+    """The strategy of a run. It proposes the founders, which must differ, before any of its own.
+
+    Args:
+        seen: digests of architectures that it need not propose: others measure them.
+    """
+    strategy: RandomSearch | Pareto
     rng = np.random.default_rng(search.seed)
     if search.strategy == "pareto":
-        return Pareto(space, search, founders, _MostVolume())
-    if search.strategy == "nsga2":
-        return Pareto(space, search, founders, RankAndCrowding())
-    if search.strategy == "scalar":
-        return AgingEvolution(space, search, objectives, rng, founders)
-    return RandomSearch(space, rng, founders)
+        strategy = Pareto(space, search, founders, _MostVolume())
+    elif search.strategy == "nsga2":
+        strategy = Pareto(space, search, founders, RankAndCrowding())
+    elif search.strategy == "scalar":
+        strategy = AgingEvolution(space, search, objectives, rng, founders)
+    else:
+        strategy = RandomSearch(space, rng, founders)
+    strategy.skip(seen)
+    return strategy
 
 
 class RandomSearch:
@@ -75,6 +87,10 @@ class RandomSearch:
     def __init__(self, space: Space, rng: np.random.Generator, founders: Sequence[Proposal] = ()) -> None:
         self._space, self._rng, self._founders = space, rng, deque(founders)
         self._seen = {founder.genome.digest for founder in founders}
+
+    def skip(self, digests: Iterable[str]) -> None:
+        """Never propose these architectures."""
+        self._seen.update(digests)
 
     def ask(self, number: int) -> Proposal | None:
         if self._founders:
@@ -152,6 +168,10 @@ class Pareto:
         self._founders = 0
         self._asked: dict[int, Individual] = {}
         self._told: list[Individual] = []
+
+    def skip(self, digests: Iterable[str]) -> None:
+        """Never propose these architectures."""
+        self._seen.update(digests)
 
     def ask(self, number: int) -> Proposal | None:
         individual = self._next()

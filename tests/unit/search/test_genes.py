@@ -21,14 +21,15 @@ from rosearch_engine.store.rows import measured
 
 GENES = [
     "space.vocabulary=words",
-    'space.contexts=["free","bounded","invariant"]',
+    'space.contexts=["none","free","bounded","invariant"]',
     "space.bounds=[0.2,0.6]",
     "space.kappas=[0,0.5]",
     "space.coefficients=2",
     "distil.adversary=gradient",
     "distil.epochs=0.5",
     "data.limit=700",
-    "search.candidates=3",
+    "search.candidates=5",
+    "search.strategy=random",
 ]
 
 
@@ -74,14 +75,14 @@ def test_kappa_is_that_of_the_genome(context: Context) -> None:
     assert plain.curve != robust.curve
 
 
-def test_a_search_measures_a_bag_for_each_kappa_and_a_chain_in_each_context(workshop: Any) -> None:
+def test_a_search_measures_a_chain_in_each_context_and_students_without_a_graph(workshop: Any) -> None:
     store, config = Store.write(), build("standard", settings=[*workshop.settings, *GENES])
     run = store.create_run("genes", config)
     search("genes")
     rows = measured(store.students(run))
     genomes = {row["name"]: Genome.from_dict(row["genome"]) for row in rows}
     of = {origin: [genomes[row["name"]] for row in rows if row["origin"] == origin] for origin in ("bag", "chain")}
-    assert [genome.kappa for genome in of["bag"]] == [0.0, 0.5]
+    assert [genome.kappa for genome in of["bag"]] == [config.distil.kappa], "the baseline"
     assert [(genome.context, genome.kappa) for genome in of["chain"]] == [
         ("free", 0.0),
         ("bounded", 0.5),
@@ -89,5 +90,8 @@ def test_a_search_measures_a_bag_for_each_kappa_and_a_chain_in_each_context(work
     ]
     assert len(store.candidates(run)) == planned(config.model_dump(mode="json")), "what the app says is to come"
     assert all(genome.context and genome.kappa is not None for genome in genomes.values() if not genome.is_bag)
+    searched = [genomes[row["name"]] for row in rows if row["origin"] == "sample"]
+    assert {genome.is_bag for genome in searched} == {True, False}
+    assert len({genome.digest for genome in genomes.values()}) == len(genomes), "none is measured twice"
     for row in rows:
         assert (row["certified"] is None) == (genomes[row["name"]].context == "free"), row["change"]
