@@ -185,8 +185,8 @@ class SpaceConfig(Section):
     contexts: tuple[ContextGene, ...] = Field(
         (),
         description="Contexts as a gene: each student has one of these. 'none': no graph, the ledger decides alone (a "
-        "bag of words). 'free': no ledger, the graph decides alone. 'bounded', 'invariant': a graph beside a ledger, see "
-        "`space.context`. Empty: all students have `space.context`.",
+        "bag of words). 'free': no ledger, the graph decides alone. 'bounded', 'invariant': a graph beside a ledger, "
+        "see `space.context`. Empty: all students have `space.context`.",
     )
     bounds: tuple[float, ...] = Field(
         (0.25, 0.5, 1.0),

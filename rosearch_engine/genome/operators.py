@@ -70,7 +70,7 @@ class Draft:
 
 
 def sample(space: Space, rng: Generator) -> Genome:
-    """A random genome: 1 to `max_nodes` operations, each fed by one or two earlier nodes; or none, if the space has such."""
+    """A random genome: 1 to `max_nodes` operations, each fed by one or two earlier nodes; or no graph at all."""
     if space.graphless and rng.random() < space.graphless:
         return Genome.bag(_pick(space.codes, rng), _pick(space.kappas, rng) if space.kappas else None)
     return _sample_graph(space, rng)
