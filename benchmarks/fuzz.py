@@ -8,7 +8,6 @@ benchmarks/faults.md.
 from __future__ import annotations
 
 import argparse
-import platform
 import tempfile
 import time
 import traceback
@@ -19,12 +18,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from benchmarks.own_home import own_home
+from benchmarks.page import made_on, put
 from rosearch_engine.errors import UserError
 from tests.fuzz.cases import KINDS, Kind
 from tests.fuzz.watch import Watch
 
 PAGE = Path(__file__).with_name("faults.md")
-BEGIN, END = "<!-- fuzz -->", "<!-- /fuzz -->"
 # Shares of the cases: what is quick and has many ways in gets more.
 SHARES = {
     "settings": 0.28,
@@ -68,7 +67,7 @@ def main() -> None:
         for trace, count in tally.tracebacks.most_common():
             print(f"\n{name}, {count} times:\n{trace}")
     if chosen.write:
-        put(text)
+        put(PAGE, "fuzz", text)
 
 
 def measure(kind: Kind, count: int, number: int, folder: Path, watch: Watch) -> Tally:
@@ -117,19 +116,8 @@ def table(tallies: dict[str, Tally], number: int) -> str:
     )
     head = "| inputs | cases | refused in a sentence | taken | tracebacks | writes outside | programs started | CPU s |"
     command = f"python -m benchmarks.fuzz --cases {sum(one.cases for one in every)} --seed {number}"
-    made = f"`{command}`, Python {platform.python_version()}."
+    made = f"`{command}`, {made_on()}."
     return "\n".join([made, "", head, "| --- " + "| ---: " * 7 + "|", *rows])
-
-
-def put(text: str) -> None:
-    """The table into its place on the page, or at the page's end."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Faults\n\n## Hostile inputs\n"
-    whole = f"{BEGIN}\n{text}\n{END}"
-    if BEGIN in page:
-        page = page[: page.index(BEGIN)] + whole + page[page.index(END) + len(END) :]
-    else:
-        page = f"{page.rstrip()}\n\n{whole}\n"
-    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

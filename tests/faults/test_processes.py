@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import multiprocessing
 import os
 import signal
@@ -73,6 +75,30 @@ def test_of_processes_that_want_a_run_at_once_one_gets_it(store: Store, how: Any
             one.join(WITHIN)
         assert found.count("in") == 1, found
         assert all("'mine' is" in refusal for refusal in found if refusal != "in")
+
+
+def _create(barrier: Any, answers: Any) -> None:
+    store = Store.write()
+    barrier.wait(WITHIN)
+    try:
+        store.create_run("mine", RunConfig())
+        answers.put("in")
+    except UserError as error:
+        answers.put(error.problem)
+
+
+def test_of_processes_that_want_a_name_at_once_one_gets_it(store: Store) -> None:
+    for _ in range(ROUNDS):
+        barrier, answers = FORKED.Barrier(3), FORKED.Queue()
+        wanting = [FORKED.Process(target=_create, args=(barrier, answers)) for _ in range(3)]
+        for one in wanting:
+            one.start()
+        found = sorted(answers.get(timeout=WITHIN) for _ in wanting)
+        for one in wanting:
+            one.join(WITHIN)
+        assert found.count("in") == 1, found
+        assert all("taken" in refusal for refusal in found if refusal != "in")
+        store.delete_run("mine")
 
 
 def test_a_student_is_measured_once(store: Store) -> None:
@@ -183,6 +209,33 @@ def test_a_search_that_dies_while_it_loads_is_known_dead_at_once(workshop: Works
     assert process.state(Store.read().run(name)) == "lost"
     process.check_resumable(Store.read().run(name))
     process.remove(name)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_search_that_is_asked_to_stop_says_so(workshop: Workshop, asked: signal.Signals) -> None:
+    """Ctrl-C and `kill` of the real command: another exit code than of a search that came to its end."""
+    name = f"asked-by-{asked.name}"
+    settings = [part for setting in workshop.settings for part in ("--set", setting)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "rosearch_engine", "search", "--run", name, "--json", *settings],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        while state_of(name) != "running":
+            assert child.poll() is None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(0.05)
+        child.send_signal(asked)
+        out, err = child.communicate(timeout=WITHIN)
+    assert child.returncode == 130, err
+    assert json.loads(out)["state"] == state_of(name) == "stopped"
+    assert "Traceback" not in err
+    process.check_resumable(Store.read().run(name))
+    process.remove(name)
+
+
+def state_of(name: str) -> str | None:
+    """None before the run is made."""
+    return next((process.state(run) for run in Store.read().runs() if run["name"] == name), None)
 
 
 def test_a_search_that_cannot_be_started_is_no_queued_one(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_setting_is_read_as_its_field_means_it(setting: str, value: object) ->
         ("distil.learning_rate=NaN", "distil.learning_rate", ""),
         ("objectives.robustness=Infinity", "objectives.robustness", ""),
         ("data.name=", "data.name", ""),
+        ("space.ranks=[0]", "space.ranks", ""),
+        ("space.ranks=[8,-1]", "space.ranks", ""),
+        ("space.widths=[0]", "space.widths", ""),
+        ("space.heads=[1e300]", "space.heads", ""),
+        ("teacher.seed=1e20", "teacher.seed", ""),
+        ("search.seed=-1", "search.seed", ""),
+        ("data.seed=9007199254740993", "data.seed", ""),
+        ("search.seed=" + "[" * 20_000, "search.seed", ""),
         ("search.candidates", "set", "stage.field=value"),
         ("=3", "set", "stage.field=value"),
     ],
@@ -92,6 +101,25 @@ def test_a_bad_file_is_named(tmp_path: Path, content: str, word: str) -> None:
     file.write_text(content)
     with pytest.raises(UserError, match=word):
         build(file=file)
+
+
+def test_what_would_not_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "folder.json").mkdir()
+    for place in (tmp_path / "pipe.json", tmp_path / "folder.json", Path("/dev/zero")):
+        with pytest.raises(UserError, match="is not a file"):
+            build(file=place)
+    (tmp_path / "large.json").write_text(json.dumps({"data": {"name": "x" * 1_000_000}}))
+    with pytest.raises(UserError, match="is larger than"):
+        build(file=tmp_path / "large.json")
+
+
+def test_a_message_is_not_as_long_as_what_it_quotes(tmp_path: Path) -> None:
+    (tmp_path / "long.json").write_text(json.dumps({"search": {"strategy": "x" * 900_000}}))
+    for wrong in (lambda: build(file=tmp_path / "long.json"), lambda: build(settings=["x" * 900_000])):
+        with pytest.raises(UserError) as caught:
+            wrong()
+        assert len(str(caught.value)) < 2000
 
 
 def test_a_missing_file_and_preset_are_named(tmp_path: Path) -> None:

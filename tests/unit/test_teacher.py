@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 from rosearch_engine.batching import encode_split
-from rosearch_engine.config import TeacherConfig
+from rosearch_engine.check import look_at
+from rosearch_engine.config import DataConfig, TeacherConfig
+from rosearch_engine.data import Dataset, load
 from rosearch_engine.errors import UserError
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress, Stage, Stopped
 from rosearch_engine.sealed import SUMS
-from rosearch_engine.teacher import obtain, outputs
+from rosearch_engine.teacher import Teacher, _refuse_other_order, obtain, outputs
 
 
 class Listener(Progress):
@@ -123,6 +128,30 @@ def test_outputs_are_computed_once(bench, workshop) -> None:
     assert listener.stages == ["teacher outputs"]
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["with digests", "without digests"])
+@pytest.mark.parametrize("damage", ["no bytes", "cut", "one file is gone", "a flipped bit"])
+def test_damaged_outputs_are_made_again(damage: str, told: bool, bench, workshop, home: Path) -> None:
+    """What a power cut leaves; outputs of earlier versions have no digests."""
+    sentences = encode_split(bench.data.validation, bench.teacher.tokenizer, 128)
+    listener = Listener()
+    logits = np.array(outputs(bench.teacher, sentences, listener).logits)
+    (folder,) = (home / "outputs").iterdir()
+    file = folder / "logits.npy"
+    whole = file.read_bytes()
+    if not told:
+        (folder / SUMS).unlink()
+    if damage == "one file is gone":
+        file.unlink()
+    elif damage == "a flipped bit":
+        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 0x40]))
+    else:
+        file.write_bytes(b"" if damage == "no bytes" else whole[: len(whole) // 2])
+    again = outputs(bench.teacher, sentences, listener)
+    if told or damage != "a flipped bit":  # without digests, nobody can know
+        assert (again.logits == logits).all()
+        assert listener.stages == ["teacher outputs", "teacher outputs"]
+
+
 def test_what_is_no_teacher_is_said_in_plain_words(bench, workshop, home: Path, tmp_path: Path) -> None:
     def refusal(folder: Path) -> UserError:
         with pytest.raises(UserError) as caught:
@@ -164,26 +193,81 @@ def test_what_is_no_teacher_is_said_in_plain_words(bench, workshop, home: Path, 
     assert teachers(home) == []
 
 
+HOSTILE = """
+from pathlib import Path
+Path({mark!r}).touch()
+from transformers import BertConfig, BertForSequenceClassification, BertModel, BertTokenizerFast
+"""
+
+
+class _Touches:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+HOSTILE_KINDS = ("pickled weights", "a model of its own", "a config of its own", "a tokenizer of its own")
+
+
+@pytest.mark.parametrize("kind", HOSTILE_KINDS)
+def test_nothing_in_a_teachers_folder_is_executed(
+    kind: str, bench, workshop, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, mark = tmp_path / "hostile", tmp_path / "executed"
+    shutil.copytree(bench.teacher.folder, folder)
+    (folder / SUMS).unlink()
+    (folder / "own.py").write_text(HOSTILE.format(mark=str(mark)))
+    monkeypatch.syspath_prepend(folder)
+    if kind == "pickled weights":
+        (folder / "model.safetensors").unlink()
+        (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"classifier.weight": _Touches(mark)}))
+    else:
+        file = folder / ("tokenizer_config.json" if "tokenizer" in kind else "config.json")
+        own = {
+            "a model of its own": {"AutoModelForSequenceClassification": "own.BertForSequenceClassification"},
+            "a config of its own": {"AutoConfig": "own.BertConfig"},
+            "a tokenizer of its own": {"AutoTokenizer": [None, "own.BertTokenizerFast"]},
+        }[kind]
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"auto_map": own}))
+    settings = TeacherConfig(name=str(folder), epochs=0.1)
+    for use in (lambda: look_at(settings), lambda: obtain(settings, bench.data, Progress())):
+        with contextlib.suppress(UserError):  # read without it, or refused
+            use()
+    assert not mark.exists()
+
+
+def test_what_a_hostile_teacher_holds_would_be_noticed(tmp_path: Path) -> None:
+    """Else the test before would find nothing whatever was executed."""
+    marks = [tmp_path / name for name in ("pickle", "code")]
+    pickle.loads(pickle.dumps(_Touches(marks[0])))
+    exec(HOSTILE.format(mark=str(marks[1])), {})
+    assert all(mark.exists() for mark in marks)
+
+
 def test_the_checkpoint_names_the_classes(bench, workshop) -> None:
     config = json.loads((bench.teacher.folder / "config.json").read_text())
     assert config["id2label"] == {str(i): name for i, name in enumerate(bench.data.classes)}
 
 
-def classifier(bench, folder: Path, order: list[int], names: list[str] | None = None) -> Path:
-    """The workshop's teacher with its classes in another order, and these names of them in its config."""
-    model = AutoModelForSequenceClassification.from_pretrained(bench.teacher.folder)
+def turned_classifier(teacher: Teacher, folder: Path, order: list[int], names: list[str] | None = None) -> Path:
+    """A teacher with its classes in another order, and these names of them in its config."""
+    model = AutoModelForSequenceClassification.from_pretrained(teacher.folder)
     with torch.no_grad():
         model.classifier.weight.copy_(model.classifier.weight[order].clone())
         model.classifier.bias.copy_(model.classifier.bias[order].clone())
-    model.config.id2label = dict(enumerate(names or [f"LABEL_{i}" for i in order]))
+    model.config.id2label = dict(enumerate(names or [f"LABEL_{i}" for i in range(len(order))]))
     model.config.label2id = {name: number for number, name in model.config.id2label.items()}
     model.save_pretrained(folder)
-    bench.teacher.tokenizer.save_pretrained(folder)
+    teacher.tokenizer.save_pretrained(folder)
     return folder
 
 
 def test_names_of_classes_win_over_their_places(bench, home: Path, tmp_path: Path) -> None:
-    turned = classifier(bench, tmp_path / "turned", [1, 0], [bench.data.classes[1], bench.data.classes[0]])
+    turned = turned_classifier(bench.teacher, tmp_path / "turned", [1, 0], [*reversed(bench.data.classes)])
     listener = Listener()
     found = obtain(TeacherConfig(name=str(turned)), bench.data, listener)
     assert "teacher fine-tuning" not in listener.stages
@@ -195,10 +279,40 @@ def test_names_of_classes_win_over_their_places(bench, home: Path, tmp_path: Pat
 
 
 def test_another_order_without_names_is_refused(bench, home: Path, tmp_path: Path) -> None:
+    turned = turned_classifier(bench.teacher, tmp_path / "turned", [1, 0])
     with pytest.raises(UserError, match="another order") as error:
-        obtain(TeacherConfig(name=str(classifier(bench, tmp_path / "turned", [1, 0]))), bench.data, Progress())
+        obtain(TeacherConfig(name=str(turned)), bench.data, Progress())
     assert error.value.field == "teacher.name"
     assert f"{bench.teacher.accuracy:.0%}" in error.value.problem
+
+
+@pytest.fixture
+def three(workshop, bench, tmp_path: Path) -> Dataset:
+    """Three classes, of which one has more sentences than the others together."""
+    texts = bench.data.distillation.texts[:400]
+    labels = [["contradiction", "entailment", "neutral"][max(0, i % 5 - 2)] for i in range(400)]
+    pd.DataFrame({"text": texts, "label": labels}).to_csv(tmp_path / "three.csv", index=False)
+    return load(DataConfig(name=str(tmp_path / "three.csv"), validation=100))
+
+
+@pytest.mark.parametrize("order", [[2, 0, 1], [1, 2, 0], [0, 2, 1]])
+def test_three_classes_are_brought_into_the_datas_order(
+    order: list[int], three: Dataset, workshop, home: Path, tmp_path: Path
+) -> None:
+    """Of two classes, an order and its inverse are one."""
+    taught = obtain(TeacherConfig(name=str(workshop.encoder), epochs=0.1), three, Progress())
+    turned = turned_classifier(taught, tmp_path / "turned", order, [three.classes[i] for i in order])
+    found = obtain(TeacherConfig(name=str(turned)), three, Progress())
+    np.testing.assert_allclose(found.validation_logits, taught.validation_logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [[2, 0, 1], [0, 2, 1]])
+def test_without_names_another_order_is_told_by_the_best_one(order: list[int], three: Dataset) -> None:
+    """Also where most sentences are right all the same, since they are of one class."""
+    right = np.eye(3)[three.validation.labels]
+    _refuse_other_order(right, three, "mine")
+    with pytest.raises(UserError, match="on 100% if its classes are taken in another order"):
+        _refuse_other_order(right[:, order], three, "mine")
 
 
 def test_texts_are_cut_to_the_positions_there_are(bench, workshop, home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,64 @@ def test_a_name_that_an_object_has_twice(tmp_path: Path) -> None:
     lines = [json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(SENTENCES)]
     (tmp_path / "twice.jsonl").write_text("\n".join([*lines, '{"text": "a film", "label": 0, "label": 1}']))
     assert "line 81 is not JSON ('label' is there twice)" in refusal(tmp_path / "twice.jsonl").problem
+
+
+def test_rows_without_a_label_are_counted_and_told(tmp_path: Path) -> None:
+    """A line that ends too early has no class."""
+    lines = labelled(["0", "1"])
+    lines[3], lines[9] = SENTENCES[3], SENTENCES[9]
+    path = csv(tmp_path / "short.csv", lines)
+    assert data.preview(DataConfig(name=str(path))).dropped == {"without a label": 2}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_a_line_that_is_nested_without_end(suffix: str, tmp_path: Path) -> None:
+    lines = [json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(SENTENCES)]
+    content = "\n".join([*lines, '{"text": ' + "[" * 100_000]).encode()
+    path = tmp_path / f"deep{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix.endswith(".gz") else content)
+    assert "line 81 is nested too deeply" in refusal(path).problem
+
+
+def with_metadata(path: Path, metadata: str, labels: list[Any]) -> Path:
+    """A Parquet file with a word of the `datasets` library on its columns."""
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"text": SENTENCES, "label": [labels[i % 2] for i in range(80)]})
+    pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": metadata}), path)
+    return path
+
+
+def features(**changes: Any) -> str:
+    label = {"_type": "ClassLabel", "names": ["no", "yes"], **changes}
+    return json.dumps({"info": {"features": {"label": label}}})
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "[1, 2]",
+        "{",
+        "[" * 100_000,
+        json.dumps({"info": [1]}),
+        json.dumps({"info": {"features": {"label": 3}}}),
+        features(names=[1, None]),
+        features(names="no"),
+        features(names=[]),
+    ],
+    ids=range(8),
+)
+def test_a_parquet_file_is_read_whatever_it_says_of_its_classes(metadata: str, tmp_path: Path) -> None:
+    path = with_metadata(tmp_path / "odd.parquet", metadata, [0, 1])
+    assert data.load(DataConfig(name=str(path))).classes == ("0", "1")
+
+
+@pytest.mark.parametrize("labels", [["x", "y"], [0, 7], [0, -2]])
+def test_a_class_that_a_parquet_file_does_not_name_is_refused(labels: list[Any], tmp_path: Path) -> None:
+    error = refusal(with_metadata(tmp_path / "odd.parquet", features(), labels))
+    assert error.field == "data.label"
+    assert "the source names only 2 classes" in error.problem
 
 
 # Classes that a reader would take for one
