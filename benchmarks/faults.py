@@ -283,8 +283,9 @@ def table(results: Path) -> str:
     stages = Counter(kill["stage"] for kill in kills)
     states = Counter(kill["state"] or "no run yet" for kill in kills)
     calm = json.loads((results.parent / "calm.json").read_text(encoding="utf-8"))
+    undisturbed = f"{calm['seconds']:.0f} s, {calm['loading']:.0f} s of them for loading"
     lines = [
-        f"{made_on()}. Undisturbed, the search takes {calm['seconds']:.0f} s, {calm['loading']:.0f} s of them for loading.",
+        f"{made_on()}. Undisturbed, the search takes {undisturbed}.",
         "",
         "| | |",
         "| --- | --- |",

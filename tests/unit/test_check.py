@@ -200,21 +200,6 @@ def test_sentences_with_nothing_to_try_are_told_before_a_search_starts(workshop,
     assert "what held was" in said.out
 
 
-@pytest.mark.parametrize(
-    "name", ["~nobody9/x.csv", "x" * 300 + ".csv", "/" + "x" * 5000, "a\0b.csv", "./" * 3000 + "x"], ids=range(5)
-)
-@pytest.mark.parametrize("field", ["data.name", "teacher.name", "distil.extra"])
-def test_a_name_that_is_no_path_is_refused(field: str, name: str, materials: Path, rows: Path, home: Path) -> None:
-    named: dict[str, Any] = {"data": {"name": str(rows)}, "teacher": {"name": str(materials / "encoder")}}
-    stage, key = field.split(".")
-    wanted = RunConfig.model_validate(named | {stage: named.get(stage, {}) | {key: name}})
-    with pytest.raises(UserError) as caught:
-        process.start("never", wanted)
-    assert caught.value.field == field
-    assert len(str(caught.value)) < 2000
-    assert Store.read().runs() == []
-
-
 @pytest.fixture
 def hub(workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The hub's cache with one checkpoint, `we/encoder`, and no network."""
@@ -392,3 +377,24 @@ def test_a_path_of_extra_sentences_means_the_same_from_every_folder(
         )
     )
     assert found.config.distil.extra == str(tmp_path / "more.csv")
+
+
+@pytest.mark.parametrize(
+    "name", ["~nobody9/x.csv", "x" * 300 + ".csv", "/" + "x" * 5000, "a\0b.csv", "./" * 3000 + "x"], ids=range(5)
+)
+@pytest.mark.parametrize("field", ["data.name", "teacher.name", "distil.extra"])
+def test_a_name_that_is_no_path_is_refused(field: str, name: str, materials: Path, rows: Path, wordless: None) -> None:
+    wanted: dict[str, Any] = {
+        "data": {"name": str(rows)},
+        "teacher": {"name": str(materials / "encoder")},
+        "attack": {"recipe": "deepwordbug"},
+        "distil": {"adversary": "off"},
+        "space": {"codes": ["plain"], "context": "bounded", "ledger_bound": None},
+    }
+    stage, key = field.split(".")
+    plan = RunConfig.model_validate(wanted | {stage: wanted[stage] | {key: name}})
+    with pytest.raises(UserError) as caught:
+        process.start("never", plan)
+    assert caught.value.field == field
+    assert len(str(caught.value)) < 2000
+    assert Store.read().runs() == []
