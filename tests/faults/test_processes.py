@@ -225,7 +225,7 @@ def test_a_search_that_is_asked_to_stop_says_so(workshop: Workshop, asked: signa
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(0.05)
         child.send_signal(asked)
-        out, err = child.communicate(timeout=WITHIN)
+        out, err = child.communicate(timeout=10 * WITHIN)
     assert child.returncode == 130, err
     assert json.loads(out)["state"] == state_of(name) == "stopped"
     assert "Traceback" not in err
