@@ -1,11 +1,9 @@
-"""Searches that are killed at random moments: `python -m benchmarks.faults FOLDER [--kills 100] [--write]`.
+"""Searches that are killed at random moments: `python -m benchmarks.faults FOLDER [--kills 100]`.
 
 A small real search is run once undisturbed. Then it is run again and again, each time in a home folder of its own:
 `kill -9` ends its process and all its children after a random time, `resume` goes on, and so up to `EACH` times before
 it may come to its end. Nothing may be lost or measured twice, and the finished run must be the undisturbed one: its
 students, every figure, every attacked sentence, every tensor. Everything is kept in FOLDER: called again, it goes on.
-A share of the kills (`WHILE_LOADING`) may come at once, the others once modules are loaded: else most would meet these.
-With `--write`, the table goes into benchmarks/faults.md.
 """
 
 from __future__ import annotations
@@ -23,23 +21,20 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import made_on, put
 from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home
 from rosearch_engine.runs import process
 from rosearch_engine.store import Store
-from rosearch_engine.store.rows import RunRow, StudentRow
+from rosearch_engine.store.rows import StudentRow
 from tests.conftest import ROOT, make_encoder, sentences
 
 RUN = "run"
 EACH = 8  # kills of one search before it may come to its end
-PART = 0.6  # of the undisturbed run's seconds after loading: until then a kill may come
-WHILE_LOADING = 0.2
-PAGE = Path(__file__).with_name("faults.md")
+PART = 0.6  # of the undisturbed run's seconds: until then a kill may come
 SETTINGS = (
     "data.validation=150",
     "data.search_attack=60",
@@ -73,12 +68,11 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--table", action="store_true", help="Print the table of what was done so far, and end.")
-    options.add_argument("--write", action="store_true", help="Put the table into benchmarks/faults.md.")
     given = options.parse_args()
     folder: Path = given.folder.resolve()
     results = folder / "rounds.jsonl"
     if given.table:
-        show(results, given.write)
+        print(table(results))
         return
     os.environ["OMP_NUM_THREADS"] = "1"  # equal sums need an equal number of threads
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,14 +83,7 @@ def main() -> None:
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
         print(f"search {number}: {len(found['kills'])} kills, {found['differences'] or 'equal'}", flush=True)
-    show(results, given.write)
-
-
-def show(results: Path, write: bool) -> None:
-    text = table(results)
-    print(text)
-    if write:
-        put(PAGE, "kills", text)
+    print(table(results))
 
 
 def make_materials(folder: Path) -> None:
@@ -110,14 +97,11 @@ def make_materials(folder: Path) -> None:
     make_encoder(folder / "encoder", list(rows["sentence"]), list(rows["label"]))
     began = time.perf_counter()
     with at_home(folder, "calm"):
-        searching = start(folder, "search")
-        assert wait_until_loaded(searching)
-        loaded = time.perf_counter() - began
-        assert searching.wait() == 0
+        assert start(folder, "search").wait() == 0
         seconds = time.perf_counter() - began
-        calm = {"seconds": seconds, "loading": loaded, "run": told()}
+        calm = {"seconds": seconds, "run": told()}
     (folder / "calm.json").write_text(json.dumps(calm), encoding="utf-8")
-    print(f"undisturbed: {seconds:.0f} s, of which {loaded:.0f} s loading", flush=True)
+    print(f"undisturbed: {seconds:.0f} s", flush=True)
 
 
 @contextmanager
@@ -160,13 +144,8 @@ def disturbed(folder: Path, number: int) -> dict[str, Any]:
     with at_home(folder, "disturbed"):
         while len(kills) < EACH:
             searching = start(folder, "resume" if is_made() else "search")
-            moment = PART * (calm["seconds"] - calm["loading"])
-            if chance.random() < WHILE_LOADING:
-                moment = calm["loading"]
-            else:
-                wait_until_loaded(searching)
             try:
-                code = searching.wait(chance.uniform(0.0, moment))
+                code = searching.wait(chance.uniform(0.0, PART * calm["seconds"]))
             except subprocess.TimeoutExpired:
                 os.killpg(searching.pid, signal.SIGKILL)
                 searching.wait()
@@ -179,27 +158,8 @@ def disturbed(folder: Path, number: int) -> dict[str, Any]:
         return {"kills": kills, "differences": differences(calm["run"], told()), "left": left_over()}
 
 
-def wait_until_loaded(searching: subprocess.Popen[bytes]) -> bool:
-    """Wait until the search has begun its first stage; False if it ended before."""
-    while searching.poll() is None:
-        run = made()
-        if run and run["pid"] == searching.pid and run["progress"]:
-            return True
-        with suppress(subprocess.TimeoutExpired):
-            searching.wait(0.05)
-    return False
-
-
-def made() -> RunRow | None:
-    """The run, if it was made."""
-    if not (home() / "rosearch.db").exists():
-        return None
-    with closing(Store.read()) as store:
-        return next((run for run in store.runs() if run["name"] == RUN), None)
-
-
 def is_made() -> bool:
-    return made() is not None
+    return (home() / "rosearch.db").exists() and any(run["name"] == RUN for run in Store.read().runs())
 
 
 def after_kill() -> dict[str, Any]:
@@ -282,11 +242,7 @@ def table(results: Path) -> str:
     kills = [kill for one in done for kill in one["kills"]]
     stages = Counter(kill["stage"] for kill in kills)
     states = Counter(kill["state"] or "no run yet" for kill in kills)
-    calm = json.loads((results.parent / "calm.json").read_text(encoding="utf-8"))
-    undisturbed = f"{calm['seconds']:.0f} s, {calm['loading']:.0f} s of them for loading"
     lines = [
-        f"{made_on()}. Undisturbed, the search takes {undisturbed}.",
-        "",
         "| | |",
         "| --- | --- |",
         f"| kills, in searches | {len(kills)}, in {len(done)} |",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import multiprocessing
 import os
 import signal
@@ -209,33 +207,6 @@ def test_a_search_that_dies_while_it_loads_is_known_dead_at_once(workshop: Works
     assert process.state(Store.read().run(name)) == "lost"
     process.check_resumable(Store.read().run(name))
     process.remove(name)
-
-
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
-def test_a_search_that_is_asked_to_stop_says_so(workshop: Workshop, asked: signal.Signals) -> None:
-    """Ctrl-C and `kill` of the real command: another exit code than of a search that came to its end."""
-    name = f"asked-by-{asked.name}"
-    settings = [part for setting in workshop.settings for part in ("--set", setting)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "rosearch_engine", "search", "--run", name, "--json", *settings],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as child:  # fmt: skip
-        while state_of(name) != "running":
-            assert child.poll() is None
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(0.05)
-        child.send_signal(asked)
-        out, err = child.communicate(timeout=10 * WITHIN)
-    assert child.returncode == 130, err
-    assert json.loads(out)["state"] == state_of(name) == "stopped"
-    assert "Traceback" not in err
-    process.check_resumable(Store.read().run(name))
-    process.remove(name)
-
-
-def state_of(name: str) -> str | None:
-    """None before the run is made."""
-    return next((process.state(run) for run in Store.read().runs() if run["name"] == name), None)
 
 
 def test_a_search_that_cannot_be_started_is_no_queued_one(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rosearch_engine import data
-from rosearch_engine.config import DataConfig, TeacherConfig, build
+from rosearch_engine.config import DataConfig, build
 from rosearch_engine.data import own
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.errors import UserError
@@ -15,33 +15,14 @@ from rosearch_engine.progress import Progress
 from rosearch_engine.store import Store
 from tests.conftest import SHARED, Workshop, added, rosearch
 from tests.unit.test_check import copied, settings
-from tests.unit.test_teacher import turned_classifier
 
 CASES = SHARED.parent / "cases"
-FEW = {"validation": 20, "search_attack": 10, "held_out": 10}
 
 pytestmark = added
 
 
 def config(name: str) -> DataConfig:
-    return DataConfig(name=str(CASES / name), **FEW)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", ["nli_balanced.csv", "nli_skewed.csv"])
-def test_classes_in_another_order(name: str, workshop: Workshop, tmp_path: Path) -> None:
-    from rosearch_engine.teacher import obtain
-
-    sentences = data.load(DataConfig(name=str(CASES / name)))
-    assert sentences.classes == ("contradiction", "entailment", "neutral")
-    taught = obtain(TeacherConfig(name=str(workshop.encoder), epochs=20, learning_rate=0.003), sentences, Progress())
-    assert taught.accuracy > 0.9
-    theirs = ["contradiction", "neutral", "entailment"]
-    order = [sentences.classes.index(one) for one in theirs]
-    named = turned_classifier(taught, tmp_path / "named", order, theirs)
-    assert obtain(TeacherConfig(name=str(named)), sentences, Progress()).accuracy == taught.accuracy
-    unnamed = turned_classifier(taught, tmp_path / "unnamed", order)
-    with pytest.raises(UserError, match="another order"):
-        obtain(TeacherConfig(name=str(unnamed)), sentences, Progress())
+    return DataConfig(name=str(CASES / name), validation=20, search_attack=10, held_out=10)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +108,6 @@ def test_labels_of_a_file_to_attack() -> None:
     with pytest.raises(UserError, match="row 1: ") as caught:
         own.take(table, own.guess(table), ["1", "2"])
     assert caught.value.field == "label"
-
-
-def test_sentences_without_anything_to_try(workshop: Workshop) -> None:
-    wanted = [*settings(CASES / "arabic.csv", workshop.encoder), "--set", "attack.recipe=pwws"]
-    facts = rosearch("check", "--json", *wanted).json
-    assert facts["words"]["with_swaps"] == 0
-    assert any("what held was" in warning for warning in facts["warnings"]), facts["warnings"]
 
 
 def test_separators_inside_sentences() -> None:
