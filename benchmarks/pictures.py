@@ -59,10 +59,10 @@ def _app(folder: Path, run: str | None) -> Iterator[str]:
 
 
 def _most_joined(run: str | None) -> str:
-    """The student on the front whose architecture has most to show."""
+    """The student whose architecture has most to show."""
     store = Store.read()
     students = store.students(store.run(run or store.runs()[0]["name"])["id"])
-    return max((row for row in students if row["front"]), key=lambda row: len(row["genome"]["edges"]))["name"]
+    return max((row for row in students if row["status"] == "done"), key=lambda row: len(row["genome"]["edges"]))["name"]
 
 
 def _take(screen: Screen, file: Path, most: int = 1400) -> None:

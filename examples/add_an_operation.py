@@ -85,7 +85,7 @@ def main(folder: str | None = None) -> None:
     bring_shipped()
     store = Store.read()
     # What all students of a run share: the sizes of its teacher and its task. Here, those of the bundled run.
-    run, tokenizer = store.run("example"), load(store, "example", "s0004").tokenizer
+    run, tokenizer = store.run("example"), load(store, "example", "s0006").tokenizer
     assert run["frame"] and run["dataset"] and run["teacher"], "a run that has begun knows them"  # noqa: PT018
     frame, classes = Frame(**run["frame"]), tuple(run["dataset"]["classes"])
 

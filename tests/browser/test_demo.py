@@ -48,10 +48,10 @@ def test_a_visitor_is_offered_nothing_that_acts_and_sees_no_path(demo: tuple[str
 
 def test_a_visitor_attacks_and_exports(demo: tuple[str, Path], opener: Opener) -> None:
     screen = opener(demo[0])
-    screen.open("attack", run="example", student="s0004")
+    screen.open("attack", run="example", student="s0006")
     attack_the_first_example(screen)
     screen.choose("A few sentences")
     expect(screen.page.get_by_test_id("stFileUploader")).to_have_count(0)
-    screen.open("export", run="example", student="s0004")
+    screen.open("export", run="example", student="s0006")
     screen.press("Create the checkpoint")
     expect(screen.page.get_by_role("button", name="Checkpoint (zip")).to_be_visible(timeout=LONG)
