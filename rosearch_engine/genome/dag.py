@@ -162,10 +162,20 @@ class Genome:
         return len(self.nodes) + 1
 
     def inputs(self, node: int) -> list[int]:
-        return [a for a, b in self.edges if b == node]
+        return self._neighbours[0].get(node, [])
 
     def outputs(self, node: int) -> list[int]:
-        return [b for a, b in self.edges if a == node]
+        return self._neighbours[1].get(node, [])
+
+    @cached_property
+    def _neighbours(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """Inputs and outputs by node."""
+        inputs: dict[int, list[int]] = {}
+        outputs: dict[int, list[int]] = {}
+        for a, b in self.edges:
+            inputs.setdefault(b, []).append(a)
+            outputs.setdefault(a, []).append(b)
+        return inputs, outputs
 
     def node(self, number: int) -> Node:
         """The inner node of that number, from 1."""

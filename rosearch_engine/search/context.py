@@ -172,6 +172,37 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
     )
 
 
+def packed(context: Context) -> Context:
+    """The context as it can pass between processes: without what holds TextAttack's own objects, arrays in memory."""
+    context.teacher.model.to("cpu")  # type: ignore[arg-type]
+    teacher = replace(context.teacher, validation_logits=np.asarray(context.teacher.validation_logits))
+    said = context.readings["plain"].corpus.teacher  # of all codes the same
+    whole = replace(
+        said, logits=np.asarray(said.logits), hidden=None if said.hidden is None else np.asarray(said.hidden)
+    )
+    by_code = {
+        name: replace(reading, corpus=replace(reading.corpus, teacher=whole))
+        for name, reading in context.readings.items()
+    }
+    absent: Any = None
+    return replace(
+        context, teacher=teacher, read=replace(context.read, by_code=by_code), attacker=absent, lexicon=absent
+    )
+
+
+def unpacked(context: Context) -> Context:
+    """A context that arrived `packed`, with this process's own attack.
+
+    Raises:
+        UserError: if a resource that it needs is missing.
+    """
+    context.teacher.model.to(device())  # type: ignore[arg-type]
+    attack = context.config.attack
+    return replace(
+        context, attacker=attacker(attack, context.config.search.seed), lexicon=recipe_lexicon(attack.recipe)
+    )
+
+
 def _at_chance(accuracy: float, chance: float, n: int) -> tuple[str, ...]:
     """What is to be said of a teacher that cannot be told from always giving the most frequent answer."""
     low, _ = wilson(round(accuracy * n), n)
