@@ -114,7 +114,7 @@ class Journal:
             pruned=found.pruned,
             weights_file=None if found.weights is None else save_weights(found.weights),
             latency_ms=found.latency.ms,
-            training=asdict(found.training) | {"latency_spread": round(found.latency.spread, 2)},
+            training={**vars(found.training), "latency_spread": round(found.latency.spread, 2)},
             seconds=found.seconds,
             measurements=[
                 measurement(score, turn.seed, self._context, rung) for rung, score in enumerate(found.scores)

@@ -322,7 +322,8 @@ class Store:
             **asdict(cost),
         }
         with self._writing() as connection:
-            return candidate_row(connection.execute(_ADD_CANDIDATE, values).one())
+            added = connection.execute(_ADD_CANDIDATE, values).mappings().one()
+            return cast(CandidateRow, dict(added))
 
     def fail_candidate(self, candidate_id: int, told: int | None, error: str) -> None:
         """Mark a candidate that could not be trained or attacked; the search goes on without it."""
