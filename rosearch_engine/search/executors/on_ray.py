@@ -236,7 +236,7 @@ class OnRay:
         places = {hand.node for hand in working}
         words = f"{len(working)} ready" + (f" on {len(places)} nodes" if len(places) > 1 else "")
         if coming and ray.available_resources().get("CPU", 0.0) < self._config.threads:
-            words += f", {len(coming)} wait for room: the cluster is full"
+            words += f", {len(coming)} not there yet: they start, or wait for room on a full cluster"
         if words != self._told and (working or coming):
             self._note(words)
             self._told = words
