@@ -53,10 +53,14 @@ def work(journal: Journal, executor: Executor) -> None:
     """Hand out students as long as there are any, and tell the journal what becomes of each."""
     in_hand, deaths = set[int](), Counter[int]()
     while True:
-        while executor.has_room() and (turn := journal.next()) is not None:
-            executor.start(turn)
-            in_hand.add(turn.number)
-        if not in_hand:
+        is_at_end = False
+        while executor.has_room() and not is_at_end:
+            next_one = journal.next()
+            is_at_end = next_one is None
+            if next_one is not None:
+                executor.start(next_one)
+                in_hand.add(next_one.number)
+        if is_at_end and not in_hand:  # without room there may be more, be nobody in hand
             return
         event = executor.wait()
         if event is None:
