@@ -127,7 +127,8 @@ def refusal(action: Action) -> UserError:
 
 
 def require_sources(config: RunConfig) -> None:
-    """Refuse settings that name a file or folder of the server outside the ones that are free to be read.
+    """Refuse settings that name a file or folder of the server outside the ones that are free to be read, or a cluster
+    that is not the server's own.
 
     Raises:
         UserError: naming the setting; the same whether there is such a file or not.
@@ -141,6 +142,10 @@ def require_sources(config: RunConfig) -> None:
         if name and not _is_free(name):
             remedy = "Upload a file, or use a name of the hub. ROSEARCH_DATA_FOLDERS names the folders."
             raise UserError(field, "it is not in a folder of this server that may be read.", remedy)
+    own = ("local", os.environ.get("RAY_ADDRESS"))
+    if mode() != "alone" and config.executor.kind == "ray" and config.executor.address not in own:
+        problem = "a shared app uses no other cluster than its server's."
+        raise UserError("executor.address", problem, "Write 'local'; RAY_ADDRESS on the server allows one more.")
 
 
 def shown_source(name: str) -> str:

@@ -40,6 +40,7 @@ STAGES = {
     Stage.SAVING: "Saving",
     Stage.ASKING: "Querying",
     Stage.MEASURING: "Measuring",
+    Stage.WORKERS: "Workers at work",
 }
 
 ORIGINS = {

@@ -32,9 +32,10 @@ from rosearch_engine.distil.loop import Training
 from rosearch_engine.genome import Genome, Space, cost
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context
-from rosearch_engine.search.evaluate import Evaluation, Latency
-from rosearch_engine.search.journal import Journal, Turn
+from rosearch_engine.search.journal import Journal
 from rosearch_engine.search.ladder import rungs
+from rosearch_engine.search.outcome import Latency, Outcome, Reached
+from rosearch_engine.search.turn import Turn
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import NewMeasurement, ProtocolRow
 from tests.app.conftest import FRAME
@@ -95,9 +96,9 @@ def drive(students: int) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     marks = {500, 1_000, 2_500, 5_000, 7_500, 10_000, students}
     while turn is not None:
-        evaluation = made_up(turn, journal, context, rng)
+        outcome = made_up(turn, journal, context, rng)
         start = time.perf_counter()
-        journal.finish(turn, evaluation)
+        journal.finish(turn, outcome)
         turn = journal.next()
         taken.append(1e3 * (time.perf_counter() - start))
         done += 1
@@ -114,23 +115,22 @@ def drive(students: int) -> None:
     print(f"replayed in {time.perf_counter() - began:.0f} s ({time.process_time() - cpu:.0f} CPU s)")
 
 
-def made_up(turn: Turn, journal: Journal, context: Context, rng: np.random.Generator) -> Evaluation:
+def made_up(turn: Turn, journal: Journal, context: Context, rng: np.random.Generator) -> Outcome:
     """An outcome that no student had."""
-    price, scores = cost(turn.genome, context.frame), list[Score]()
-    goes_on, ladder = journal.judge(turn), rungs(context.config.search)
+    assert turn.genome is not None
+    price, scores, ladder = cost(turn.genome, context.frame), list[Score](), rungs(context.config.search)
     for rung in ladder:
         size = np.log(price.compression)
         accuracy = float(np.clip(0.9 - 0.03 * size + rng.normal(0, 0.02), 0.5, 0.95))
         held = int(np.clip(100 * (0.5 - 0.02 * size + 0.02 * len(turn.genome.nodes) + rng.normal(0, 0.05)), 0, 100))
         scores.append(Score(accuracy, 1000, held / 100, held, 100, held, held, held, 0.5, 100.0, 1.0))
-        if rung.top or not goes_on(rung.number, scores[-1]):
+        if rung.top or not journal.goes_on(turn, Reached(rung.number, scores[-1])):
             break
     reached_top = len(scores) == len(ladder)
     said = Said("a sentence of some length that was attacked and is kept", 0, [0.6, 0.4])
     results = [Result(Target(n, said.text, 0), "held", said, said, 90) for n in range(SENTENCES)] if reached_top else []
     training = Training(steps=100, tokens=100_000, seconds=1.0, curve=[(step, 0.5) for step in range(0, 100, 10)])
-    model = cast(Any, SimpleNamespace(state_dict=dict))  # its weights: an empty file, the same for all
-    return Evaluation(model, training, scores, results, Latency(1.0, 1.0), {"build": 0.1, "distil": 1.0})
+    return Outcome(None, training, scores, results, Latency(1.0, 1.0), {"build": 0.1, "distil": 1.0})
 
 
 def made_up_context(config: RunConfig) -> Context:

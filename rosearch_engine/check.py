@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rosearch_engine import resources
 from rosearch_engine.attack.recipes.catalogue import ready_recipe, settle
-from rosearch_engine.config import FINE_TUNING_TOKENS, TIES, RunConfig, TeacherConfig, stored
+from rosearch_engine.config import FINE_TUNING_TOKENS, TIES, ExecutorConfig, RunConfig, TeacherConfig, stored
 from rosearch_engine.data import Preview, preview
 from rosearch_engine.data.extra import load_extra
 from rosearch_engine.errors import UserError
@@ -82,8 +84,9 @@ def check(config: RunConfig) -> Checked:
     """Look at everything that the settings name.
 
     Raises:
-        UserError: if the data, the extra sentences, the teacher, the recipe or a resource cannot be had.
+        UserError: if the data, the extra sentences, the teacher, the recipe, a resource or the workers cannot be had.
     """
+    _require_executor(config.executor)
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe, config.attack.level)})
     data = config.data.model_copy(update={"name": whole(config.data.name, "data.name")})
     teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name, "teacher.name")})
@@ -133,6 +136,42 @@ def _require_resources(config: RunConfig, teacher: Look) -> None:
     if teacher.tokenizer in ("", "WordPiece") and (config.distil.adversary != "off" or config.space.has_ledger):
         for name in config.distil.lexicons:
             ready_recipe(name)
+
+
+def _require_executor(config: ExecutorConfig) -> None:
+    """Refuse workers that cannot be had.
+
+    Raises:
+        UserError: if Ray is not installed, or nothing answers at its address.
+    """
+    if config.kind != "ray":
+        return
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("executor.kind", "Ray is not installed.", "Run: pip install '.[ray]'")
+    if config.address != "local" and not answers(*host_and_port(config.address)):
+        problem = f"nothing answers at {config.address}."
+        raise UserError("executor.address", problem, "Start a head with `ray start --head`, and give its HOST:PORT.")
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of HOST:PORT.
+
+    Raises:
+        UserError: if it is none.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise UserError("executor.address", f"'{address}' is no address of Ray.", "Write 'local' or HOST:PORT.")
+    return host.strip("[]"), int(port)
+
+
+def answers(host: str, port: int, within: float = 5.0) -> bool:
+    """Whether something listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=within):
+            return True
+    except (OSError, UnicodeError):
+        return False
 
 
 def teacher_steps(config: RunConfig, sizes: Mapping[str, int], sample: Sequence[str]) -> int:

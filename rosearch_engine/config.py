@@ -42,6 +42,7 @@ ContextName = Literal["bounded", "invariant"]
 ContextGene = Literal["none", "free", "bounded", "invariant"]
 GREATEST_BOUND = 100
 Adversary = Literal["off", "gradient"]
+ExecutorName = Literal["inline", "ray"]
 GREATEST_RANK = 4096
 GREATEST_SEED = 2**53 - 1  # what a browser can count to
 MANY = 100_000_000
@@ -442,6 +443,38 @@ class SearchConfig(Section):
     seed: int = Field(0, ge=0, le=GREATEST_SEED, description="Seed for every random decision of the run.")
 
 
+class ExecutorConfig(Section):
+    """Where students are trained and attacked."""
+
+    kind: ExecutorName = Field(
+        "inline",
+        description="'inline': one student after another, in the search's own process. 'ray': several at once, by the "
+        "workers of a Ray cluster or of a Ray of this machine's own (needs the extra [ray]).",
+    )
+    address: str = Field(
+        "local",
+        min_length=1,
+        max_length=300,
+        description="Ray only. 'local': a Ray of the search's own, on this machine. HOST:PORT: the cluster with that "
+        "head; this machine must be one of its nodes.",
+    )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Ray only. Number of workers. Those without room wait for a node. Empty: as many as there is room "
+        "for, also on nodes that join later.",
+    )
+    threads: int = Field(1, ge=1, le=1024, description="Ray only. CPU cores of a worker.")
+    gpus: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Ray only. GPU share of a worker: 0.25 puts four on a GPU. Empty: a whole one where the cluster "
+        "has GPUs.",
+    )
+
+
 class RunConfig(Section):
     """All stages of a run."""
 
@@ -452,6 +485,7 @@ class RunConfig(Section):
     attack: AttackConfig = AttackConfig()
     objectives: ObjectivesConfig = ObjectivesConfig()
     search: SearchConfig = SearchConfig()
+    executor: ExecutorConfig = ExecutorConfig()
 
     @property
     def ties_synonyms(self) -> bool:

@@ -17,8 +17,9 @@ class Front:
     """The non-dominated set of a growing list, at the price of one comparison with the front a student."""
 
     def __init__(self) -> None:
-        self._rows: list[np.ndarray] = []
+        self._rows = np.zeros((0, len(REFERENCE)))
         self._ids: list[int] = []
+        self._volume: float | None = 0.0
 
     @property
     def ids(self) -> list[int]:
@@ -32,20 +33,23 @@ class Front:
         """
         if not np.any(objectives > 0):
             return False
-        if self._rows:
-            front = np.stack(self._rows)
-            if np.any(np.all(front >= objectives, axis=1) & np.any(front > objectives, axis=1)):
+        row = np.asarray(objectives, dtype=float)[None]
+        if self._ids:
+            front = self._rows
+            if np.any(np.all(front >= row, axis=1) & np.any(front > row, axis=1)):
                 return False
-            keep = ~(np.all(front <= objectives, axis=1) & np.any(front < objectives, axis=1))
-            self._rows = [row for row, kept in zip(self._rows, keep, strict=True) if kept]
+            keep = ~(np.all(front <= row, axis=1) & np.any(front < row, axis=1))
+            row = np.concatenate([front[keep], row])
             self._ids = [i for i, kept in zip(self._ids, keep, strict=True) if kept]
-        self._rows.append(np.asarray(objectives, dtype=float))
+        self._rows, self._volume = row, None
         self._ids.append(identity)
         return True
 
     def hypervolume(self) -> float:
         """Volume that the front dominates above `REFERENCE` (Zitzler & Thiele 1998)."""
-        return hypervolume(np.stack(self._rows)) if self._rows else 0.0
+        if self._volume is None:
+            self._volume = hypervolume(self._rows)
+        return self._volume
 
 
 def non_dominated(objectives: np.ndarray) -> np.ndarray:

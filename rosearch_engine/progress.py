@@ -28,6 +28,7 @@ class Stage(StrEnum):
     SAVING = "saving"
     ASKING = "asking"
     MEASURING = "measuring"
+    WORKERS = "workers at work"
 
 
 class Facts(TypedDict, total=False):

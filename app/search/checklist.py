@@ -58,7 +58,8 @@ class Line:
 
 def shared(progress: Facts, run: RunRow) -> list[Line]:
     """What is done once for all students of a run."""
-    lines = _ticked(SHARED, progress, is_over=bool(progress.get("student")))
+    is_over = bool(progress.get("student")) or progress.get("stage") == Stage.WORKERS
+    lines = _ticked(SHARED, progress, is_over)
     accuracy = progress.get("teacher_accuracy") or (run["teacher"]["accuracy"] if run["teacher"] else None)
     if accuracy is None:
         return lines
@@ -67,7 +68,9 @@ def shared(progress: Facts, run: RunRow) -> list[Line]:
 
 
 def of_student(progress: Facts, rungs: int) -> list[Line]:
-    """The steps of the student in work; none while there is none."""
+    """The steps of the student in work; none while there is none. Of several in work only who they are."""
+    if progress.get("stage") == Stage.WORKERS:
+        return [Line("Students", "now")]
     if progress.get("student") in (None, TEACHER):
         return []
     steps = {name: stages for name, stages in OF_STUDENT.items() if rungs > 1 or name != "Single swaps"}

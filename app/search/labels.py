@@ -76,6 +76,11 @@ LABELS: dict[str, str] = {
     "search.rungs": "Rungs of the fidelity ladder",
     "search.reduction": "One in so many is promoted",
     "search.seed": "Seed of the search",
+    "executor.kind": "Students are trained by",
+    "executor.address": "Ray cluster",
+    "executor.workers": "Workers",
+    "executor.threads": "CPU cores per worker",
+    "executor.gpus": "GPU share per worker",
 }
 
 

@@ -27,6 +27,7 @@ SECTIONS = {
     "attack": ("Attack", "the attack on every student"),
     "objectives": ("Objectives", "weights of the scalar strategy"),
     "search": ("Search", "strategy, size, seed"),
+    "executor": ("Workers", "where students are trained and attacked"),
 }
 # Drawn above the folded stages, where everyone looks first.
 UP_FRONT = {"data": ("name", "text", "pair", "label"), "attack": ("recipe",), "search": ("candidates",)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from lru import LRU
@@ -41,6 +42,13 @@ class Pieces:
         self._known: LRU[Text, bytes] = LRU(remembered)
         self._pad = int(tokenizer.pad_token_id or 0)
         self.hits = self.misses = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What it remembers stays behind.
+        return self.__dict__ | {"_known": self._known.get_size()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_known": LRU(state["_known"])}
 
     def read(self, texts: Sequence[Text]) -> list[bytes]:
         """What the model reads of each text; equal for texts that it cannot tell apart."""

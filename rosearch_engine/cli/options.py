@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,32 @@ from rosearch_engine.progress import Progress, Stopped
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RunName = Annotated[str, typer.Argument(help="Name of the run.")]
 StudentName = Annotated[str, typer.Argument(metavar="RUN/STUDENT", help="For example demo/s0007 or demo/teacher.")]
+
+ExecutorKind = Annotated[
+    str | None, typer.Option("--executor", help="inline: in this process. ray: workers of a Ray cluster.")
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="local|HOST:PORT", help="With ray: one of its own, or a cluster's head.")
+]
+Workers = Annotated[int | None, typer.Option(help="With ray: how many. Default: as many as there is room for.")]
+Threads = Annotated[int | None, typer.Option(help="With ray: CPU cores per worker. Default: 1.")]
+Gpus = Annotated[float | None, typer.Option(help="With ray: GPU share per worker, e.g. 0.25.")]
+
+
+def executor_settings(
+    kind: str | None, address: str | None, workers: int | None, threads: int | None, gpus: float | None
+) -> dict[str, Any]:
+    """The settings of the stage `executor` that were given.
+
+    Raises:
+        UserError: if there are some for Ray, and Ray was not chosen.
+    """
+    more = {"address": address, "workers": workers, "threads": threads, "gpus": gpus}
+    given = {name: value for name, value in more.items() if value is not None}
+    if given and kind != "ray":
+        options = ", ".join(f"--{name}" for name in given)
+        raise UserError("executor", f"{options} can only be used with Ray.", "Add --executor ray.")
+    return ({} if kind is None else {"kind": kind}) | given
 
 
 def listed(names: str) -> list[str]:

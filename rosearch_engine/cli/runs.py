@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict
 import typer
 
 from rosearch_engine.cli.console import bars, say, say_json, table
-from rosearch_engine.cli.options import AsJson, RunName, listed, quieten
+from rosearch_engine.cli.options import (
+    Address,
+    AsJson,
+    ExecutorKind,
+    Gpus,
+    RunName,
+    Threads,
+    Workers,
+    executor_settings,
+    listed,
+    quieten,
+)
 from rosearch_engine.config import build
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
@@ -33,13 +44,19 @@ def search(
     config: ConfigFile = None,
     settings: Settings = None,
     run: Annotated[str | None, typer.Option(help="Name of the run. Default: preset and time.")] = None,
+    executor: ExecutorKind = None,
+    address: Address = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    gpus: Gpus = None,
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search for students. Ctrl-C stops safely (exit code 130); `resume` continues."""
     from rosearch_engine.runs import process
 
-    plan = build(preset, config, settings or [])
+    own = executor_settings(executor, address, workers, threads, gpus)
+    plan = build(preset, config, [*(settings or []), *(f"executor.{name}={value}" for name, value in own.items())])
     name = run or f"{preset}-{time.strftime('%Y%m%d-%H%M%S')}"
     if detach:
         process.start(name, plan)
@@ -86,17 +103,23 @@ def check(
 @app.command()
 def resume(
     run: RunName,
+    executor: ExecutorKind = None,
+    address: Address = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    gpus: Gpus = None,
     detach: Annotated[bool, typer.Option("--detach", help="Search in the background and return.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Resume a stopped, crashed or killed run from its last finished student."""
+    """Resume a stopped, crashed or killed run from its last finished student, with other workers if asked."""
     from rosearch_engine.runs import process
 
+    own = executor_settings(executor, address, workers, threads, gpus)
     if detach:
-        process.resume(run)
+        process.resume(run, own)
         _print_state(run, as_json)
         return
-    process.reopen(run, here=True)
+    process.reopen(run, own, here=True)
     _search_here(run, as_json)
 
 

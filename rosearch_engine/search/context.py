@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -169,6 +169,42 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
         lexicon,
         notes,
         found,
+    )
+
+
+def packed(context: Context) -> Context:
+    """The context as it can pass between processes: without what holds TextAttack's own objects, arrays in memory.
+
+    The bags of words of the baselines are trained here, so that all workers have the same ones.
+    """
+    for code in context.space.codes if context.readings["plain"].bags else ():
+        for kappa in context.space.kappas or (None,):
+            context.bag(Genome.bag(code, kappa))
+        for kind in context.space.contexts or (None,):
+            context.ledger(context.space.chain(1, code, kind))
+    context.teacher.model.to("cpu")  # type: ignore[arg-type]
+    teacher = replace(context.teacher, validation_logits=np.asarray(context.teacher.validation_logits))
+    said = context.readings["plain"].corpus.teacher  # of all codes the same
+    hidden = None if said.hidden is None else np.asarray(said.hidden)
+    whole = replace(said, logits=np.asarray(said.logits), hidden=hidden)
+    by_code = {}
+    for name, reading in context.readings.items():
+        corpus = replace(reading.corpus, teacher=whole)
+        by_code[name] = replace(reading, corpus=corpus, bags=reading.bags and reading.bags.over(corpus))
+    read, absent = replace(context.read, by_code=by_code), cast(Any, None)
+    return replace(context, teacher=teacher, read=read, attacker=absent, lexicon=None)
+
+
+def unpacked(context: Context) -> Context:
+    """A context that arrived `packed`, with this process's own attack.
+
+    Raises:
+        UserError: if a resource that it needs is missing.
+    """
+    context.teacher.model.to(device())  # type: ignore[arg-type]
+    attack = context.config.attack
+    return replace(
+        context, attacker=attacker(attack, context.config.search.seed), lexicon=recipe_lexicon(attack.recipe)
     )
 
 

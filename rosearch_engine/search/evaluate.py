@@ -6,9 +6,8 @@ import hashlib
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 
@@ -24,6 +23,7 @@ from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.search.context import Context
 from rosearch_engine.search.kept import Kept
 from rosearch_engine.search.ladder import rungs
+from rosearch_engine.search.outcome import Evaluation, Latency, Reached
 from rosearch_engine.store.models import RUNG, SEARCH
 from rosearch_engine.store.rows import CALM, NewMeasurement
 from rosearch_engine.student.build import build
@@ -32,47 +32,13 @@ from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 LATENCY_TOKENS = 32
 
 
-@dataclass(frozen=True)
-class Latency:
-    """How long one sentence takes.
-
-    Attributes:
-        ms: the median, in milliseconds.
-        spread: the slow tenth over the fast tenth: beyond `CALM`, other work disturbed the measurement.
-    """
-
-    ms: float
-    spread: float
-
-
 class OutOfMemory(Exception):
     """A student did not fit."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """All that was learnt of one student.
-
-    Attributes:
-        scores: one of each rung that it was measured on, the lowest first.
-        results: every sentence of the full attack; empty if the student was stopped below the top.
-    """
-
-    model: RoSearchForSequenceClassification
-    training: Training
-    scores: list[Score]
-    results: list[Result]
-    latency: Latency
-    seconds: dict[str, float]
-
-    @property
-    def pruned(self) -> bool:
-        """Whether it was stopped below the top."""
-        return not self.results
-
-
 GoesOn = Callable[[int, Score], bool]
 Clock = Callable[[], float]
+Climb = Generator[Reached, bool, Evaluation]
 
 
 def always(rung: int, score: Score) -> bool:
@@ -99,14 +65,28 @@ def evaluate(
         OutOfMemory: if it does not fit.
         Stopped: if the progress says so.
     """
+    steps = climb(genome, seed, context, progress, clock)
+    try:
+        reached = next(steps)
+        while True:
+            reached = steps.send(goes_on(reached.rung, reached.score))
+    except StopIteration as end:
+        found: Evaluation = end.value
+        return found
+
+
+def climb(genome: Genome, seed: int, context: Context, progress: Progress, clock: Clock = time.perf_counter) -> Climb:
+    """`evaluate` in steps: hands out each rung below the top, and is sent whether the student goes on from there.
+
+    Raises:
+        As `evaluate`.
+    """
     release_memory()
     with _told_apart_from_bugs():
-        return _climb(genome, seed, context, progress, goes_on, _Stopwatch(clock))
+        return (yield from _climb(genome, seed, context, progress, _Stopwatch(clock)))
 
 
-def _climb(
-    genome: Genome, seed: int, context: Context, progress: Progress, goes_on: GoesOn, timed: _Stopwatch
-) -> Evaluation:
+def _climb(genome: Genome, seed: int, context: Context, progress: Progress, timed: _Stopwatch) -> Climb:
     progress.stage(Stage.BUILDING)
     with timed("build"):
         model = student(genome, seed, context)
@@ -132,7 +112,7 @@ def _climb(
         with timed("screen"):
             some = context.targets[: math.ceil(rung.share * len(context.targets))]
             scores.append(screen(victim, genome, right, n, some, context, progress))
-        if not goes_on(rung.number, scores[-1]):
+        if not (yield Reached(rung.number, scores[-1])):
             break
     with timed("validate"):
         speed = latency(model)

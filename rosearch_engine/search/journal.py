@@ -13,33 +13,21 @@ from rosearch_engine.attack.result import refutation
 from rosearch_engine.check import changed
 from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
-from rosearch_engine.config import fingerprint
 from rosearch_engine.errors import UserError
 from rosearch_engine.front import Front
 from rosearch_engine.genome import Genome, cost
 from rosearch_engine.objectives import FAILED, Worth, vector
 from rosearch_engine.progress import Progress, Stage
-from rosearch_engine.runs.process import log_path
 from rosearch_engine.search.context import Context
-from rosearch_engine.search.evaluate import Evaluation, GoesOn, candidate_seed, evaluate_teacher, measurement
-from rosearch_engine.search.kept import Kept
+from rosearch_engine.search.evaluate import measurement
+from rosearch_engine.search.kept import kept_of_teacher
 from rosearch_engine.search.ladder import Ladder
+from rosearch_engine.search.outcome import OfTeacher, Outcome, Reached
 from rosearch_engine.search.strategies import Proposal, make_strategy
-from rosearch_engine.store.models import BAG, BASELINES, CHAIN, RUNG, SEARCH, TEACHER
+from rosearch_engine.search.turn import Turn
+from rosearch_engine.store.models import BAG, CHAIN, RUNG, SEARCH, TEACHER
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import CandidateRow, is_measured, label
-
-
-class Turn:
-    """An architecture whose turn it is."""
-
-    def __init__(self, row: CandidateRow, run_seed: int) -> None:
-        self.id: int = row["id"]
-        self.number: int = row["number"]
-        self.origin: str = row["origin"]
-        self.is_baseline = self.origin in BASELINES
-        self.genome = Genome.from_dict(row["genome"])
-        self.seed = candidate_seed(run_seed, self.genome)
 
 
 class Journal:
@@ -51,6 +39,7 @@ class Journal:
         self._front = Front()
         self._ladder = Ladder(self._config.search, self._config.objectives)
         self._tells = 0
+        self._verdicts: dict[tuple[int, int], bool] = {}
         self._name = self._refuse_other_material()
         self._describe_run()
         rows, chains = store.candidates(run_id), self._chains()
@@ -62,74 +51,97 @@ class Journal:
         seen = {bag.genome.digest for bag in self._bags}
         self._strategy = make_strategy(self._config.search, self._config.objectives, context.space, chains, seen)
         self._replay(rows)
-        self._queue = deque(row for row in rows if row["status"] == "queued")
+        self._queue = deque(Turn.of(row, self._config.search.seed) for row in rows if row["status"] == "queued")
         self._asked, self._all = len(rows), len(self._bags) + len(chains) + self._config.search.candidates
         self._done = len(rows) - len(self._queue)
         self._spent = sum(sum(row["seconds"].values()) for row in rows if row["seconds"])
+        self._is_teacher_due = store.teacher_measurement(run_id) is None
+        self._is_at_end = False
         self._report()
 
     def next(self) -> Turn | None:
-        """The architecture to evaluate now: first what was asked before, then what the strategy proposes."""
-        self._measure_teacher_once()
+        """The architecture to evaluate now: first what was asked before, then what the strategy proposes. The teacher,
+        once there is a student to see beside it. None: there will be no more."""
+        if self._is_teacher_due and self._done:
+            self._is_teacher_due = False
+            self._progress.tell(student=TEACHER)
+            return Turn.of_teacher(self._config.teacher.seed)
         if not self._queue:
-            if self._asked >= self._all or self._is_time_up():
+            if self._is_at_end or self._asked >= self._all or self._is_time_up():
                 return None
             number = self._asked + 1
             proposal = self._propose(number)
             if proposal is None:
+                self._is_at_end = True
                 self._store.log(self._run_id, "exhausted", "every architecture in the search space has been tried")
                 return None
             row = self._add(number, proposal)
             self._asked = number
-            self._queue.append(row)
-        turn = Turn(self._queue.popleft(), self._config.search.seed)
-        self._progress.tell(student=label(turn.number))
+            self._queue.append(Turn.of(row, self._config.search.seed, proposal.genome))
+        turn = self._queue.popleft()
+        self._progress.tell(student=turn.name)
         return turn
 
-    def judge(self, turn: Turn) -> GoesOn:
-        """Who decides on each rung whether a candidate goes on. Baselines always do.
+    def give_back(self, turn: Turn) -> None:
+        """Take back what was handed out and will not be told of: it is the next to be handed out again."""
+        if turn.is_teacher:
+            self._is_teacher_due = True
+        else:
+            self._queue.appendleft(turn)
+
+    def goes_on(self, turn: Turn, reached: Reached) -> bool:
+        """Whether a candidate goes on from a rung. Baselines always do. Asked again of one, the answer is the same.
 
         A bag of words is nobody's rival: it was not trained by steps.
         """
+        assert turn.genome is not None
+        if turn.genome.is_bag:
+            return True
+        asked = (turn.number, reached.rung)
+        if asked not in self._verdicts:
+            is_among_the_best = self._ladder.goes_on(reached.rung, self._worth(turn.genome, reached.score))
+            self._verdicts[asked] = turn.is_baseline or is_among_the_best
+        return self._verdicts[asked]
 
-        def goes_on(rung: int, score: Score) -> bool:
-            if turn.genome.is_bag:
-                return True
-            is_among_the_best = self._ladder.goes_on(rung, self._worth(turn, score))
-            return turn.is_baseline or is_among_the_best
-
-        return goes_on
-
-    def finish(self, turn: Turn, evaluation: Evaluation) -> None:
+    def finish(self, turn: Turn, found: Outcome) -> None:
         """Keep a student's weights and results, and tell the strategy. One stopped on the ladder is worth nothing to
         it: what a lower rung measures is not on the scale of the full attack."""
+        assert turn.genome is not None
         self._progress.stage(Stage.SAVING)
         self._store.finish_candidate(
             turn.id,
             self._tells + 1,
-            pruned=evaluation.pruned,
-            weights_file=None if evaluation.pruned else save_weights(evaluation.model),
-            latency_ms=evaluation.latency.ms,
-            training=asdict(evaluation.training) | {"latency_spread": round(evaluation.latency.spread, 2)},
-            seconds=evaluation.seconds,
+            pruned=found.pruned,
+            weights_file=None if found.weights is None else save_weights(found.weights),
+            latency_ms=found.latency.ms,
+            training={**vars(found.training), "latency_spread": round(found.latency.spread, 2)},
+            seconds=found.seconds,
             measurements=[
-                measurement(score, turn.seed, self._context, rung) for rung, score in enumerate(evaluation.scores)
+                measurement(score, turn.seed, self._context, rung) for rung, score in enumerate(found.scores)
             ],
-            examples=[example(result) for result in evaluation.results],
+            examples=[example(result) for result in found.results],
         )
-        for result in evaluation.results:
+        for result in found.results:
             if result.refutes:
-                self._store.log(self._run_id, "refuted", refutation(label(turn.number), result))
-        self._spent += sum(evaluation.seconds.values())
+                self._store.log(self._run_id, "refuted", refutation(turn.name, result))
+        self._spent += sum(found.seconds.values())
         objectives = FAILED
-        if not evaluation.pruned:
-            objectives = self._worth(turn, evaluation.scores[-1])
+        if not found.pruned:
+            objectives = self._worth(turn.genome, found.scores[-1])
             self._front.add(turn.number, objectives)
         self._tell(turn, objectives)
 
-    def fail(self, turn: Turn, error: BaseException) -> None:
+    def finish_teacher(self, found: OfTeacher) -> None:
+        """Keep how the teacher fared under the run's attack."""
+        row = measurement(found.score, self._config.teacher.seed, self._context)
+        self._store.measure(self._run_id, None, row, [example(result) for result in found.results])
+        kept_of_teacher(self._name, self._context).drop()
+        words = f"teacher: accuracy {found.score.accuracy:.1%}, after attack {found.score.robustness:.1%}"
+        self._store.log(self._run_id, "teacher", words)
+
+    def fail(self, turn: Turn, error: str) -> None:
         """Mark a candidate that could not be evaluated; the strategy learns that it is worth nothing."""
-        self._store.fail_candidate(turn.id, self._tells + 1, str(error))
+        self._store.fail_candidate(turn.id, self._tells + 1, error)
         self._tell(turn, FAILED)
 
     def _is_time_up(self) -> bool:
@@ -138,38 +150,22 @@ class Journal:
 
     def _tell(self, turn: Turn, objectives: np.ndarray) -> None:
         self._tells += 1
+        for rung in range(self._config.search.rungs):
+            self._verdicts.pop((turn.number, rung), None)
         if turn.origin != BAG:
             self._strategy.tell(turn.number, objectives)
         self._done += 1
         self._report()
 
-    def _worth(self, turn: Turn, score: Score) -> np.ndarray:
+    def _worth(self, genome: Genome, score: Score) -> np.ndarray:
         return vector(
             {
                 "accuracy": score.accuracy,
                 "robustness": score.robustness,
-                "compression": cost(turn.genome, self._context.frame).compression,
+                "compression": cost(genome, self._context.frame).compression,
                 "floor": self._context.floor,
             }
         )
-
-    def _measure_teacher_once(self) -> None:
-        """Attack the teacher too, once there is a student to see beside it."""
-        if self._done and self._store.teacher_measurement(self._run_id) is None:
-            self._progress.tell(student=TEACHER)
-            kept = self._kept_of_teacher()
-            what, results = evaluate_teacher(self._context, self._progress, kept)
-            row = measurement(what, self._config.teacher.seed, self._context)
-            self._store.measure(self._run_id, None, row, [example(result) for result in results])
-            kept.drop()
-            words = f"teacher: accuracy {what.accuracy:.1%}, after attack {what.robustness:.1%}"
-            self._store.log(self._run_id, "teacher", words)
-
-    def _kept_of_teacher(self) -> Kept:
-        """Sentences of the teacher's attack from before a stop or a kill: of a large one it takes an hour."""
-        of = (self._context.protocol["hash"], self._context.teacher.key, self._config.search.seed)
-        path = log_path(self._name).with_name("teacher.jsonl")
-        return Kept(path, fingerprint(*of), self._context.targets)
 
     def _chains(self) -> list[Proposal]:
         """Plain chains of 1, 2 … layers by each input code and context: baselines, and the search's first parents."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from rosearch_engine.attack.protocol import example, restored
 from rosearch_engine.attack.run import Result, Target
+from rosearch_engine.config import fingerprint
+from rosearch_engine.runs.process import log_path
+from rosearch_engine.search.context import Context
 
 
 class Kept:
@@ -48,3 +51,9 @@ class Kept:
     def drop(self) -> None:
         """Forget the file: its results have found their place."""
         self._path.unlink(missing_ok=True)
+
+
+def kept_of_teacher(run: str, context: Context) -> Kept:
+    """Sentences of the teacher's attack from before a stop or a kill: of a large one it takes an hour."""
+    of = (context.protocol["hash"], context.teacher.key, context.config.search.seed)
+    return Kept(log_path(run).with_name("teacher.jsonl"), fingerprint(*of), context.targets)

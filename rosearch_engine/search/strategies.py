@@ -283,12 +283,13 @@ class _Unseen(DuplicateElimination):
         self._seen = seen
 
     def _do(self, pop: Population, other: Population | None, is_duplicate: np.ndarray) -> np.ndarray:
-        taken = set(self._seen) if other is None else {individual.X[0].genome.digest for individual in other}
+        taken = self._seen if other is None else {individual.X[0].genome.digest for individual in other}
+        among_them = set[str]()  # not the seen ones copied: these grow with the run
         for row, individual in enumerate(pop):
             digest = individual.X[0].genome.digest
-            is_duplicate[row] |= digest in taken
+            is_duplicate[row] |= digest in taken or digest in among_them
             if other is None:
-                taken.add(digest)
+                among_them.add(digest)
         return is_duplicate
 
 

@@ -38,6 +38,7 @@ from rosearch_engine.store.rows import (
     measured,
 )
 
+_CANDIDATE = [column.name for column in Candidate.__table__.columns]
 _MEASUREMENT = [column.name for column in Measurement.__table__.columns]
 _MEASURED = ("measurement_id", *FIGURES, "protocol")
 
@@ -132,8 +133,15 @@ def listed_run(run: Run, students: int) -> RunRow:
         return blank
 
 
-def candidate_row(candidate: Candidate) -> CandidateRow:
-    return cast(CandidateRow, _columns(candidate))
+def candidate_row(candidate: Any) -> CandidateRow:
+    """A candidate: an object, or a row of its table.
+
+    Raises:
+        UserError: if the row is damaged.
+    """
+    found = {name: getattr(candidate, name) for name in _CANDIDATE}
+    check_row(Candidate, found)
+    return cast(CandidateRow, found)
 
 
 def example_row(example: AttackExample) -> ExampleRow:

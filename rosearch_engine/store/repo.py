@@ -11,9 +11,9 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -53,6 +53,7 @@ from rosearch_engine.store.models import (
     SEARCH,
     Artifact,
     AttackExample,
+    Base,
     Candidate,
     Event,
     Mark,
@@ -74,6 +75,27 @@ from rosearch_engine.store.rows import (
     StudentRow,
     label,
 )
+
+
+def _table(model: type[Base]) -> Table:
+    return cast(Table, model.__table__)
+
+
+# What a search writes for each student: statements that are put together once, and given values.
+_CANDIDATE = _table(Candidate)
+_ADD_CANDIDATE = insert(_CANDIDATE).returning(*_CANDIDATE.columns)
+_FINISHED = ("artifact_id", "status", "told", "finished", "latency_ms", "training", "seconds")
+_FINISH_CANDIDATE = (
+    update(_CANDIDATE)
+    .where(_CANDIDATE.c.id == bindparam("candidate"), _CANDIDATE.c.status == "queued")
+    .values({name: bindparam(name) for name in _FINISHED})
+    .returning(_CANDIDATE.c.run_id, _CANDIDATE.c.number, _CANDIDATE.c.origin, _CANDIDATE.c.compression)
+)
+_ADD_MEASUREMENT = insert(_table(Measurement)).returning(_table(Measurement).c.id)
+_ADD_EXAMPLES = insert(_table(AttackExample))
+_ADD_EVENT = insert(_table(Event))
+_FIND_ARTIFACT = select(_table(Artifact).c.id).where(_table(Artifact).c.sha256 == bindparam("sought"))
+_ADD_ARTIFACT = insert(_table(Artifact)).returning(_table(Artifact).c.id)
 
 
 class Store:
@@ -135,6 +157,13 @@ class Store:
         assert not self._read_only, "a reader must not write"
         with Session(self._engine) as session, session.begin():
             yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One transaction on the tables' columns, not on objects: what a search does for each student."""
+        assert not self._read_only, "a reader must not write"
+        with self._engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def looking(self) -> Iterator[Session]:
@@ -281,22 +310,20 @@ class Store:
         asked_after: int,
     ) -> CandidateRow:
         """Queue an architecture; returns its row."""
-        with self.transaction() as session:
-            candidate = Candidate(
-                run_id=run_id,
-                number=number,
-                digest=genome.digest,
-                genome=genome.as_dict(),
-                origin=origin,
-                parents=list(parents),
-                change=change,
-                asked_after=asked_after,
-                **asdict(cost),
-            )
-            session.add(candidate)
-            session.flush()
-            session.refresh(candidate)
-            return candidate_row(candidate)
+        values = {
+            "run_id": run_id,
+            "number": number,
+            "digest": genome.digest,
+            "genome": genome.as_dict(),
+            "origin": origin,
+            "parents": list(parents),
+            "change": change,
+            "asked_after": asked_after,
+            **asdict(cost),
+        }
+        with self._writing() as connection:
+            added = connection.execute(_ADD_CANDIDATE, values).mappings().one()
+            return cast(CandidateRow, dict(added))
 
     def fail_candidate(self, candidate_id: int, told: int | None, error: str) -> None:
         """Mark a candidate that could not be trained or attacked; the search goes on without it."""
@@ -321,28 +348,36 @@ class Store:
     ) -> None:
         """Keep a student's result: the row of its weights, its measurements rung by rung and every sentence of the
         last one. A pruned student was stopped below the top of the ladder; its weights need not be kept."""
-        with self.transaction() as session:
-            candidate = session.get_one(Candidate, candidate_id)
-            waiting = (Candidate.id == candidate_id) & (Candidate.status == "queued")
-            status = "pruned" if pruned else "done"
-            if session.scalar(update(Candidate).where(waiting).values(status=status).returning(Candidate.id)) is None:
+        with self._writing() as connection:
+            artifact = None if weights_file is None else _artifact_id(connection, *weights_file)
+            done = {
+                "candidate": candidate_id,
+                "artifact_id": artifact,
+                "status": "pruned" if pruned else "done",
+                "told": told,
+                "finished": time.time(),
+                "latency_ms": latency_ms,
+                "training": dict(training),
+                "seconds": dict(seconds),
+            }
+            student = connection.execute(_FINISH_CANDIDATE, done).one_or_none()
+            if student is None:
+                number = connection.execute(
+                    select(_CANDIDATE.c.number).where(_CANDIDATE.c.id == candidate_id)
+                ).scalar_one()
                 # The last guard: whoever lost the run without a word must not measure a student twice.
-                raise UserError("run", f"{label(candidate.number)} was measured elsewhere.", "See `status`.")
-            candidate.artifact_id = None if weights_file is None else artifact_id(session, *weights_file)
-            candidate.status, candidate.told = status, told
-            candidate.finished = time.time()
-            candidate.latency_ms, candidate.training, candidate.seconds = latency_ms, dict(training), dict(seconds)
+                raise UserError("run", f"{label(number)} was measured elsewhere.", "See `status`.")
             for row in measurements[:-1]:
-                _measure(session, candidate.run_id, candidate_id, row, [])
+                _measure(connection, student.run_id, candidate_id, row, [])
             last = measurements[-1]
-            _measure(session, candidate.run_id, candidate_id, last, examples)
+            _measure(connection, student.run_id, candidate_id, last, examples)
             words = (
-                f"{label(candidate.number)} ({candidate.origin}): accuracy {last['accuracy']:.1%}, "
+                f"{label(student.number)} ({student.origin}): accuracy {last['accuracy']:.1%}, "
                 f"{'after single swaps' if pruned else 'after attack'} {last['robustness']:.1%}, "
-                f"{candidate.compression:.1f}x smaller"
+                f"{student.compression:.1f}x smaller"
             )
             words += f"; pruned on rung {last['rung'] + 1}" if pruned else ""
-            session.add(Event(run_id=candidate.run_id, kind="student", text=words))
+            connection.execute(_ADD_EVENT, {"run_id": student.run_id, "kind": "student", "text": words})
 
     def measure(
         self,
@@ -353,8 +388,8 @@ class Store:
     ) -> None:
         """Add a further measurement of a student, or of the teacher when `candidate_id` is None."""
         try:
-            with self.transaction() as session:
-                _measure(session, run_id, candidate_id, measurement, examples)
+            with self._writing() as connection:
+                _measure(connection, run_id, candidate_id, measurement, examples)
         except IntegrityError:
             raise UserError("run", "it has been deleted meanwhile.", "See `status`.") from None
 
@@ -497,14 +532,22 @@ def artifact_id(session: Session, sha256: str, size: int) -> int:
     return artifact.id
 
 
+def _artifact_id(connection: Connection, sha256: str, size: int) -> int:
+    """As `artifact_id`."""
+    known = connection.execute(_FIND_ARTIFACT, {"sought": sha256}).scalar_one_or_none()
+    if known is None:
+        known = connection.execute(_ADD_ARTIFACT, {"sha256": sha256, "bytes": size}).scalar_one()
+    return int(known)
+
+
 def _measure(
-    session: Session,
+    connection: Connection,
     run_id: int,
     candidate_id: int | None,
     measurement: NewMeasurement,
     examples: Sequence[Example],
 ) -> None:
-    row = Measurement(run_id=run_id, candidate_id=candidate_id, **measurement)
-    session.add(row)
-    session.flush()
-    session.add_all(AttackExample(measurement_id=row.id, **example) for example in examples)
+    values = {"run_id": run_id, "candidate_id": candidate_id, **measurement}
+    number = connection.execute(_ADD_MEASUREMENT, values).scalar_one()
+    if examples:
+        connection.execute(_ADD_EXAMPLES, [{"measurement_id": number, **one} for one in examples])

@@ -59,10 +59,11 @@ def test_what_a_server_needs_are_two_extras(project: dict[str, Any]) -> None:
     assert ranges((ROOT / "requirements-server.txt").read_text(encoding="utf-8").splitlines()) == stated
 
 
-def test_the_tests_have_the_extra_for_onnx(project: dict[str, Any]) -> None:
+@pytest.mark.parametrize("extra", ["onnx", "ray"])
+def test_the_tests_have_the_extra(project: dict[str, Any], extra: str) -> None:
     stated = ranges((ROOT / "requirements-dev.txt").read_text(encoding="utf-8").splitlines())
-    onnx = ranges(project["optional-dependencies"]["onnx"])
-    assert {name: stated.get(name) for name in onnx} == onnx
+    needed = ranges(project["optional-dependencies"][extra])
+    assert {name: stated.get(name) for name in needed} == needed
 
 
 def test_the_locked_versions_are_within_the_ranges(project: dict[str, Any]) -> None:

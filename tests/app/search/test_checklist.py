@@ -43,6 +43,12 @@ def test_with_a_student_in_work_all_that_is_shared_is_done() -> None:
     assert checklist.of_student({"stage": Stage.ATTACK, "student": "teacher"}, rungs=1) == []
 
 
+def test_of_several_students_in_work_only_who_they_are_is_told() -> None:
+    facts: Facts = {"stage": Stage.WORKERS, "student": None, "detail": "s0007, s0008", "done": 2, "total": 2}
+    assert set(ticks(checklist.shared(facts, RUN)).values()) == {"done"}
+    assert ticks(checklist.of_student(facts, rungs=2)) == {"Students": "now"}
+
+
 def test_a_teacher_at_chance_level_is_told() -> None:
     facts: Facts = {"stage": Stage.DISTIL, "student": "s0001", "teacher_accuracy": 0.51, "chance": 0.5}
     assert checklist.is_at_chance(facts, RUN)

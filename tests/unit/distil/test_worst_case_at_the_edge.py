@@ -24,7 +24,8 @@ from rosearch_engine.genome import Genome
 from rosearch_engine.live.sentences import certificate_says
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context
-from rosearch_engine.search.evaluate import Evaluation, evaluate, student
+from rosearch_engine.search.evaluate import evaluate, student
+from rosearch_engine.search.outcome import Evaluation
 from tests.unit.test_bad_material import bench_of, sentences
 
 WORST = ("space.vocabulary=words", "space.ledger_bound=0.2", "distil.adversary=gradient")

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from rosearch_engine.config import RunConfig, SpaceConfig, validate
 from rosearch_engine.errors import UserError
@@ -221,7 +221,7 @@ def test_a_whole_transaction_or_none_of_it(home: Path) -> None:
     store = Store.write()
     run_id = store.create_run("mine", RunConfig())
     candidate = add(store, run_id, 1)
-    with pytest.raises(TypeError):
+    with pytest.raises(IntegrityError):
         store.finish_candidate(
             candidate,
             1,
@@ -230,7 +230,7 @@ def test_a_whole_transaction_or_none_of_it(home: Path) -> None:
             training={},
             seconds={},
             measurements=[measured()],
-            examples=[cast(Example, {**EXAMPLE, "no such column": 1})],
+            examples=[EXAMPLE, cast(Example, {**EXAMPLE, "outcome": None})],
         )
     student = Store.read().students(run_id)[0]
     assert (student["status"], student["told"], student["weights_sha256"]) == ("queued", None, None)
