@@ -62,7 +62,8 @@ def _most_joined(run: str | None) -> str:
     """The student whose architecture has most to show."""
     store = Store.read()
     students = store.students(store.run(run or store.runs()[0]["name"])["id"])
-    return max((row for row in students if row["status"] == "done"), key=lambda row: len(row["genome"]["edges"]))["name"]
+    done = [row for row in students if row["status"] == "done"]
+    return max(done, key=lambda row: len(row["genome"]["edges"]))["name"]
 
 
 def _take(screen: Screen, file: Path, most: int = 1400) -> None:
