@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from rosearch_engine.atomic import new_file
 from rosearch_engine.attack.recipes.catalogue import settle
-from rosearch_engine.config import PRESETS, build
+from rosearch_engine.config import PRESETS, build, opened
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
@@ -130,7 +130,9 @@ def _parts(run: RunRow, chosen: Sequence[StudentRow]) -> dict[str, bytes]:
 def _made_of(run: RunRow) -> list[str]:
     assert run["teacher"] is not None
     ties = {"synonyms", "both"} & set(run["teacher"]["codes"])
-    return [run["config"]["data"]["name"], run["config"]["teacher"]["name"], *(["wordnet"] if ties else [])]
+    # Of whole words, those that WordNet puts in another's place are tokens too.
+    names = ties or run["config"]["space"].get("vocabulary") == "words"
+    return [run["config"]["data"]["name"], run["config"]["teacher"]["name"], *(["wordnet"] if names else [])]
 
 
 def _forget_the_machine(run: dict[str, Any], name: str) -> None:
@@ -169,10 +171,11 @@ def _provenance(run: RunRow, chosen: Sequence[StudentRow]) -> Provenance:
 
 def _preset(run: RunRow) -> str | None:
     """The preset whose settings the run has."""
+    own = opened(run["config"])  # settings that its version did not have are at their defaults
     for name in PRESETS:
         settings = build(name)
         attack = settings.attack.model_copy(update={"recipe": settle(settings.attack.recipe)})
-        if settings.model_copy(update={"attack": attack}).model_dump(mode="json") == run["config"]:
+        if settings.model_copy(update={"attack": attack}) == own:
             return name
     return None
 

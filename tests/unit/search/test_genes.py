@@ -30,6 +30,7 @@ GENES = [
     "data.limit=700",
     "search.candidates=5",
     "search.strategy=random",
+    "search.seed=3",
 ]
 
 
