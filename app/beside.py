@@ -76,7 +76,7 @@ def numbers(rows: Sequence[MeasuredStudent]) -> pd.DataFrame:
                 "Mean queries per sentence": f"{row['mean_queries']:.0f}",
                 "Compression": formats.times(row["compression"]),
                 "Parameters": formats.count(row["weights"]),
-                "Latency": f"{row['latency_ms']:.1f} ms",
+                "Latency": formats.milliseconds(row["latency_ms"]),
                 "Pareto front": "yes" if row["front"] else "no",
                 "Kind": naming.kind(row),
                 "Input code": row["genome"].get("code", "plain"),

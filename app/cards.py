@@ -146,7 +146,7 @@ def _fact(name: str, value: str, help_text: str) -> None:
 
 def _latency(student: MeasuredStudent) -> str:
     disturbed = ", disturbed" if is_latency_disturbed(student) else ""
-    return f"{student['latency_ms']:.1f} ms{disturbed}"
+    return f"{formats.milliseconds(student['latency_ms'])}{disturbed}"
 
 
 def _share(student: MeasuredStudent, count: Count) -> str:

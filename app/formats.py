@@ -31,6 +31,11 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def milliseconds(time: float) -> str:
+    """A latency: two digits where one would be nothing."""
+    return f"{time:.1f} ms" if time >= 0.1 else f"{time:.2g} ms"
+
+
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"

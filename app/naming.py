@@ -23,11 +23,21 @@ def kind(student: StudentRow) -> str:
 
 def student_name(student: StudentRow) -> str:
     """For example "s0004 · chain 2 · coded · kappa 0.25"."""
-    genes = student["genome"]
-    code, kappa = CODES.get(genes.get("code", "plain"), ""), genes.get("kappa")
-    context = {"bounded": "beside a ledger", "invariant": "invariant"}.get(genes.get("context", ""), "")
-    trained = "" if kappa is None else f"kappa {kappa:g}"
-    return " · ".join(part for part in (student["name"], kind(student), code, context, trained) if part)
+    return " · ".join(part for part in (student["name"], kind(student), *_genes(student)) if part)
+
+
+def genes(student: StudentRow) -> str:
+    """Of a searched student, for example "3 operations, coded, kappa 0.25"."""
+    nodes = len(student["genome"]["nodes"])
+    graph = formats.plural(nodes, "operation") if nodes else "no graph"
+    return ", ".join(part for part in (graph, *_genes(student)) if part)
+
+
+def _genes(student: StudentRow) -> tuple[str, str, str]:
+    own = student["genome"]
+    code, kappa = CODES.get(own.get("code", "plain"), ""), own.get("kappa")
+    context = {"bounded": "beside a ledger", "invariant": "invariant"}.get(own.get("context", ""), "")
+    return code, context, "" if kappa is None else f"kappa {kappa:g}"
 
 
 def teacher_name(run: RunRow) -> str:

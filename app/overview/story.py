@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app import formats
+from app import formats, naming
 from app.cards import recipe
 from rosearch_engine.front import Front
 from rosearch_engine.objectives import counts, vector
@@ -182,11 +182,8 @@ def _most_robust(rows: Sequence[MeasuredStudent]) -> MeasuredStudent | None:
 
 
 def _bar(row: MeasuredStudent) -> Bar:
-    code = row["genome"].get("code", "plain")
     baseline = {BAG: "worst-case bag of words", CHAIN: "plain chain"}.get(row["origin"], "")
-    what = f"{row['change'] or baseline}, baseline" if baseline else "found by the search"
-    if not baseline and code != "plain":
-        what += f", input code {code}"
+    what = f"{row['change'] or baseline}, baseline" if baseline else f"found by the search: {naming.genes(row)}"
     return Bar(
         kind_of(row),
         row["name"],
