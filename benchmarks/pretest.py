@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from benchmarks.markdown import put
+from benchmarks.page import put
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import build
 from rosearch_engine.genome import Genome, Space
