@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
-from rosearch_engine.config import SearchConfig, build
+from rosearch_engine.config import SearchConfig, build, stored
 from rosearch_engine.front import hypervolume_curve
 from rosearch_engine.genome import Frame, Genome, Space, cost
 from rosearch_engine.genome.features import features
@@ -102,7 +102,7 @@ def main() -> None:
     run = store.run(RUN)
     students = measured(store.students(run["id"]))
     assert run["frame"] is not None
-    model = Model.fit(students, Space.of(build().space, Frame(**run["frame"])))
+    model = Model.fit(students, Space.of(stored(run["config"]).space, Frame(**run["frame"])))
     seconds, seeds = 60 * given.minutes, range(given.seeds)
     randoms = [search(model, SearchConfig(strategy="random", chains=0, seed=seed), seconds) for seed in seeds]
     final = statistics.mean(volumes[-1] for _, volumes in randoms)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -197,7 +197,7 @@ class SpaceConfig(Section):
     kappas: tuple[float, ...] = Field(
         (),
         description="Kappa as a gene: each student trains with one of these weights of the worst case. Higher: more "
-        "robust, less accurate. Empty: all have `distil.kappa`, which the baselines have in any case.",
+        "robust, less accurate. Empty: all have `distil.kappa`, as bags of words that are baselines always have.",
     )
     coefficients: int = Field(
         3,
@@ -237,6 +237,13 @@ class SpaceConfig(Section):
                 "bounds", "Input should be bounds above 0 and at most {most}", {"most": GREATEST_BOUND}
             )
         return tuple(sorted(set(bounds)))
+
+    @field_validator("contexts")
+    @classmethod
+    def _have_a_graph(cls, contexts: tuple[ContextGene, ...]) -> tuple[ContextGene, ...]:
+        if set(contexts) == {"none"}:
+            raise PydanticCustomError("contexts", "Input should have a context with a graph beside 'none'")
+        return tuple(dict.fromkeys(contexts))
 
     @field_validator("kappas")
     @classmethod
@@ -529,11 +536,9 @@ def build(preset: str = "standard", file: Path | None = None, settings: Iterable
     if preset not in PRESETS:
         raise UserError("preset", f"there is no preset '{preset}'.", f"Choose one of: {', '.join(PRESETS)}.")
     values: dict[str, dict[str, Any]] = {stage: dict(fields) for stage, fields in PRESETS[preset].items()}
-    if file is not None:
-        _overlay(values, _read_file(file))
-    for setting in settings:
-        _overlay(values, _parse_setting(setting))
-    return validate(values)
+    given = [] if file is None else [_read_file(file)]
+    given += [_parse_setting(setting) for setting in settings]
+    return validate(_laid_over(values, given))
 
 
 def validate(values: Mapping[str, Any]) -> RunConfig:
@@ -551,7 +556,7 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
             raise UserError(field, "no such setting.", _nearest(field)) from None
         if first["type"] == "needs_words":
             remedy = "Set that, or choose other contexts: space.contexts=[] space.context=bounded."
-            raise UserError("space.context", first["msg"], remedy) from None
+            raise UserError("space.vocabulary", first["msg"], remedy) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 
@@ -615,12 +620,13 @@ MADE_BY = "made_by"
 def as_command(settings: RunConfig, preset: str = "standard") -> str:
     """The command that searches with these settings: a preset, and what is other than in it."""
     base, parts = build(preset), ["python -m rosearch_engine search --preset", preset]
-    for stage in RunConfig.model_fields:
-        own, usual = (getattr(which, stage).model_dump(mode="json") for which in (settings, base))
-        for field, value in own.items():
-            if value != usual[field]:
-                text = value if isinstance(value, str) else json.dumps(value)
-                parts.append(f"--set {shlex.quote(f'{stage}.{field}={text}')}")
+    own, usual = settings.model_dump(mode="json"), base.model_dump(mode="json")
+    said = [(stage, field) for stage in own for field in own[stage] if own[stage][field] != usual[stage][field]]
+    said += [gene for one, gene in _INSTEAD.items() if one in said and gene not in said]
+    for stage, field in dict.fromkeys(said):
+        value = own[stage][field]
+        text = value if isinstance(value, str) else json.dumps(value)
+        parts.append(f"--set {shlex.quote(f'{stage}.{field}={text}')}")
     return " ".join(parts)
 
 
@@ -639,8 +645,7 @@ def from_json(text: str) -> RunConfig:
     content = _as_settings(text, "the file")
     values: dict[str, dict[str, Any]] = {stage: dict(fields) for stage, fields in PRESETS["standard"].items()}
     try:
-        _overlay(values, {name: fields for name, fields in content.items() if name != MADE_BY})
-        return validate(values)
+        return validate(_laid_over(values, [{name: fields for name, fields in content.items() if name != MADE_BY}]))
     except UserError as error:
         by = content.get(MADE_BY)
         if by is None or by == __version__:
@@ -653,6 +658,31 @@ def fingerprint(*stages: Any) -> str:
     """Sixteen hexadecimal digits that change when any value of the stages does."""
     plain = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in stages]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# One choice for all students takes the place of a preset's gene.
+_INSTEAD = {
+    ("space", "context"): ("space", "contexts"),
+    ("space", "ledger_bound"): ("space", "contexts"),
+    ("distil", "kappa"): ("space", "kappas"),
+}
+
+
+def _laid_over(values: dict[str, dict[str, Any]], given: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A preset's values with what was given over them, in its order."""
+    named = {
+        (stage, name)
+        for above in given
+        for stage, fields in above.items()
+        if isinstance(fields, Mapping)
+        for name in fields
+    }
+    for one, gene in _INSTEAD.items():
+        if one in named and gene not in named:
+            values.setdefault(gene[0], {})[gene[1]] = []
+    for above in given:
+        _overlay(values, above)
+    return values
 
 
 def _overlay(below: dict[str, dict[str, Any]], above: Mapping[str, Any]) -> None:

@@ -62,7 +62,9 @@ def numbers(text: str, whole: bool, field: str) -> list[float]:
 
 
 def written(values: tuple[float, ...]) -> str:
-    """Numbers as `numbers` reads them, shares as fractions."""
+    """Numbers as `numbers` reads them: decimals where all are short, else fractions."""
+    if all(value == round(value, 2) for value in values):
+        return ", ".join(f"{value:g}" for value in values)
     return ", ".join(str(Fraction(value).limit_denominator(64)) for value in values)
 
 

@@ -60,6 +60,7 @@ ARMS: dict[str, list[str]] = {
 # Small enough for many students: the sentences are read once, few of them attacked.
 COMMON = [
     "search.bag=false",
+    'space.contexts=["free","bounded"]',
     "attack.recipe=pwws",
     "distil.epochs=1",
     "attack.sentences=60",

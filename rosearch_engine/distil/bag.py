@@ -179,7 +179,7 @@ def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed:
         optimiser.step()
         with torch.no_grad():
             table[silent] = 0.0
-    return Bag(table.detach(), bias.detach())
+    return Bag(table.detach().cpu(), bias.detach().cpu())
 
 
 class Bags:

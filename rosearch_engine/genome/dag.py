@@ -1,7 +1,7 @@
 """The genome: global genes and a directed acyclic graph of operations.
 
 Node 0 is the embedding, nodes 1 … n hold the operations, node n + 1 is the classifier head. A bag of words, which
-has no graph, is a genome too: one without nodes and edges, that no operator draws or changes.
+has no graph, is a genome too: one without nodes and edges.
 A `Genome` is always in canonical form, so two genomes are equal exactly when their graphs are
 isomorphic with equal genes, and no architecture is trained twice.
 """
@@ -147,7 +147,7 @@ class Genome:
         """A bag of words that reads by that code: a ledger without a graph.
 
         Raises:
-            UserError: if the code is not known.
+            UserError: if the code is not known or kappa is out of its range.
         """
         return cls.of(width=0, rank=0, pooling="", merge="", code=code, nodes=(), edges=(), kappa=kappa)
 
@@ -266,7 +266,7 @@ class Genome:
         if self.kappa is not None and not 0 <= self.kappa <= 1:
             return "kappa must be from 0 to 1."
         if self.is_bag:
-            # All other genes are empty, so that bags of one code are equal.
+            # All other genes are empty, so that bags of one code and kappa are equal.
             empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges, self.context))
             return "" if empty else "it has no inner node."
         if self.width < 1 or self.rank < 1:

@@ -80,7 +80,7 @@ def features(genome: Genome) -> dict[str, float]:
         "inherited": _mean([operation(name).inherits for name in _with_weights(genome)]),
         "gates": float(genome.merge == "gates"),
         "kappa": genome.kappa or 0.0,
-        **{f"context_{name}": float(genome.context == name) for name in get_args(ContextGene)},
+        **{f"context_{name}": float(genome.context == name) for name in get_args(ContextGene) if name != "none"},
         "bound": genome.bound,
         "code_synonyms": float(genome.code in ("synonyms", "both")),
         "code_characters": float(genome.code in ("characters", "both")),

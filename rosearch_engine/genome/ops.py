@@ -17,7 +17,8 @@ class Frame:
     """What every student of a run shares: facts of its teacher and its task, not genes.
 
     Attributes:
-        ledger_bound: the bound B of the students' ledgers; None: they have none.
+        ledger_bound: the bound B of the students' ledgers; None: they have none. This and the next hold for genomes
+            without a context gene, see `of`.
         ties_in_graph: whether a code that ties synonyms does so inside the graph, beside a ledger that reads words as
             they are, and not before the tokenizer.
         groups: under an invariant context, how many classes of words each input code leaves a graph to tell apart.

@@ -14,13 +14,12 @@ from typing import Any
 
 from rosearch_engine.config import RunConfig, stored
 from rosearch_engine.progress import Stage, spent_by_stage
-from rosearch_engine.store.models import BAG
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
 # What changes the time in ways that no count of sentences foretells.
 _UNSCALED = {
     "teacher": ("name", "max_length"),
-    "space": ("max_nodes", "operations", "widths", "feed_forwards", "codes"),
+    "space": ("max_nodes", "operations", "widths", "feed_forwards", "codes", "vocabulary", "contexts", "kappas"),
     "distil": ("tokens", "adversary", "copies", "extra"),
     "attack": ("recipe", "level", "one_swap", "precision", "query_budget"),
 }
@@ -63,7 +62,7 @@ def pace(config: Mapping[str, Any], planned: int, students: Sequence[StudentRow]
     """
     worked = [row for row in students if row["told"] is not None and row["seconds"]]
     # A bag of words comes trained: it says nothing of the others' pace.
-    worked = [row for row in worked if row["origin"] != BAG] or worked
+    worked = [row for row in worked if row["genome"]["nodes"]] or worked
     recent = [_seconds(row) for row in heapq.nlargest(RECENT, worked, key=lambda row: row["told"] or 0)]
     if not sum(recent):
         return None
@@ -144,7 +143,7 @@ def most_alike(run: RunRow, runs: Iterable[RunRow]) -> list[RunRow]:
 
 def _worked(students: Sequence[StudentRow]) -> list[StudentRow]:
     """The last students that say how long one takes. A bag of words comes trained and says nothing of the others."""
-    worked = [row for row in students if row["told"] is not None and row["seconds"] and row["origin"] != BAG]
+    worked = [row for row in students if row["told"] is not None and row["seconds"] and row["genome"]["nodes"]]
     return heapq.nlargest(RECENT, worked, key=lambda row: row["told"] or 0)
 
 
@@ -228,7 +227,7 @@ def estimate(
         runs: rows of `Store.runs`: whatever was done once for a teacher and its data is not done again.
         sizes: sentences of each part of the data set, where known; else those of `run` are taken.
     """
-    done = [row for row in measured(students) if row["seconds"] and row["origin"] != BAG]
+    done = [row for row in measured(students) if row["seconds"] and row["genome"]["nodes"]]
     if not done or not run["dataset"]:
         return None
     data = [other["dataset"] for other in runs if other["dataset"] and _same_data(config, other)]

@@ -175,11 +175,10 @@ def prepare(config: RunConfig, progress: Progress) -> Context:
 def packed(context: Context) -> Context:
     """The context as it can pass between processes: without what holds TextAttack's own objects, arrays in memory.
 
-    The bags of words of the baselines are trained here, so that all workers have the same ones.
+    The baselines' bags of words and ledgers are trained here, once; workers train those of other genes for themselves.
     """
     for code in context.space.codes if context.readings["plain"].bags else ():
-        for kappa in context.space.kappas or (None,):
-            context.bag(Genome.bag(code, kappa))
+        context.bag(Genome.bag(code))
         for kind in context.space.contexts or (None,):
             context.ledger(context.space.chain(1, code, kind))
     context.teacher.model.to("cpu")  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from rosearch_engine.checkpoints.save import save_weights
 from rosearch_engine.codes import keep_tokenizer
 from rosearch_engine.errors import UserError
 from rosearch_engine.front import Front
-from rosearch_engine.genome import Genome, cost
+from rosearch_engine.genome import Frame, Genome, cost
 from rosearch_engine.objectives import FAILED, Worth, vector
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.search.context import Context
@@ -261,6 +261,10 @@ class Journal:
         ):
             if value not in (None, now):
                 raise changed(field)
+        frame = before["frame"]
+        if frame and Frame(**frame) != self._context.frame and self._store.candidates(self._run_id):
+            problem = "this version builds other students than those that the run has."
+            raise UserError("run", problem, "Start a new run; this one can still be viewed and exported.")
         for student in self._store.measurements(self._run_id, SEARCH)[:1]:
             if student["protocol"]["hash"] != self._context.protocol["hash"]:
                 raise UserError(

@@ -129,11 +129,12 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
         "Search space:": {
             "Operations per student (at most)": "3",
             "Embedding rank (dimensions)": "8, 16",
+            "Kappas (gene)": "",
             "Coefficients": "3",
         },
         "Distillation:": {
             "Distillation (epochs)": "2",
-            "Weight of adversarial copies κ": "0.1",
+            "Weight of the worst case κ": "0.1",
             "Distillation learning rate": "0.003",
             "Batch size (word pieces)": "640",
         },
@@ -144,5 +145,10 @@ def fill_form(screen: Screen, data: Path, teacher: Path) -> None:
         part = screen.folded(title)
         for label, value in fields.items():
             screen.write(label, value, part)
-    screen.folded("Search space:").get_by_role("button", name="Remove characters").click()
+    space = screen.folded("Search space:")
+    for chip in ("characters", "none", "free", "bounded"):
+        space.get_by_role("button", name=f"Remove {chip}", exact=True).click()
+        screen.settled()
+    space.get_by_role("combobox", name="Context", exact=True).click()
+    page.get_by_role("option", name="invariant", exact=True).click()
     screen.settled()

@@ -34,7 +34,7 @@ def spaces(draw: st.DrawFn) -> Space:
         operations=draw(st.lists(st.sampled_from(SpaceConfig().operations), min_size=1, unique=True).map(tuple)),
         merges=draw(st.sampled_from([("mean",), ("gates",), ("mean", "gates")])),
         vocabulary="words",
-        contexts=draw(st.lists(st.sampled_from(get_args(ContextGene)), unique=True).map(tuple)),
+        contexts=draw(st.lists(st.sampled_from(get_args(ContextGene)), unique=True).filter(["none"].__ne__).map(tuple)),
         bounds=draw(st.sampled_from([(0.5,), (0.25, 1.0, 100.0)])),
         kappas=draw(st.sampled_from([(), (0.4,), (0.0, 0.25, 1.0)])),
     )

@@ -148,3 +148,25 @@ def test_a_fingerprint_tells_any_value_and_nothing_else() -> None:
     prints = {fingerprint(config, "data") for config in (base, *changed)} | {fingerprint(base, "other")}
     assert len(prints) == 4
     assert fingerprint(base, {"a": 1, "b": 2}) == fingerprint(SearchConfig(), {"b": 2, "a": 1})
+
+
+def test_one_choice_for_all_students_takes_the_place_of_a_presets_gene(tmp_path: Path) -> None:
+    for setting, gene in (
+        ("space.context=invariant", "contexts"),
+        ("space.ledger_bound=0.5", "contexts"),
+        ("distil.kappa=0.2", "kappas"),
+    ):
+        assert getattr(build("standard").space, gene), "else this says nothing"
+        assert getattr(build("standard", settings=[setting]).space, gene) == (), setting
+    both = build("standard", settings=['space.contexts=["free","none"]', "space.ledger_bound=0.5"])
+    assert both.space.contexts == ("free", "none"), "whoever names both gets both"
+    file = tmp_path / "older.json"
+    file.write_text('{"space": {"context": "invariant"}, "distil": {"kappa": 0.3}}')
+    older = build("standard", file)
+    assert (older.space.contexts, older.space.kappas, older.distil.kappa) == ((), (), 0.3)
+
+
+@pytest.mark.parametrize("setting", ['space.contexts=["none"]', "space.kappas=[2]", "space.bounds=[0]"])
+def test_genes_out_of_their_range_are_refused(setting: str) -> None:
+    with pytest.raises(UserError, match=setting.partition("=")[0]):
+        build("standard", settings=[setting])

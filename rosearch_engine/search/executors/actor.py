@@ -7,6 +7,7 @@ import platform
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -91,8 +92,9 @@ class RayWorker:
 
 
 def _end_with(process: psutil.Process) -> None:
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(1.0)
+    with suppress(psutil.Error):  # it may end while it is looked at
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1.0)
     os._exit(1)
 
 
