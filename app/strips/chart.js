@@ -46,7 +46,9 @@ class Strips {
     const { svg, data, host } = this, width = host.clientWidth;
     if (!data || !width) return;
     const count = data.properties.length, step = (width - LEFT - RIGHT) / count, turned = count > 1 && step < NARROW;
-    const bottom = turned ? 84 : 28, height = data.height, foot = height - bottom;
+    // Of one property the name stands under each column, or, where that is too long, once under both.
+    const shared = count === 1 && (data.properties[0].name.length + 14) * 6.6 > step / 2;
+    const bottom = turned ? 84 : shared ? 46 : 28, height = data.height, foot = height - bottom;
     const top = Math.max(0.05, ...data.rows.map(row => (data.rows.length <= FEW ? row[3] : row[1])));
     const y = share => foot - share / top * (foot - TOP);
     svg.setAttribute('height', height);
@@ -67,9 +69,12 @@ class Strips {
       this.column(rows, from, wide, j, y);
       if (count === 1) {
         make('text', { class: 'text', x: from + wide / 2, y: foot + 18, 'text-anchor': 'middle' }, svg,
-          `${side} ${property.name} (${rows.length})`);
+          shared ? `${side} (${rows.length})` : `${side} ${property.name} (${rows.length})`);
       }
     }));
+    if (shared) {
+      make('text', { class: 'text', x: LEFT + step / 2, y: foot + 36, 'text-anchor': 'middle' }, svg, data.properties[0].name);
+    }
     if (count > 1) {
       data.properties.forEach((property, i) => {
         const x = LEFT + step * (i + 0.46);
