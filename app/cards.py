@@ -63,6 +63,8 @@ def student_card(student: MeasuredStudent, teacher: MeasurementRow | None) -> No
             st.badge("plain chain", color="gray", help=known["chain"])
         if student["origin"] == BAG:
             st.badge("worst-case bag of words", color="gray", help=known["bag"])
+        elif not student["genome"]["nodes"]:
+            st.badge("no graph", color="gray", help=known["bag"])
     with st.container(horizontal=True, gap="small"):
         _metric("Clean", student, teacher, "accuracy", known["clean accuracy"])
         _metric("After attack", student, teacher, "robustness", known["after attack"])
