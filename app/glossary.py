@@ -44,8 +44,8 @@ GLOSSARY = {
     "teacher": "The large pre-trained model that every student is distilled from.",
     "chain": "A plain chain of transformer layers, measured first as a baseline for the search.",
     "bag": "A worst-case bag of words: one weight per word and class, summed, trained against its exact worst case "
-    "under word swaps. It has no graph. As a baseline, every student has to beat it; a search may also find such students, "
-    "with other weights of the worst case (kappa).",
+    "under word swaps. It has no graph. As a baseline, every student has to beat it; a search may also find such "
+    "students, with other weights of the worst case (kappa).",
     "certified": "Share of ALL attacked sentences that provably cannot be flipped by any combination of the attack's "
     "swaps. The proof uses the student's weights, not a search, and needs a ledger (a sum over words).",
     "loss on copies": "Mean loss on training sentences whose words the adversary swapped in one gradient step / after "
