@@ -153,6 +153,10 @@ def _jsonl(text: str, name: str) -> pd.DataFrame:
             raise _error(f"{name}, line {number} is nested too deeply.", "Write text and numbers only.") from None
         except ValueError as error:
             raise _error(f"{name}, line {number} is not JSON ({error}).", "Fix that line.") from None
+        if "\\u" in line and not _is_text(row):
+            raise _error(
+                f"{name}, line {number} contains half of a character (\\ud800 to \\udfff alone).", "Fix that line."
+            )
         if not isinstance(row, dict):
             raise _error(f"{name}, line {number} is not an object.", 'Write one {"text": …, "label": …} per line.')
         names |= row.keys()
@@ -160,6 +164,15 @@ def _jsonl(text: str, name: str) -> pd.DataFrame:
             check_shape(len(rows), len(names), name)
         rows.append(row)
     return pd.DataFrame(rows, dtype=object)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all of a value can be written as UTF-8: JSON may escape the halves of a character one by one."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

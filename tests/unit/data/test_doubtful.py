@@ -365,3 +365,11 @@ def test_an_evaluation_split_without_a_known_class_leaves_held_out_sentences(tmp
     assert any("only 0 usable rows" in warning for warning in prepared.warnings)
     assert any("'Bad' and 'bad'" in warning for warning in prepared.warnings)
     assert len(divide(prepared, config).held_out) > 0
+
+
+@pytest.mark.parametrize("line", ['{"text": "half \\ud800", "label": 1}', '{"te\\udfffxt": "a", "label": 1}'])
+def test_half_a_character_is_refused_by_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "half.jsonl"
+    whole = [f'{{"text": "a good film \\ud83c\\udfac number {i}", "label": {i % 2}}}' for i in range(80)]
+    path.write_text("\n".join([*whole, line]))
+    assert "line 81 contains half of a character" in refusal(path).problem
