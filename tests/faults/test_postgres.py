@@ -142,7 +142,7 @@ def test_the_recorded_run_is_brought_in(server: str) -> None:
     name = unpack(RECORDED)
     store = Store.read()
     students = store.students(store.run(name)["id"])
-    assert len(students) == 16
+    assert len(students) == 18
     assert any(student["front"] for student in students)
     assert rosearch("report", name, "--json").code == 0
 

@@ -53,7 +53,7 @@ def test_the_loop_is_timed_with_students_in_the_store() -> None:
 def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.candidates=10000"])
     monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
-    asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1"])
+    asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1", "search.bag=false"])
     what = module.bench_search(*asked, Progress())
     assert set(what["arms"]) == {"random", "pareto, ladder", module.FOUNDED}
     for name in ("random", "pareto, ladder"):

@@ -403,7 +403,8 @@ def test_features_and_outcomes_that_hardly_vary_are_left_out_and_named() -> None
         row["features"] = row["features"] | {"width": 64.0, "rank": 32.0 if number % 8 else 64.0}
         row["raw_held"] = None if number == 5 else row["raw_held"]
     what = statistics(rows, QUICK)
-    assert set(what["left_out"]) == {"width", "rank", "gap"}
+    genes = {"kappa", "bound", "context_free", "context_bounded", "context_invariant"}  # that these do not search
+    assert set(what["left_out"]) == {"width", "rank", "gap"} | genes
     assert {"width", "rank"}.isdisjoint(row["feature"] for row in what["associations"])
     assert {row["outcome"] for row in what["associations"]} == {"robustness", "accuracy"}
 
@@ -452,6 +453,9 @@ def test_features_by_hand() -> None:
             Node("identity"),
         ],
         edges=[(0, 1), (1, 2), (2, 3), (3, 5), (0, 4), (4, 5)],
+        context="bounded",
+        bound=0.5,
+        kappa=0.25,
     )
     assert features(genome) == {
         "nodes": 4,
@@ -468,6 +472,11 @@ def test_features_by_hand() -> None:
         "mean_teacher_layer": 3,
         "inherited": 2 / 3,
         "gates": 1,
+        "kappa": 0.25,
+        "context_free": 0,
+        "context_bounded": 1,
+        "context_invariant": 0,
+        "bound": 0.5,
         "code_synonyms": 1,
         "code_characters": 1,
         "n_transformer": 1,
