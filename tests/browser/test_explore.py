@@ -77,13 +77,14 @@ def test_an_architecture_is_drawn_and_its_nodes_tell_their_genes(screen: Screen,
     screen.open("architecture", run=first, student="s0002")
     page = screen.page
     nodes = page.locator("svg .node")
-    expect(nodes).to_have_count(3)
+    expect(nodes).to_have_count(5)  # with the ledger and the sum
     expect(page.get_by_text("Click a node to see its genes.")).to_be_visible()
     page.get_by_role("button", name=re.compile("^Transformer layer,")).click()
     expect(page.get_by_role("heading", level=3, name="Transformer layer")).to_be_visible()
     expect(page.get_by_text("1, which initialises and supervises it")).to_be_visible()
     nodes.last.press("Enter")
-    expect(page.get_by_role("heading", level=3, name="Classifier head")).to_be_visible()
+    expect(page.get_by_role("heading", level=3, name="Sum")).to_be_visible()
+    expect(page.get_by_text("Classifier head (2), Ledger (3)")).to_be_visible()
     expect(nodes.last).to_have_class(re.compile("picked"))
 
 
