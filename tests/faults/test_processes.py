@@ -59,18 +59,24 @@ def _reopen(barrier: Any, answers: Any) -> None:
     barrier.wait(WITHIN)
 
 
+def at_once(how: Any) -> list[str]:
+    """What each of three processes that do the same at the same moment is answered."""
+    barrier, answers = FORKED.Barrier(3), FORKED.Queue()
+    wanting = [FORKED.Process(target=how, args=(barrier, answers)) for _ in range(3)]
+    for one in wanting:
+        one.start()
+    found = sorted(answers.get(timeout=WITHIN) for _ in wanting)
+    for one in wanting:
+        one.join(WITHIN)
+    return found
+
+
 @pytest.mark.parametrize("how", [_hold, _reopen])
 def test_of_processes_that_want_a_run_at_once_one_gets_it(store: Store, how: Any) -> None:
     run_id = store.create_run("mine", RunConfig())
     for _ in range(ROUNDS):
         store.update_run(run_id, exit={"reason": "stopped", "message": "", "time": 0.0})
-        barrier, answers = FORKED.Barrier(3), FORKED.Queue()
-        wanting = [FORKED.Process(target=how, args=(barrier, answers)) for _ in range(3)]
-        for one in wanting:
-            one.start()
-        found = sorted(answers.get(timeout=WITHIN) for _ in wanting)
-        for one in wanting:
-            one.join(WITHIN)
+        found = at_once(how)
         assert found.count("in") == 1, found
         assert all("'mine' is" in refusal for refusal in found if refusal != "in")
 
@@ -87,13 +93,7 @@ def _create(barrier: Any, answers: Any) -> None:
 
 def test_of_processes_that_want_a_name_at_once_one_gets_it(store: Store) -> None:
     for _ in range(ROUNDS):
-        barrier, answers = FORKED.Barrier(3), FORKED.Queue()
-        wanting = [FORKED.Process(target=_create, args=(barrier, answers)) for _ in range(3)]
-        for one in wanting:
-            one.start()
-        found = sorted(answers.get(timeout=WITHIN) for _ in wanting)
-        for one in wanting:
-            one.join(WITHIN)
+        found = at_once(_create)
         assert found.count("in") == 1, found
         assert all("taken" in refusal for refusal in found if refusal != "in")
         store.delete_run("mine")
