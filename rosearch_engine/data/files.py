@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from rosearch_engine.data import values
 from rosearch_engine.data.doubts import (
     refuse_glued,
     refuse_names_again,
@@ -153,12 +154,10 @@ def _jsonl(text: str, name: str) -> pd.DataFrame:
             raise _error(f"{name}, line {number} is nested too deeply.", "Write text and numbers only.") from None
         except ValueError as error:
             raise _error(f"{name}, line {number} is not JSON ({error}).", "Fix that line.") from None
-        if "\\u" in line and not _is_text(row):
-            raise _error(
-                f"{name}, line {number} contains half of a character (\\ud800 to \\udfff alone).", "Fix that line."
-            )
         if not isinstance(row, dict):
             raise _error(f"{name}, line {number} is not an object.", 'Write one {"text": …, "label": …} per line.')
+        if "\\u" in line:
+            row = {column: values.whole(cell) if isinstance(cell, str) else cell for column, cell in row.items()}
         names |= row.keys()
         if len(names) > MOST_COLUMNS:
             check_shape(len(rows), len(names), name)
@@ -166,18 +165,15 @@ def _jsonl(text: str, name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def _is_text(value: Any) -> bool:
-    """Whether all of a value can be written as UTF-8: JSON may escape the halves of a character one by one."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, whose names must differ: of two values for one name, which is meant is anybody's guess."""
+    """An object of JSON, whose names must differ: of two values for one name, which is meant is anybody's guess.
+
+    A name with half of a character (a lone surrogate, which JSON may escape) could not be shown, nor asked for.
+    """
     found = dict(pairs)
+    for name in found:
+        if any("\ud800" <= sign <= "\udfff" for sign in name):
+            raise ValueError(f"{name!a} holds half of a character")
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is there twice")

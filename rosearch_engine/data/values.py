@@ -20,15 +20,18 @@ def is_missing(value: Any) -> bool:
 def plain(value: Any) -> str:
     """A text with every run of white space made one blank; empty for a missing value.
 
-    Half a character (a lone surrogate, as broken JSON may hold) becomes "?": no tokenizer takes it.
-
     Raises:
         TypeError: the value is no text.
         UnicodeDecodeError: bytes that are not UTF-8.
     """
     if is_missing(value):
         return ""
-    return " ".join(scalar(value).encode("utf-8", "replace").decode("utf-8").split())
+    return " ".join(whole(scalar(value)).split())
+
+
+def whole(text: str) -> str:
+    """The text with "?" for half of a character (a lone surrogate, as JSON may escape): no tokenizer takes it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def scalar(value: Any) -> str:

@@ -367,9 +367,25 @@ def test_an_evaluation_split_without_a_known_class_leaves_held_out_sentences(tmp
     assert len(divide(prepared, config).held_out) > 0
 
 
-@pytest.mark.parametrize("line", ['{"text": "half \\ud800", "label": 1}', '{"te\\udfffxt": "a", "label": 1}'])
-def test_half_a_character_is_refused_by_its_line(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize("line", ['{"te\\udfffxt": "a", "label": 1}', '{"text": "a", "label": 1, "\\ud83d": 2}'])
+def test_a_name_with_half_a_character_is_refused_by_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "half.jsonl"
     whole = [f'{{"text": "a good film \\ud83c\\udfac number {i}", "label": {i % 2}}}' for i in range(80)]
     path.write_text("\n".join([*whole, line]))
-    assert "line 81 contains half of a character" in refusal(path).problem
+    told = refusal(path).problem
+    assert "line 81" in told
+    assert "half of a character" in told
+    told.encode()
+
+
+def test_half_a_character_in_any_cell_is_read_as_a_question_mark(tmp_path: Path) -> None:
+    path = tmp_path / "half.jsonl"
+    cells = (
+        '"text": "half \\ud800 of a fine film {i}", "label": "good", "note": "n"',
+        '"text": "a whole and bad film {i}", "label": "ba\\udc00d", "note": "\\ud83d"',
+    )
+    path.write_text("\n".join(f"{{{cells[i % 2].replace('{i}', str(i))}}}" for i in range(80)))
+    look = data.preview(DataConfig(name=str(path)), rows=80)
+    assert set(look.balance) == {"good", "ba?d"}
+    json.dumps([look.rows, look.all_columns, look.warnings], ensure_ascii=False).encode()
+    assert any(row["text"].startswith("half ?") for row in look.rows)
