@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rosearch_engine.errors import UserError
+from rosearch_engine.errors import UserError, is_full_disk
 from rosearch_engine.resources import install, network
 from rosearch_engine.resources.install import Absent, home, home_path
 from rosearch_engine.resources.table import RESOURCES, Resource
@@ -81,12 +81,15 @@ def require(name: str) -> Path:
     """The folder of a resource. One that lies elsewhere on this machine is copied first; no network is asked.
 
     Raises:
-        UserError: it is not on this machine, or no such resource is known.
+        UserError: it is not on this machine or cannot be copied, or no such resource is known.
+        OSError: the disk is full.
     """
     resource = _resource(name)
-    if _fault(resource) is not None and not _bring(resource, local_only=True, report=_mute)[0]:
-        problem = f"{resource.name} is missing ({_fault(resource)})."
-        raise UserError(name, problem, f"Run: {resource.command}")
+    if _fault(resource) is not None:
+        done, reasons = _bring(resource, local_only=True, report=_mute)
+        if not done:
+            problem = f"{resource.name} is missing ({'; '.join(reasons) or _fault(resource)})."
+            raise UserError(name, problem, f"Run: {resource.command}")
     return _path(resource)
 
 
@@ -147,6 +150,8 @@ def _bring(resource: Resource, local_only: bool, report: Report) -> tuple[bool, 
                 for folder, files in resource.folders.items():
                     install.install(stage, folder, files, place.label)
         except (Absent, OSError, ValueError, KeyError, *_BROKEN_ARCHIVE) as error:
+            if local_only and is_full_disk(error):
+                raise
             reasons.append(f"{place.label}: {_reason(error)}")
             continue
         report(resource.name, f"ready, from {place.label}")
