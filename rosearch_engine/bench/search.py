@@ -2,8 +2,9 @@
 
 Every arm is a run of the search as users start it, on the embedded sentences, in a database of its own: cut off, the
 same command goes on. What is compared is the hypervolume of fully attacked students against the seconds that all of
-an arm's students, the stopped ones too, took to train and attack. Searches begin on plain chains, which random search
-does not; what the search itself is worth shows beside random students that come after the very same chains.
+an arm's students, the stopped ones too, took to train and attack. Searches begin on baselines (bags of words and plain
+chains), which random search does not; what the search itself is worth shows beside random students that come after the
+very same baselines.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ from rosearch_engine.search.ladder import Ladder
 from rosearch_engine.search.loop import search
 from rosearch_engine.search.strategies import make_strategy
 from rosearch_engine.statistics.paired import rank_correlation
-from rosearch_engine.store.models import CHAIN, SEARCH
+from rosearch_engine.store.models import BASELINES, SEARCH
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import NewMeasurement, ProtocolRow, StudentRow, is_measured, measured
 
 RANDOM = "random"
-# No searches of their own: the chains that another arm began on, then random search's students.
-FOUNDED = "random, after the same chains"
-# What each arm sets beside the common settings. Random search is pure: without the plain chains that searches start on.
+# No searches of their own: the baselines that another arm began on, then random search's students.
+FOUNDED = "random, after the same baselines"
+# What each arm sets beside the common settings. Random search is pure: without the baselines that searches start on.
 ARMS: dict[str, list[str]] = {
-    RANDOM: ["search.strategy=random", "search.chains=0"],
+    RANDOM: ["search.strategy=random", "search.chains=0", "search.bag=false"],
     "chains": ["search.strategy=random", 'space.operations=["transformer"]', "space.max_inputs=1"],
     "pareto": ["search.strategy=pareto"],
     "nsga2": ["search.strategy=nsga2"],
@@ -59,11 +60,10 @@ ARMS: dict[str, list[str]] = {
 }
 # Small enough for many students: the sentences are read once, few of them attacked.
 COMMON = [
-    "search.bag=false",
-    'space.contexts=["free","bounded"]',
     "attack.recipe=pwws",
     "distil.epochs=1",
-    "attack.sentences=60",
+    "distil.copies=0",
+    "attack.sentences=100",
     "search.candidates=10000",
 ]
 
@@ -94,7 +94,7 @@ class Arm(TypedDict):
     by_seed: list[float]
     share_of_time: list[float | None]
     median_share: float | None
-    share_after_chains: list[float | None]
+    share_after_baselines: list[float | None]
 
 
 def bench_search(
@@ -159,7 +159,7 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         "hypervolume",
         "seeds",
         "share of random's time",
-        "after the same chains",
+        "after the same baselines",
     ]
     rows = []
     for name, arm in what["arms"].items():
@@ -171,7 +171,7 @@ def table_rows(what: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
                 f"{arm['hypervolume']:.4f}",
                 " ".join(f"{value:.4f}" for value in arm["by_seed"]),
                 _shares(arm["share_of_time"]),
-                _shares(arm["share_after_chains"]) if arm["share_after_chains"] else "",
+                _shares(arm["share_after_baselines"]) if arm["share_after_baselines"] else "",
             ]
         )
     return header, rows
@@ -333,17 +333,17 @@ def _searched(config: RunConfig, progress: Progress | None = None, clock: Clock 
 
 
 def _founded(found: dict[str, list[list[StudentRow]]]) -> dict[str, list[Curve]]:
-    """What random search would have found in the same seconds, had it begun on the chains of the first arm that did.
+    """What random search would have found in the same seconds, had it begun on the baselines of the first arm that did.
 
-    Random students do not depend on what came before them, so its own are put behind those chains.
+    Random students do not depend on what came before them, so its own are put behind those baselines.
     """
-    founders = [[row for row in rows if row["origin"] == CHAIN] for rows in _first_with_chains(found)]
+    founders = [[row for row in rows if row["origin"] in BASELINES] for rows in _first_with_baselines(found)]
     curves = []
-    for chains, run in zip(founders, found[RANDOM], strict=False):
-        rows = [row for row in run if row["origin"] != CHAIN]
+    for baselines, run in zip(founders, found[RANDOM], strict=False):
+        rows = [row for row in run if row["origin"] not in BASELINES]
         whole, spent = sum(map(_seconds, _in_order(run))), 0.0
         seen: list[StudentRow] = []
-        for row in [*_in_order(chains), *_in_order(rows)]:
+        for row in [*_in_order(baselines), *_in_order(rows)]:
             spent += _seconds(row)
             if spent > whole:
                 break
@@ -352,8 +352,10 @@ def _founded(found: dict[str, list[list[StudentRow]]]) -> dict[str, list[Curve]]
     return {FOUNDED: curves} if curves and all(curve["full"] for curve in curves) else {}
 
 
-def _first_with_chains(found: dict[str, list[list[StudentRow]]]) -> list[list[StudentRow]]:
-    return next((runs for runs in found.values() if all(any(r["origin"] == CHAIN for r in run) for run in runs)), [])
+def _first_with_baselines(found: dict[str, list[list[StudentRow]]]) -> list[list[StudentRow]]:
+    return next(
+        (runs for runs in found.values() if all(any(r["origin"] in BASELINES for r in run) for run in runs)), []
+    )
 
 
 def _in_order(students: Sequence[StudentRow]) -> list[StudentRow]:
@@ -398,7 +400,7 @@ def _summary(runs: list[Curve], randoms: list[Curve], founded: dict[str, list[Cu
         "by_seed": finals,
         "share_of_time": shares,
         "median_share": None if np.isinf(median) else median,
-        "share_after_chains": beside,
+        "share_after_baselines": beside,
     }
 
 

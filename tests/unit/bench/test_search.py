@@ -25,16 +25,16 @@ def test_time_to_random_searchs_end_is_counted_in_its_own_seconds() -> None:
     assert module._share_of_time(random, random) == 1.0
 
 
-def test_random_search_after_the_same_chains_has_no_more_seconds() -> None:
+def test_random_search_after_the_same_baselines_has_no_more_seconds() -> None:
     def student(origin: str, told: int, seconds: float, robustness: float) -> StudentRow:
         figures = {"robustness": robustness, "accuracy": 0.8, "compression": 5.0, "status": "done"}
         return cast(StudentRow, {"origin": origin, "told": told, "seconds": {"distil": seconds}, **figures})
 
     random = [student("sample", number, 10.0, 0.1 * number) for number in range(1, 5)]
-    searched = [student("chain", 0, 15.0, 0.15), student("mutation", 1, 10.0, 0.9)]
+    searched = [student("bag", 0, 5.0, 0.15), student("chain", 1, 10.0, 0.1), student("mutation", 2, 10.0, 0.9)]
     (founded,) = module._founded({"random": [random], "pareto": [searched]})[module.FOUNDED]
-    assert founded["seconds"] == [15.0, 25.0, 35.0], "the fourth would not end in random search's 40 seconds"
-    assert founded["hypervolume"] == pytest.approx([h * 0.8 * 0.8 for h in (0.15, 0.15, 0.2)])
+    assert founded["seconds"] == [5.0, 15.0, 25.0, 35.0], "the fourth would not end in random search's 40 seconds"
+    assert founded["hypervolume"] == pytest.approx([h * 0.8 * 0.8 for h in (0.15, 0.15, 0.15, 0.2)])
     assert module._founded({"random": [random]}) == {}
 
 
@@ -53,7 +53,7 @@ def test_the_loop_is_timed_with_students_in_the_store() -> None:
 def test_a_small_one_from_end_to_end_and_again(workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMMON", [*workshop.settings, "search.candidates=10000"])
     monkeypatch.setattr(module, "loop_seconds", lambda candidates: {"candidates": candidates})
-    asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1", "search.bag=false"])
+    asked = (1, 0.05, 4, ["pareto, ladder"], ["distil.epochs=1"])
     what = module.bench_search(*asked, Progress())
     assert set(what["arms"]) == {"random", "pareto, ladder", module.FOUNDED}
     for name in ("random", "pareto, ladder"):
