@@ -27,7 +27,8 @@ class RoSearchConfig(PretrainedConfig):
     ledger reads it as it is.
     `invariant`: these groups hold all that swaps can make of a word, so that none changes what the graph reads; its
     ledger then weighs words by so many `coefficients` that the graph gives each.
-    Without edges there is no graph: the ledger alone decides, a bag of words.
+    Without edges there is no graph: the ledger alone decides, a bag of words. `bigrams`: rows of the table that its
+    pairs of neighbouring tokens are hashed into; 0: it reads tokens alone.
     """
 
     model_type = "rosearch_student"
@@ -49,6 +50,7 @@ class RoSearchConfig(PretrainedConfig):
         groups: int | None = None,
         invariant: bool = False,
         coefficients: int = 0,
+        bigrams: int = 0,
         layer_norm_eps: float = 1e-12,
         **kwargs: Any,
     ) -> None:
@@ -68,6 +70,7 @@ class RoSearchConfig(PretrainedConfig):
         self.groups = groups
         self.invariant = invariant
         self.coefficients = coefficients
+        self.bigrams = bigrams
         self.layer_norm_eps = layer_norm_eps
 
 
@@ -139,6 +142,10 @@ class Ledger(nn.Module):
     With coefficients, what a word says is weighed by where it stands: its own evidence, plus one more a coefficient
     (a varying-coefficient model, Hastie & Tibshirani 1993). Since it stays a sum over words, its worst case over any
     swaps that leave the coefficients as they are is exact, see `attack.certificate`.
+
+    With bigrams, each pair of neighbouring tokens adds what it says as well, from a table that pairs are hashed into
+    (Weinberger et al. 2009, "Feature hashing for large scale multitask learning"). A swap then touches two pairs, and
+    the worst case is the shortest way through a chain: still exact.
     """
 
     def __init__(self, config: RoSearchConfig) -> None:
@@ -146,6 +153,7 @@ class Ledger(nn.Module):
         self.shape = (1 + config.coefficients, config.num_labels)
         self.table = nn.Embedding(config.vocab_size, math.prod(self.shape))
         self.bias = nn.Parameter(torch.zeros(config.num_labels))
+        self.bigrams = nn.Embedding(config.bigrams, config.num_labels) if config.bigrams else None
 
     @property
     def evidence(self) -> torch.Tensor:
@@ -158,7 +166,20 @@ class Ledger(nn.Module):
         words = said[..., 0, :]
         if coefficients is not None:
             words = words + (said[..., 1:, :] * coefficients.float()[..., None]).sum(dim=-2)
-        return (words * mask[..., None]).sum(dim=1) + self.bias.float()
+        logits = (words * mask[..., None]).sum(dim=1) + self.bias.float()
+        if self.bigrams is not None:
+            pairs = self.bigrams(bigram_rows(ids[:, :-1], ids[:, 1:], self.bigrams.num_embeddings)).float()
+            logits = logits + (pairs * (mask[:, :-1] & mask[:, 1:])[..., None]).sum(dim=1)
+        return logits
+
+
+def bigram_rows(left: Any, right: Any, rows: int) -> Any:
+    """The row of each pair of neighbouring tokens, from their numbers: tensors or arrays of integers of one shape.
+
+    Fibonacci hashing (Knuth, "The Art of Computer Programming", vol. 3, 6.4): pairs of small numbers, which frequent
+    words have, lie as far from each other as can be.
+    """
+    return (left * (round(rows * 0.6180339887) | 1) + right) % rows
 
 
 @dataclass
