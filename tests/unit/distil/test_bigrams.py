@@ -127,13 +127,14 @@ def test_no_combination_flips_what_is_certified_and_the_worst_one_is_met(
     assert certifier is not None
     lexicon, pieces = Lexicon("pwws"), context.readings["plain"].pieces
     data = context.data.validation
-    texts, labels = data.texts[:60], [int(label) for label in data.labels[:60]]
+    texts = [" ".join(text.split()[:6]) for text in data.texts[:80]]
+    labels = [int(label) for label in data.labels[:80]]
     proofs = certifier.certify(texts, labels)
     assert any(proof.certified for proof in proofs)
     tried = 0
     for text, label, proof in zip(texts, labels, proofs, strict=True):
         parts = [[word, *lexicon.swaps(word)] for word in lexicon.words(text)]
-        if proof.reason or not 1 < np.prod([float(len(part)) for part in parts]) <= 400:
+        if proof.reason or not 1 < np.prod([float(len(part)) for part in parts]) <= 2_000:
             continue
         tried += 1
         every = []
