@@ -41,7 +41,7 @@ Vocabulary = Literal["seen", "words", "whole"]
 ContextName = Literal["bounded", "invariant"]
 ContextGene = Literal["none", "free", "bounded", "invariant"]
 GREATEST_BOUND = 100
-GREATEST_BIGRAMS = 4_194_304
+FEWEST_BIGRAMS, GREATEST_BIGRAMS = 2, 4_194_304
 Adversary = Literal["off", "gradient"]
 ExecutorName = Literal["inline", "ray"]
 GREATEST_RANK = 4096
@@ -202,9 +202,9 @@ class SpaceConfig(Section):
     )
     bigrams: tuple[int, ...] = Field(
         (),
-        description="Bigrams as a gene of students without a graph: beside each word, each pair of neighbouring words "
-        "adds what it says, from a table of so many rows that pairs are hashed into. 0: words alone. The worst case "
-        "stays exact. More rows: fewer pairs share one, more weights. Empty: words alone.",
+        description="Bigrams as a gene of students without a graph: beside each word, pairs of neighbouring words add "
+        "what they say, from a table of so many rows, each of one pair that occurs in the distillation sentences. 0: "
+        "words alone. The worst case stays exact. More rows: more pairs, more weights. Empty: words alone.",
     )
     coefficients: int = Field(
         3,
@@ -262,9 +262,11 @@ class SpaceConfig(Section):
     @field_validator("bigrams")
     @classmethod
     def _are_rows(cls, bigrams: tuple[int, ...]) -> tuple[int, ...]:
-        if any(not 0 <= rows <= GREATEST_BIGRAMS for rows in bigrams):
+        if any(rows and not FEWEST_BIGRAMS <= rows <= GREATEST_BIGRAMS for rows in bigrams):
             raise PydanticCustomError(
-                "bigrams", "Input should be numbers of rows from 0 to {most}", {"most": GREATEST_BIGRAMS}
+                "bigrams",
+                "Input should be 0 or numbers of rows from {least} to {most}",
+                {"least": FEWEST_BIGRAMS, "most": GREATEST_BIGRAMS},
             )
         return tuple(sorted(set(bigrams)))
 

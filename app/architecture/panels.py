@@ -77,7 +77,7 @@ def student_panel(student: MeasuredStudent, genome: Genome) -> None:
     st.markdown("**The whole student**")
     trained = {} if genome.kappa is None else {"Kappa": f"{genome.kappa:g}, the weight of the worst case in training"}
     if genome.is_bag:
-        bigrams = {"Bigrams": f"hashed into {genome.bigrams:,} rows"} if genome.bigrams else {}
+        bigrams = {"Bigrams": f"a table of {genome.bigrams:,} rows"} if genome.bigrams else {}
         _facts({"Input code": CODES[genome.code], **bigrams, **trained, "Parameters": count(student["weights"])})
         return
     context = {"Context": CONTEXTS[genome.context]} if genome.context else {}

@@ -153,6 +153,7 @@ class Certifier:
         # Without a graph, or with one that no swap moves, nothing moves but the ledger.
         pairs = model.ledger.bigrams
         self._bigrams = None if pairs is None else pairs.weight.detach().double().cpu().numpy()
+        self._keys = np.empty(0, dtype=np.int64) if pairs is None else model.ledger.keys.cpu().numpy()
         self._needed = 2 * float(model.config.ledger_bound) if model.has_graph and not self._graph else 0.0
         self._pieces, self._max_length, self._lexicon = pieces, max_length, lexicon
         self._options: dict[str, Options] = {}
@@ -237,7 +238,9 @@ class Certifier:
     def _sum(self, tokens: np.ndarray) -> np.ndarray:
         """What a ledger without a graph says of some tokens, without its bias `(classes,)`."""
         words = self._evidence[:, 0]
-        return words[tokens].sum(axis=0) if self._bigrams is None else chain.said(tokens, words, self._bigrams)
+        return (
+            words[tokens].sum(axis=0) if self._bigrams is None else chain.said(tokens, words, self._bigrams, self._keys)
+        )
 
     def _losses_of_paths(
         self,
@@ -261,7 +264,7 @@ class Certifier:
             if other == label:
                 continue
             words, pairs = (table[:, label] - table[:, other] for table in (self._evidence[:, 0], self._bigrams))
-            worst = chain.worst_path(options, words, pairs)
+            worst = chain.worst_path(options, words, pairs, self._keys)
             losses[other] = worst.taken.sum()
             for at, place in swapped.items():
                 taken = found[at][1]

@@ -35,22 +35,23 @@ class Worst:
     taken: np.ndarray
 
 
-def said(tokens: np.ndarray, words: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def said(tokens: np.ndarray, words: np.ndarray, pairs: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """What the words `(vocabulary, classes)` and pairs `(rows, classes)` of some tokens say in all, `(classes,)`."""
-    total: np.ndarray = words[tokens].sum(axis=0) + pairs[bigram_rows(tokens[:-1], tokens[1:], len(pairs))].sum(axis=0)
+    total: np.ndarray = words[tokens].sum(axis=0) + pairs[bigram_rows(tokens[:-1], tokens[1:], keys)].sum(axis=0)
     return total
 
 
-def worst_path(places: Sequence[Options], words: np.ndarray, pairs: np.ndarray) -> Worst:
+def worst_path(places: Sequence[Options], words: np.ndarray, pairs: np.ndarray, keys: np.ndarray) -> Worst:
     """The combination of options that leaves the least.
 
     Args:
         places: of a sentence, in order, at least one.
         words: `(vocabulary,)` what each token adds to the margin.
         pairs: `(rows,)` what each pair of neighbouring tokens adds.
+        keys: of each pair its row, see `student.modeling.bigram_rows`.
     """
-    inside = [_inside(options, words, pairs) for options in places]
-    between = [_between(before, after, pairs) for before, after in itertools.pairwise(places)]
+    inside = [_inside(options, words, pairs, keys) for options in places]
+    between = [_between(before, after, pairs, keys) for before, after in itertools.pairwise(places)]
     least, came = inside[0], list[np.ndarray]()
     for own, pair in zip(inside[1:], between, strict=True):
         reached = least[:, None] + pair  # (options before, options)
@@ -63,18 +64,18 @@ def worst_path(places: Sequence[Options], words: np.ndarray, pairs: np.ndarray) 
     return Worst(float(least.min()), path, _taken(path, inside, between))
 
 
-def _inside(options: Options, words: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def _inside(options: Options, words: np.ndarray, pairs: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """What each option adds by itself."""
     if len(options) == 1 and len(options[0]) == 1:
         return words[[options[0][0]]]
-    return np.array([said(np.asarray(tokens), words[:, None], pairs[:, None])[0] for tokens in options])
+    return np.array([said(np.asarray(tokens), words[:, None], pairs[:, None], keys)[0] for tokens in options])
 
 
-def _between(before: Options, after: Options, pairs: np.ndarray) -> np.ndarray:
+def _between(before: Options, after: Options, pairs: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """What the pair adds that each two options of neighbouring places make, `(before, after)`."""
     left = np.array([tokens[-1] for tokens in before])
     right = np.array([tokens[0] for tokens in after])
-    found: np.ndarray = pairs[bigram_rows(left[:, None], right[None, :], len(pairs))]
+    found: np.ndarray = pairs[bigram_rows(left[:, None], right[None, :], keys)]
     return found
 
 

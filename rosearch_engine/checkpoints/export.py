@@ -240,19 +240,23 @@ def _bigram_proof() -> str:
     return """
 ## Certificates
 
-The student adds up what the words say, and what each pair of neighbouring tokens says; pairs are hashed into the rows
-of a table. What swaps can do to a word depends on its neighbours alone, so the worst combination of swaps is the
-shortest path through the options of all words, found from left to right. If the margin stays above zero, no attack
-with these swaps can flip the sentence:
+The student adds up what the words say, and what pairs of neighbouring tokens say. What a swap does to a word's pairs
+depends on its neighbours alone, so the worst combination of swaps is the shortest path through the options of all
+words, found from left to right. If the margin stays above zero, no attack with these swaps can flip the sentence:
 
 ```python
-words, pairs = model.ledger.table.weight.detach(), model.ledger.bigrams.weight.detach()
-factor = round(len(pairs) * 0.6180339887) | 1  # as `bigram_rows` of modeling.py has it
+import sys
+
+import torch
+
+words, pairs, keys = model.ledger.table.weight.detach(), model.ledger.bigrams.weight.detach(), model.ledger.keys
+bigram_rows = sys.modules[type(model).__module__].bigram_rows
 
 
 def lead(tokens, label, other):
     # what some tokens in a row add to the margin
-    said = words[tokens].sum(dim=0) + sum(pairs[(a * factor + b) % len(pairs)] for a, b in zip(tokens, tokens[1:]))
+    tokens = torch.tensor(tokens)
+    said = words[tokens].sum(dim=0) + pairs[bigram_rows(tokens[:-1], tokens[1:], keys)].sum(dim=0)
     return float(said[label] - said[other])
 
 

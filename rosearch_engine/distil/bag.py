@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from rosearch_engine.batching import Encoded
 from rosearch_engine.device import device
-from rosearch_engine.distil.bigrams import lattice, least_margins
+from rosearch_engine.distil.bigrams import bigram_keys, lattice, least_margins
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.ragged import Ragged
@@ -142,7 +142,7 @@ def train_bag(
     Args:
         kappa: weight of the worst case; it rises from 0 over the first half of the steps.
         spare: margin that its worst case must leave: twice the bound B of a graph that stands beside it.
-        bigrams: rows of the table that pairs of neighbouring tokens are hashed into; 0: none.
+        bigrams: rows of its table of pairs of neighbouring tokens; 0: none.
     """
     sentences, labels, where = corpus.sentences, corpus.labels, device()
     swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
@@ -150,6 +150,7 @@ def train_bag(
     table = torch.zeros(vocabulary, classes, device=where, requires_grad=True)
     bias = torch.zeros(classes, device=where, requires_grad=True)
     pairs = torch.zeros(bigrams, classes, device=where, requires_grad=True) if bigrams else None
+    keys = bigram_keys(sentences, bigrams, corpus.special.unknown) if bigrams else np.empty(0, dtype=np.int64)
     weights = [table, bias] if pairs is None else [table, bias, pairs]
     optimiser = torch.optim.Adam(weights, lr=LEARNING_RATE)
     tokens = Ragged(np.split(sentences.ids, sentences.starts[1:-1]))
@@ -169,14 +170,14 @@ def train_bag(
         logits, own = logits + bias, every[rows]
         loss = L2 / BATCH * table.square().sum()
         if pairs is not None:
-            logits = logits + _of_bigrams(pairs, found, owners, len(rows))
+            logits = logits + _of_bigrams(pairs, keys, found, owners, len(rows))
             loss = loss + L2_BIGRAMS / BATCH * pairs.square().sum()
         loss = loss + (1 - weight) * F.cross_entropy(logits, own)
         if worst and weight:
             lost = (
                 worst.losses(table, rows, own)
                 if pairs is None
-                else _lost(logits, rows, corpus, Bag(table, bias, pairs), own)
+                else _lost(logits, rows, corpus, Bag(table, bias, pairs, keys), own)
             )
             loss = loss + weight * worst_case_loss(logits, lost, own, spare)
         optimiser.zero_grad()
@@ -184,13 +185,17 @@ def train_bag(
         optimiser.step()
         with torch.no_grad():
             table[silent] = 0.0
-    return Bag(table.detach().cpu(), bias.detach().cpu(), None if pairs is None else pairs.detach().cpu())
+            if pairs is not None:
+                pairs[-1] = 0.0
+    return Bag(table.detach().cpu(), bias.detach().cpu(), None if pairs is None else pairs.detach().cpu(), keys)
 
 
-def _of_bigrams(pairs: torch.Tensor, tokens: np.ndarray, owners: np.ndarray, count: int) -> torch.Tensor:
+def _of_bigrams(
+    pairs: torch.Tensor, keys: np.ndarray, tokens: np.ndarray, owners: np.ndarray, count: int
+) -> torch.Tensor:
     """What the bigrams of sentences say, `(count, classes)`, from their tokens, end to end, and whose each is."""
     same = owners[:-1] == owners[1:]
-    rows = bigram_rows(tokens[:-1][same], tokens[1:][same], len(pairs))
+    rows = bigram_rows(tokens[:-1][same], tokens[1:][same], keys)
     said = pairs[torch.from_numpy(rows).to(pairs.device)]
     return torch.zeros(count, pairs.shape[1], device=pairs.device).index_add(
         0, torch.from_numpy(owners[1:][same]).to(pairs.device), said
@@ -200,8 +205,7 @@ def _of_bigrams(pairs: torch.Tensor, tokens: np.ndarray, owners: np.ndarray, cou
 def _lost(logits: torch.Tensor, rows: np.ndarray, corpus: Corpus, weights: Bag, own: torch.Tensor) -> torch.Tensor:
     """What `WorstCase.losses` gives, of words and bigrams; logits `(batch, classes)` of the sentences as they are."""
     assert corpus.swaps is not None
-    assert weights.bigrams is not None
-    least = least_margins(lattice(rows, corpus.sentences, corpus.swaps), weights.table, weights.bigrams, own)
+    least = least_margins(lattice(rows, corpus.sentences, corpus.swaps), weights, own)
     alone = logits - weights.bias
     return least - (alone.gather(1, own[:, None]) - alone)
 

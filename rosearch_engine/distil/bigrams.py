@@ -14,7 +14,30 @@ import torch
 
 from rosearch_engine.batching import Encoded
 from rosearch_engine.distil.swaps import SwapTable
-from rosearch_engine.student.modeling import bigram_rows
+from rosearch_engine.student.bag import Bag
+from rosearch_engine.student.modeling import bigram_key, bigram_rows, bigram_slot
+
+FEWEST = 2
+"""A pair of tokens that occurs less often says nothing."""
+
+
+def bigram_keys(sentences: Encoded, rows: int, unknown: int) -> np.ndarray:
+    """The pairs of neighbouring tokens that get a row: of those that fall on one, the most frequent.
+
+    Returns:
+        `(rows - 1,)`, as `student.modeling.bigram_rows` takes them.
+    """
+    inside = np.ones(max(0, len(sentences.ids) - 1), dtype=bool)
+    inside[sentences.starts[1:-1] - 1] = False
+    left, right = sentences.ids[:-1][inside].astype(np.int64), sentences.ids[1:][inside].astype(np.int64)
+    known = (left != unknown) & (right != unknown)
+    _, first, counts = np.unique(bigram_key(left[known], right[known]), return_index=True, return_counts=True)
+    rarest_first = np.argsort(counts, kind="stable")
+    rarest_first = rarest_first[counts[rarest_first] >= FEWEST]
+    left, right = left[known][first[rarest_first]], right[known][first[rarest_first]]
+    keys = np.full(rows - 1, -1, dtype=np.int64)
+    keys[bigram_slot(left, right, rows - 1)] = bigram_key(left, right)  # of several, the last stays
+    return keys
 
 
 @dataclass(frozen=True)
@@ -79,22 +102,23 @@ def lattice(rows: np.ndarray, sentences: Encoded, swaps: SwapTable) -> Lattice:
     )
 
 
-def least_margins(options: Lattice, table: torch.Tensor, bigrams: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def least_margins(options: Lattice, bag: Bag, labels: torch.Tensor) -> torch.Tensor:
     """What the worst combination of swaps leaves of each margin, without the bias, `(sentences, classes)`.
 
     The margin of class j is what the sentence's own class is ahead of it; its own column is 0.
 
     Args:
-        table: `(vocabulary, classes)`.
-        bigrams: `(rows, classes)`.
+        bag: with bigrams.
         labels: `(sentences,)`.
     """
-    where = table.device
+    assert bag.bigrams is not None
+    assert bag.keys is not None
+    where = bag.table.device
     own = labels[_on(options.owners, where)]
-    said = table[_on(options.tokens, where)]
+    said = bag.table[_on(options.tokens, where)]
     said = said.gather(1, own[:, None]) - said  # (nodes, classes)
-    hashed = bigram_rows(options.tokens[options.before], options.tokens[options.after], len(bigrams))
-    pair = bigrams[_on(hashed, where)]
+    rows = bigram_rows(options.tokens[options.before], options.tokens[options.after], bag.keys)
+    pair = bag.bigrams[_on(rows, where)]
     pair = pair.gather(1, own[_on(options.after, where)][:, None]) - pair  # (edges, classes)
     before, after = _on(options.before, where), _on(options.after, where)
     layers = [said[: options.layers[1]]]

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args
 
 from rosearch_engine.config import (
+    FEWEST_BIGRAMS,
     GREATEST_BIGRAMS,
     GREATEST_BOUND,
     ActivationName,
@@ -101,8 +102,7 @@ class Genome:
         context: what the graph reads and how much it may say, see `space.contexts`; empty: what the run has for all.
         bound: the bound B of a bounded context; 0 where there is none.
         kappa: weight of the worst case in training; None: what the run has for all.
-        bigrams: of a student without a graph, rows of the table that pairs of neighbouring words are hashed into; 0:
-            it reads words alone.
+        bigrams: of a student without a graph, rows of its table of pairs of neighbouring words; 0: it has none.
     """
 
     width: int
@@ -284,8 +284,8 @@ class Genome:
             return f"code '{self.code}' is unknown."
         if self.kappa is not None and not 0 <= self.kappa <= 1:
             return "kappa must be from 0 to 1."
-        if not 0 <= self.bigrams <= (GREATEST_BIGRAMS if self.is_bag else 0):
-            return f"bigrams must be from 0 to {GREATEST_BIGRAMS}, and 0 beside a graph."
+        if self.bigrams and not (self.is_bag and FEWEST_BIGRAMS <= self.bigrams <= GREATEST_BIGRAMS):
+            return f"bigrams must be 0 or from {FEWEST_BIGRAMS} to {GREATEST_BIGRAMS}, and 0 beside a graph."
         if self.is_bag:
             # All other genes are empty, so that bags of one code, kappa and bigrams are equal.
             empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges, self.context))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 
@@ -14,10 +15,11 @@ class Bag:
     Attributes:
         table: `(vocabulary, classes)` what each token says of each class.
         bias: `(classes,)`.
-        bigrams: `(rows, classes)` what pairs of neighbouring tokens add, see `student.modeling.bigram_rows`; None:
-            nothing.
+        bigrams: `(rows, classes)` what pairs of neighbouring tokens add; None: nothing.
+        keys: `(rows - 1,)` which pair each row belongs to, see `student.modeling.bigram_rows`.
     """
 
     table: torch.Tensor
     bias: torch.Tensor
     bigrams: torch.Tensor | None = None
+    keys: np.ndarray | None = None

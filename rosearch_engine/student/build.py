@@ -107,8 +107,10 @@ def build(
             model.ledger.evidence[:, 0].copy_(ledger.table) if ledger else model.ledger.evidence[:, 0].zero_()
             model.ledger.bias.copy_(ledger.bias) if ledger else model.ledger.bias.zero_()
             if model.ledger.bigrams is not None:
-                known = ledger.bigrams if ledger else None
-                model.ledger.bigrams.weight.zero_() if known is None else model.ledger.bigrams.weight.copy_(known)
+                model.ledger.bigrams.weight.zero_()
+                if ledger and ledger.bigrams is not None and ledger.keys is not None:
+                    model.ledger.bigrams.weight.copy_(ledger.bigrams)
+                    model.ledger.keys.copy_(torch.from_numpy(ledger.keys))
     return model
 
 
