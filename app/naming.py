@@ -33,11 +33,12 @@ def genes(student: StudentRow) -> str:
     return ", ".join(part for part in (graph, *_genes(student)) if part)
 
 
-def _genes(student: StudentRow) -> tuple[str, str, str]:
+def _genes(student: StudentRow) -> tuple[str, str, str, str]:
     own = student["genome"]
     code, kappa = CODES.get(own.get("code", "plain"), ""), own.get("kappa")
     context = {"bounded": "beside a ledger", "invariant": "invariant"}.get(own.get("context", ""), "")
-    return code, context, "" if kappa is None else f"kappa {kappa:g}"
+    bigrams = "bigrams" if own.get("bigrams") else ""
+    return bigrams, code, context, "" if kappa is None else f"kappa {kappa:g}"
 
 
 def teacher_name(run: RunRow) -> str:

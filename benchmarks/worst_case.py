@@ -258,7 +258,7 @@ def measure(config: RunConfig, row: Row, seed: int, n: int, attacks: list[str]) 
     else:
         bag = context.bag(Genome.bag(row.code))
         assert bag is not None
-        model = build_bag(bag.table, bag.bias, context.frame, context.data.classes, context.pad).eval()
+        model = build_bag(bag, context.frame, context.data.classes, context.pad).eval()
         weights = sum(one.numel() for one in model.parameters())
     seconds = time.perf_counter() - began
     validation = predict(model, reading.validation)

@@ -38,7 +38,8 @@ other = others.get(name or "")
 with left:
     if genome.is_bag:
         st.info(
-            "A bag of words has no graph: each word contributes a score for each class, and the scores are summed.",
+            f"A bag of words has no graph: each word {'and each pair of neighbouring words ' if genome.bigrams else ''}"
+            "contributes a score for each class, and the scores are summed.",
             icon=":material/shopping_bag:",
         )
     elif other is None:

@@ -41,6 +41,7 @@ Vocabulary = Literal["seen", "words", "whole"]
 ContextName = Literal["bounded", "invariant"]
 ContextGene = Literal["none", "free", "bounded", "invariant"]
 GREATEST_BOUND = 100
+FEWEST_BIGRAMS, GREATEST_BIGRAMS = 2, 4_194_304
 Adversary = Literal["off", "gradient"]
 ExecutorName = Literal["inline", "ray"]
 GREATEST_RANK = 4096
@@ -199,6 +200,12 @@ class SpaceConfig(Section):
         description="Kappa as a gene: each student trains with one of these weights of the worst case. Higher: more "
         "robust, less accurate. Empty: all have `distil.kappa`, as bags of words that are baselines always have.",
     )
+    bigrams: tuple[int, ...] = Field(
+        (),
+        description="Bigrams as a gene of students without a graph: beside each word, pairs of neighbouring words add "
+        "what they say, from a table of so many rows, each of one pair that occurs in the distillation sentences. 0: "
+        "words alone. The worst case stays exact. More rows: more pairs, more weights. Empty: words alone.",
+    )
     coefficients: int = Field(
         3,
         ge=0,
@@ -251,6 +258,17 @@ class SpaceConfig(Section):
         if any(not 0 <= kappa <= 1 for kappa in kappas):
             raise PydanticCustomError("kappas", "Input should be weights from 0 to 1")
         return tuple(sorted(set(kappas)))
+
+    @field_validator("bigrams")
+    @classmethod
+    def _are_rows(cls, bigrams: tuple[int, ...]) -> tuple[int, ...]:
+        if any(rows and not FEWEST_BIGRAMS <= rows <= GREATEST_BIGRAMS for rows in bigrams):
+            raise PydanticCustomError(
+                "bigrams",
+                "Input should be 0 or numbers of rows from {least} to {most}",
+                {"least": FEWEST_BIGRAMS, "most": GREATEST_BIGRAMS},
+            )
+        return tuple(sorted(set(bigrams)))
 
     @property
     def ties_in_graph(self) -> bool:

@@ -77,7 +77,8 @@ def student_panel(student: MeasuredStudent, genome: Genome) -> None:
     st.markdown("**The whole student**")
     trained = {} if genome.kappa is None else {"Kappa": f"{genome.kappa:g}, the weight of the worst case in training"}
     if genome.is_bag:
-        _facts({"Input code": CODES[genome.code], **trained, "Parameters": count(student["weights"])})
+        bigrams = {"Bigrams": f"a table of {genome.bigrams:,} rows"} if genome.bigrams else {}
+        _facts({"Input code": CODES[genome.code], **bigrams, **trained, "Parameters": count(student["weights"])})
         return
     context = {"Context": CONTEXTS[genome.context]} if genome.context else {}
     if genome.bound:

@@ -34,6 +34,7 @@ LABELS: dict[str, str] = {
     "space.contexts": "Contexts (gene)",
     "space.bounds": "Bounds B (gene, logits)",
     "space.kappas": "Kappas (gene)",
+    "space.bigrams": "Rows for bigrams (gene)",
     "space.coefficients": "Coefficients",
     "space.codes": "Input codes",
     "distil.epochs": "Distillation (epochs)",

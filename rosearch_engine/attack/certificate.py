@@ -4,7 +4,8 @@ A student with a ledger says `ledger + B tanh(context / B)`. The ledger is a sum
 combination of swaps can do to its margin is the sum of the worst that each word's swaps can do; the rest moves a
 margin by at most 2 B. Where the worst margin stays above that, the sentence is certified. A student whose graph reads
 only what no swap changes says `ledger + context`, each word of the ledger weighed by the graph: the same sum, and
-nothing beside it moves, as long as the graph does read every swap of the sentence's words like the word itself. What
+nothing beside it moves, as long as the graph does read every swap of the sentence's words like the word itself. With
+bigrams a ledger is a sum over words and pairs of neighbours, whose worst case is a shortest path (`attack.chain`). What
 may stand in a word's place is asked of TextAttack itself (`attack.lexicon`), and a sentence of which the sum might
 not hold (words that the tokenizer reads together with what stands beside them, or that fall off its end) is not
 certified.
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from rosearch_engine.attack import chain
 from rosearch_engine.attack.lexicon import Lexicon
 from rosearch_engine.attack.pieces import Pieces, Text
 from rosearch_engine.attack.result import Certificate, Move, Result
@@ -149,6 +151,9 @@ class Certifier:
         self._bias = model.ledger.bias.detach().double().cpu().numpy()
         self._graph = InvariantGraph(model, pieces) if model.has_graph and model.config.invariant else None
         # Without a graph, or with one that no swap moves, nothing moves but the ledger.
+        pairs = model.ledger.bigrams
+        self._bigrams = None if pairs is None else pairs.weight.detach().double().cpu().numpy()
+        self._keys = np.empty(0, dtype=np.int64) if pairs is None else model.ledger.keys.cpu().numpy()
         self._needed = 2 * float(model.config.ledger_bound) if model.has_graph and not self._graph else 0.0
         self._pieces, self._max_length, self._lexicon = pieces, max_length, lexicon
         self._options: dict[str, Options] = {}
@@ -202,7 +207,7 @@ class Certifier:
         """The worst that swaps of the words that are not fixed can do to one variant of a sentence."""
         tokens = self._pieces.tokens([variant.text])[0]
         places = self._places(variant, tokens)
-        logits = self._evidence[tokens, 0].sum(axis=0) + self._bias if view is None else view.logits
+        logits = self._sum(tokens) + self._bias if view is None else view.logits
         margins = logits[label] - logits
         losses = np.zeros_like(margins)
         longest, found = len(tokens), dict[int, tuple[list[str | None], np.ndarray]]()
@@ -215,15 +220,57 @@ class Certifier:
             losses += taken.max(axis=0)
             longest += options.growth
             found[at] = options.swaps, taken
+        leaves_nothing = any(not ids for at in found for ids in self._of(variant.words[at]).tokens)
+        if self._bigrams is not None and places is not None and not leaves_nothing:
+            losses = self._losses_of_paths(variant, tokens, label, places, found)
         reason = ""
         # One that just fits may have been cut to fit.
         if longest >= self._max_length:
             reason = "it exceeds the model's maximum length, or swaps can make it do so"
+        elif self._bigrams is not None and leaves_nothing:
+            reason = "a swap leaves nothing of a word to read"
         elif self._is_glued(variant) or places is None:
             reason = "a word that can be swapped is tokenized together with its neighbour"
         elif not variant.whole:
             reason = "too many swaps change what the graph reads"
         return Case(variant, margins, margins - losses, found, reason)
+
+    def _sum(self, tokens: np.ndarray) -> np.ndarray:
+        """What a ledger without a graph says of some tokens, without its bias `(classes,)`."""
+        words = self._evidence[:, 0]
+        return (
+            words[tokens].sum(axis=0) if self._bigrams is None else chain.said(tokens, words, self._bigrams, self._keys)
+        )
+
+    def _losses_of_paths(
+        self,
+        variant: Variant,
+        tokens: np.ndarray,
+        label: int,
+        places: Sequence[int | None],
+        found: dict[int, tuple[list[str | None], np.ndarray]],
+    ) -> np.ndarray:
+        """What the worst path takes from each margin `(classes,)`; `found` then tells what each word takes on it."""
+        assert self._bigrams is not None
+        options: list[Sequence[Sequence[int]]] = [[[token]] for token in tokens.tolist()]
+        swapped = dict[int, int]()  # by the place of a word among the words, the place among the options
+        for at in sorted(found, reverse=True):
+            known, place = self._of(variant.words[at]).tokens, places[at]
+            assert place is not None
+            options[place : place + len(known[0])] = [known]
+            swapped = {other: now - len(known[0]) + 1 for other, now in swapped.items()} | {at: place}
+        losses = np.zeros(self._bigrams.shape[1])
+        for other in range(len(losses)):
+            if other == label:
+                continue
+            words, pairs = (table[:, label] - table[:, other] for table in (self._evidence[:, 0], self._bigrams))
+            worst = chain.worst_path(options, words, pairs, self._keys)
+            losses[other] = worst.taken.sum()
+            for at, place in swapped.items():
+                taken = found[at][1]
+                taken[:, other] = -np.inf
+                taken[worst.path[place], other] = worst.taken[place]
+        return losses
 
     def _certify(self, cases: Sequence[Case], label: int) -> Certificate:
         """Of a sentence and its variants, the worst of which counts."""
@@ -268,14 +315,12 @@ class Certifier:
     def _places(self, variant: Variant, tokens: np.ndarray) -> list[int | None] | None:
         """Where the tokens of each word that can be swapped begin; None if they cannot be told.
 
-        Without a graph that weighs words it is enough that they stand there in this order.
+        Without a graph that weighs words, and without bigrams, it is enough that they stand there in this order.
         """
-        row = tokens.tolist()
-        own = [
-            self._of(word).tokens[0] if self._graph or len(self._of(word).swaps) > 1 else [] for word in variant.words
-        ]
+        row, counts = tokens.tolist(), self._graph is not None or self._bigrams is not None
+        own = [self._of(word).tokens[0] if counts or len(self._of(word).swaps) > 1 else [] for word in variant.words]
         first = _first_places(own, row)
-        if self._graph is None or first is None:
+        if not counts or first is None:
             return first
         # Which of two equal tokens is the word is certain where it is the same from either end.
         behind = _first_places([ids[::-1] for ids in reversed(own)], row[::-1])

@@ -199,6 +199,8 @@ def _proof(config: RoSearchConfig) -> str:
     """How to prove a sentence with nothing but the checkpoint."""
     if config.invariant and config.edges:
         return _invariant_proof()
+    if config.bigrams:
+        return _bigram_proof()
     bound = config.ledger_bound
     if bound is None:
         return ""
@@ -232,6 +234,51 @@ tokenized on its own and that nothing is truncated; the figure above excludes se
 def _untried(run: RunRow, attacked: int) -> str:
     said = untried(run, attacked)
     return f"\n{said}" if said else ""
+
+
+def _bigram_proof() -> str:
+    return """
+## Certificates
+
+The student adds up what the words say, and what pairs of neighbouring tokens say. What a swap does to a word's pairs
+depends on its neighbours alone, so the worst combination of swaps is the shortest path through the options of all
+words, found from left to right. If the margin stays above zero, no attack with these swaps can flip the sentence:
+
+```python
+import sys
+
+import torch
+
+words, pairs, keys = model.ledger.table.weight.detach(), model.ledger.bigrams.weight.detach(), model.ledger.keys
+bigram_rows = sys.modules[type(model).__module__].bigram_rows
+
+
+def lead(tokens, label, other):
+    # what some tokens in a row add to the margin
+    tokens = torch.tensor(tokens)
+    said = words[tokens].sum(dim=0) + pairs[bigram_rows(tokens[:-1], tokens[1:], keys)].sum(dim=0)
+    return float(said[label] - said[other])
+
+
+def worst_margin(places, label, other):
+    # places: for each word of the sentence in order, and for [CLS] and [SEP], the list of its options: the token
+    # numbers of the word itself and of its substitutes, at least one token each
+    bias = float(model.ledger.bias[label] - model.ledger.bias[other])
+    least = {tuple(option): lead(option, label, other) for option in places[0]}
+    for options in places[1:]:
+        least = {
+            tuple(option): min(
+                before + lead([left[-1], *option], label, other) - lead([left[-1]], label, other)
+                for left, before in least.items()
+            )
+            for option in options
+        }
+    return bias + min(least.values())
+```
+
+A sentence is certified if `worst_margin` is positive for every other class. This requires that each word is tokenized
+on its own and that nothing is truncated; the figure above excludes sentences where that is in doubt.
+"""
 
 
 def _invariant_proof() -> str:

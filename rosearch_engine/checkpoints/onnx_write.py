@@ -93,6 +93,8 @@ def write_onnx(model: RoSearchForSequenceClassification, file: Path) -> None:
     written = program.model_proto
     if student.config.reads_heads:
         _name_constant(written, student.embedding.heads.numpy(), HEADS)
+    if student.ledger is not None and student.ledger.bigrams is not None:
+        _name_constant(written, student.ledger.keys.numpy(), f"{LEDGER}keys")
     file.write_bytes(written.SerializeToString())
 
 

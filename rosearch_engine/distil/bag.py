@@ -1,13 +1,13 @@
 """The worst-case bag of words: the first baseline, and where a student's ledger begins.
 
 A bag of words is a sum over words, so the worst that swaps can do to it is a sum too: of each word the option that
-hurts most. It is trained on that exact worst case, over all words of a sentence at once, not on samples of it.
+hurts most. It is trained on that exact worst case, over all words of a sentence at once, not on samples of it. With
+bigrams it is trained on their exact worst case, see `distil.bigrams`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,13 +15,17 @@ from torch.nn import functional as F
 
 from rosearch_engine.batching import Encoded
 from rosearch_engine.device import device
+from rosearch_engine.distil.bigrams import bigram_keys, lattice, least_margins
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.ragged import Ragged
+from rosearch_engine.student.bag import Bag
+from rosearch_engine.student.modeling import bigram_rows
 
 BATCH = 128
 LEARNING_RATE = 0.01
 L2 = 1e-3
+L2_BIGRAMS = 1e-2
 PASSES = 20
 STEPS = (200, 4_000)
 """Fewest and most, whatever the number of sentences."""
@@ -125,37 +129,30 @@ def worst_case_loss(logits: torch.Tensor, lost: torch.Tensor, labels: torch.Tens
     return torch.logsumexp(torch.where(others, spare - margins, torch.zeros_like(margins)), dim=1).mean()
 
 
-@dataclass(frozen=True)
-class Bag:
-    """A trained bag of words.
-
-    Attributes:
-        table: `(vocabulary, classes)` what each token says of each class.
-        bias: `(classes,)`.
-    """
-
-    table: torch.Tensor
-    bias: torch.Tensor
-
-
 def steps_for(sentences: int) -> int:
     """How many optimiser steps a bag of words takes on so many sentences."""
     return int(np.clip(PASSES * sentences // BATCH, *STEPS))
 
 
-def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed: int, spare: float = 0.0) -> Bag:
+def train_bag(
+    corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed: int, spare: float = 0.0, bigrams: int = 0
+) -> Bag:
     """A bag of words trained on its exact worst case.
 
     Args:
         kappa: weight of the worst case; it rises from 0 over the first half of the steps.
         spare: margin that its worst case must leave: twice the bound B of a graph that stands beside it.
+        bigrams: rows of its table of pairs of neighbouring tokens; 0: none.
     """
     sentences, labels, where = corpus.sentences, corpus.labels, device()
     swaps = corpus.swaps if corpus.swaps and not corpus.swaps.is_empty else None
     rng = np.random.default_rng(seed)
     table = torch.zeros(vocabulary, classes, device=where, requires_grad=True)
     bias = torch.zeros(classes, device=where, requires_grad=True)
-    optimiser = torch.optim.Adam([table, bias], lr=LEARNING_RATE)
+    pairs = torch.zeros(bigrams, classes, device=where, requires_grad=True) if bigrams else None
+    keys = bigram_keys(sentences, bigrams, corpus.special.unknown) if bigrams else np.empty(0, dtype=np.int64)
+    weights = [table, bias] if pairs is None else [table, bias, pairs]
+    optimiser = torch.optim.Adam(weights, lr=LEARNING_RATE)
     tokens = Ragged(np.split(sentences.ids, sentences.starts[1:-1]))
     worst = WorstCase(swaps, where) if swaps else None
     every = torch.from_numpy(labels).long().to(where)
@@ -171,15 +168,46 @@ def train_bag(corpus: Corpus, vocabulary: int, classes: int, kappa: float, seed:
         said = table[torch.from_numpy(found).to(where)]
         logits = torch.zeros(len(rows), classes, device=where).index_add(0, torch.from_numpy(owners).to(where), said)
         logits, own = logits + bias, every[rows]
-        loss = (1 - weight) * F.cross_entropy(logits, own) + L2 / BATCH * table.square().sum()
+        loss = L2 / BATCH * table.square().sum()
+        if pairs is not None:
+            logits = logits + _of_bigrams(pairs, keys, found, owners, len(rows))
+            loss = loss + L2_BIGRAMS / BATCH * pairs.square().sum()
+        loss = loss + (1 - weight) * F.cross_entropy(logits, own)
         if worst and weight:
-            loss = loss + weight * worst_case_loss(logits, worst.losses(table, rows, own), own, spare)
+            lost = (
+                worst.losses(table, rows, own)
+                if pairs is None
+                else _lost(logits, rows, corpus, Bag(table, bias, pairs, keys), own)
+            )
+            loss = loss + weight * worst_case_loss(logits, lost, own, spare)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         with torch.no_grad():
             table[silent] = 0.0
-    return Bag(table.detach().cpu(), bias.detach().cpu())
+            if pairs is not None:
+                pairs[-1] = 0.0
+    return Bag(table.detach().cpu(), bias.detach().cpu(), None if pairs is None else pairs.detach().cpu(), keys)
+
+
+def _of_bigrams(
+    pairs: torch.Tensor, keys: np.ndarray, tokens: np.ndarray, owners: np.ndarray, count: int
+) -> torch.Tensor:
+    """What the bigrams of sentences say, `(count, classes)`, from their tokens, end to end, and whose each is."""
+    same = owners[:-1] == owners[1:]
+    rows = bigram_rows(tokens[:-1][same], tokens[1:][same], keys)
+    said = pairs[torch.from_numpy(rows).to(pairs.device)]
+    return torch.zeros(count, pairs.shape[1], device=pairs.device).index_add(
+        0, torch.from_numpy(owners[1:][same]).to(pairs.device), said
+    )
+
+
+def _lost(logits: torch.Tensor, rows: np.ndarray, corpus: Corpus, weights: Bag, own: torch.Tensor) -> torch.Tensor:
+    """What `WorstCase.losses` gives, of words and bigrams; logits `(batch, classes)` of the sentences as they are."""
+    assert corpus.swaps is not None
+    least = least_margins(lattice(rows, corpus.sentences, corpus.swaps), weights, own)
+    alone = logits - weights.bias
+    return least - (alone.gather(1, own[:, None]) - alone)
 
 
 class Bags:
@@ -187,7 +215,7 @@ class Bags:
 
     def __init__(self, corpus: Corpus, vocabulary: int, classes: int) -> None:
         self._corpus, self._vocabulary, self._classes = corpus, vocabulary, classes
-        self._trained: dict[tuple[float, int, float], Bag] = {}
+        self._trained: dict[tuple[float, int, float, int], Bag] = {}
 
     def over(self, corpus: Corpus) -> Bags:
         """These bags over a corpus with the same content."""
@@ -195,9 +223,9 @@ class Bags:
         same._trained = dict(self._trained)
         return same
 
-    def of(self, kappa: float, seed: int, spare: float = 0.0) -> Bag:
+    def of(self, kappa: float, seed: int, spare: float = 0.0, bigrams: int = 0) -> Bag:
         """See `train_bag`."""
-        key = (kappa, seed, spare)
+        key = (kappa, seed, spare, bigrams)
         if key not in self._trained:
             self._trained[key] = train_bag(self._corpus, self._vocabulary, self._classes, *key)
         return self._trained[key]

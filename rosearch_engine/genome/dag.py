@@ -15,7 +15,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args
 
-from rosearch_engine.config import GREATEST_BOUND, ActivationName, CodeName, ContextGene, MergeName, PoolingName
+from rosearch_engine.config import (
+    FEWEST_BIGRAMS,
+    GREATEST_BIGRAMS,
+    GREATEST_BOUND,
+    ActivationName,
+    CodeName,
+    ContextGene,
+    MergeName,
+    PoolingName,
+)
 from rosearch_engine.errors import UserError
 from rosearch_engine.operations import Gene, names, operation
 
@@ -39,6 +48,7 @@ class GenomeRow(TypedDict):
     context: NotRequired[str]
     bound: NotRequired[float]
     kappa: NotRequired[float]
+    bigrams: NotRequired[int]
     nodes: list[dict[str, Any]]
     edges: list[list[int]]
 
@@ -92,6 +102,7 @@ class Genome:
         context: what the graph reads and how much it may say, see `space.contexts`; empty: what the run has for all.
         bound: the bound B of a bounded context; 0 where there is none.
         kappa: weight of the worst case in training; None: what the run has for all.
+        bigrams: of a student without a graph, rows of its table of pairs of neighbouring words; 0: it has none.
     """
 
     width: int
@@ -104,6 +115,7 @@ class Genome:
     context: str = ""
     bound: float = 0.0
     kappa: float | None = None
+    bigrams: int = 0
 
     @classmethod
     def of(
@@ -119,6 +131,7 @@ class Genome:
         context: str = "",
         bound: float = 0.0,
         kappa: float | None = None,
+        bigrams: int = 0,
     ) -> Genome:
         """A valid genome in canonical form.
 
@@ -136,6 +149,7 @@ class Genome:
             context,
             float(bound) if context == "bounded" else 0.0,
             None if kappa is None else float(kappa),
+            int(bigrams),
         )
         problem = draft._problem()
         if problem:
@@ -143,17 +157,18 @@ class Genome:
         return draft._canonical()
 
     @classmethod
-    def bag(cls, code: str, kappa: float | None = None) -> Genome:
-        """A bag of words that reads by that code: a ledger without a graph.
+    def bag(cls, code: str, kappa: float | None = None, bigrams: int = 0) -> Genome:
+        """A bag of words, or of words and bigrams, that reads by that code: a ledger without a graph.
 
         Raises:
-            UserError: if the code is not known or kappa is out of its range.
+            UserError: if the code is not known or kappa or bigrams is out of its range.
         """
-        return cls.of(width=0, rank=0, pooling="", merge="", code=code, nodes=(), edges=(), kappa=kappa)
+        empty: dict[str, Any] = {"width": 0, "rank": 0, "pooling": "", "merge": "", "nodes": (), "edges": ()}
+        return cls.of(code=code, kappa=kappa, bigrams=bigrams, **empty)
 
     @property
     def is_bag(self) -> bool:
-        """Whether it is a bag of words."""
+        """Whether it is a bag of words, or of words and bigrams."""
         return not self.nodes
 
     @property
@@ -215,6 +230,8 @@ class Genome:
             row["bound"] = self.bound
         if self.kappa is not None:
             row["kappa"] = self.kappa
+        if self.bigrams:
+            row["bigrams"] = self.bigrams
         return row
 
     @classmethod
@@ -236,6 +253,7 @@ class Genome:
                 context=values.get("context", ""),
                 bound=float(values.get("bound", 0.0)),
                 kappa=values.get("kappa"),
+                bigrams=int(values.get("bigrams", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError("genome", f"it cannot be read ({error}).", "Use the format of `report --json`.") from None
@@ -258,6 +276,7 @@ class Genome:
             values.get("context", ""),
             values.get("bound", 0.0),
             values.get("kappa"),
+            values.get("bigrams", 0),
         )
 
     def _problem(self) -> str:
@@ -265,8 +284,10 @@ class Genome:
             return f"code '{self.code}' is unknown."
         if self.kappa is not None and not 0 <= self.kappa <= 1:
             return "kappa must be from 0 to 1."
+        if self.bigrams and not (self.is_bag and FEWEST_BIGRAMS <= self.bigrams <= GREATEST_BIGRAMS):
+            return f"bigrams must be 0 or from {FEWEST_BIGRAMS} to {GREATEST_BIGRAMS}, and 0 beside a graph."
         if self.is_bag:
-            # All other genes are empty, so that bags of one code and kappa are equal.
+            # All other genes are empty, so that bags of one code, kappa and bigrams are equal.
             empty = not any((self.width, self.rank, self.pooling, self.merge, self.edges, self.context))
             return "" if empty else "it has no inner node."
         if self.width < 1 or self.rank < 1:

@@ -72,8 +72,14 @@ class Draft:
 def sample(space: Space, rng: Generator) -> Genome:
     """A random genome: 1 to `max_nodes` operations, each fed by one or two earlier nodes; or no graph at all."""
     if space.graphless and rng.random() < space.graphless:
-        return Genome.bag(_pick(space.codes, rng), _pick(space.kappas, rng) if space.kappas else None)
+        return _sample_bag(space, rng)
     return _sample_graph(space, rng)
+
+
+def _sample_bag(space: Space, rng: Generator) -> Genome:
+    code = _pick(space.codes, rng)
+    kappa = _pick(space.kappas, rng) if space.kappas else None
+    return Genome.bag(code, kappa, _pick(space.bigrams, rng) if space.bigrams else 0)
 
 
 def _sample_graph(space: Space, rng: Generator) -> Genome:
@@ -102,7 +108,8 @@ def mutate(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, str]:
     if genome.is_bag:
         return _mutate_bag(genome, space, rng)
     if space.graphless and rng.random() < REMOVAL:
-        return Genome.bag(genome.code, genome.kappa), "graph removed"
+        bigrams = _pick(space.bigrams, rng) if space.bigrams else 0
+        return Genome.bag(genome.code, genome.kappa, bigrams), "graph removed"
     for _ in range(20):
         draft = Draft.of(genome)
         change = _MUTATIONS[int(rng.integers(len(_MUTATIONS)))]
@@ -114,17 +121,22 @@ def mutate(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, str]:
 
 
 def _mutate_bag(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, str]:
-    """Another code, another kappa, or a graph."""
+    """Another code, another kappa, with bigrams or without, or a graph."""
     codes = [code for code in space.codes if code != genome.code]
     kappas = [kappa for kappa in space.kappas if kappa != genome.kappa]
-    ways = ["code"] * bool(codes) + ["kappa"] * bool(kappas) + ["graph"] * (space.graphless < 1)
+    tables = [rows for rows in space.bigrams if rows != genome.bigrams]
+    ways = ["code"] * bool(codes) + ["kappa"] * bool(kappas) + ["bigrams"] * bool(tables)
+    ways += ["graph"] * (space.graphless < 1)
     way = _pick(ways, rng) if ways else ""
     if way == "code":
         code = _pick(codes, rng)
-        return Genome.bag(code, genome.kappa), f"code {genome.code} became {code}"
+        return Genome.bag(code, genome.kappa, genome.bigrams), f"code {genome.code} became {code}"
     if way == "kappa":
         kappa = _pick(kappas, rng)
-        return Genome.bag(genome.code, kappa), f"kappa {genome.kappa} became {kappa}"
+        return Genome.bag(genome.code, kappa, genome.bigrams), f"kappa {genome.kappa} became {kappa}"
+    if way == "bigrams":
+        rows = _pick(tables, rng)
+        return Genome.bag(genome.code, genome.kappa, rows), f"rows for bigrams {genome.bigrams} became {rows}"
     if way == "graph":
         draft = Draft.of(_sample_graph(space, rng))
         draft.code, draft.kappa = genome.code, genome.kappa
@@ -133,11 +145,12 @@ def _mutate_bag(genome: Genome, space: Space, rng: Generator) -> tuple[Genome, s
 
 
 def _cross_with_bag(first: Genome, second: Genome, space: Space, rng: Generator) -> Genome:
-    """Either parent, with code and kappa from either."""
+    """Either parent, with code and kappa from either, and bigrams from either that has no graph."""
     kept = _pick((first, second), rng)
     code, kappa = _pick((first.code, second.code), rng), _pick((first.kappa, second.kappa), rng)
     if kept.is_bag:
-        return Genome.bag(code, kappa)
+        bags = [parent for parent in (first, second) if parent.is_bag]
+        return Genome.bag(code, kappa, _pick(bags, rng).bigrams if space.bigrams else 0)
     draft = Draft.of(kept)
     draft.code, draft.kappa = code, kappa
     return repair(draft, space, rng)

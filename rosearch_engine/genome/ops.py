@@ -86,7 +86,7 @@ def cost(genome: Genome, frame: Frame, length: int = 32) -> Cost:
     """Size of a genome's student, and its work on one sentence of `length` tokens."""
     frame = frame.of(genome)
     if genome.is_bag:
-        weights = (frame.vocabulary + 1) * frame.classes
+        weights = (frame.vocabulary + genome.bigrams + 1) * frame.classes
         return Cost(weights, 0, 0, frame.weights / weights, float("inf"))
     encoder = sum(node_weights(genome, number, frame) for number in range(1, genome.head))
     outside = embedding_weights(genome, frame) + node_weights(genome, genome.head, frame)

@@ -14,7 +14,7 @@ class Space:
     """Every value a gene may take.
 
     Attributes:
-        contexts, bounds, kappas: empty where the run searches them not.
+        contexts, bounds, kappas, bigrams: empty where the run searches them not.
         graphless: share of students that are drawn without a graph.
     """
 
@@ -34,6 +34,7 @@ class Space:
     graphless: float = 0.0
     bounds: tuple[float, ...] = ()
     kappas: tuple[float, ...] = ()
+    bigrams: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, config: SpaceConfig, frame: Frame) -> Space:
@@ -59,6 +60,7 @@ class Space:
             config.contexts.count("none") / max(1, len(config.contexts)),
             config.bounds if "bounded" in config.contexts else (),
             config.kappas,
+            config.bigrams,
         )
 
     def chain(self, layers: int, code: str | None = None, context: str | None = None) -> Genome:

@@ -22,13 +22,13 @@ from rosearch_engine.attack.victim import Victim
 from rosearch_engine.config import RunConfig
 from rosearch_engine.data import Columns, Dataset, Split, load
 from rosearch_engine.device import describe, device, release_memory
-from rosearch_engine.distil.bag import Bag
 from rosearch_engine.genome import Frame, Genome, Space
 from rosearch_engine.objectives import floor, most_frequent, wilson
 from rosearch_engine.progress import Progress, Stage
 from rosearch_engine.report import untried_words
 from rosearch_engine.search.readings import Reading, Readings, read
 from rosearch_engine.store.rows import ProtocolRow
+from rosearch_engine.student.bag import Bag
 from rosearch_engine.teacher import Teacher, obtain
 
 FEW = 0.05
@@ -108,7 +108,8 @@ class Context:
             seed: None: the run's own.
         """
         bags = self.readings[genome.code].bags
-        return bags.of(self.kappa(genome), self.config.search.seed if seed is None else seed) if bags else None
+        seed = self.config.search.seed if seed is None else seed
+        return bags.of(self.kappa(genome), seed, bigrams=genome.bigrams) if bags else None
 
     def ledger(self, genome: Genome) -> Bag | None:
         """What a student's ledger begins with: a bag of words whose worst case leaves a margin for what the graph may

@@ -146,7 +146,7 @@ def student(genome: Genome, seed: int, context: Context) -> RoSearchForSequenceC
         seed=seed,
         pieces=context.read.pieces,
         counts=context.readings[genome.code].corpus.counts,
-        ledger=(ledger.table, ledger.bias) if ledger else None,
+        ledger=ledger,
         heads=context.readings[genome.code].heads,
     )
 

@@ -312,7 +312,7 @@ class Journal:
 
 
 def _bag_in_words(genome: Genome) -> str:
-    return _with_genes("worst-case bag of words", genome)
+    return _with_genes("worst-case bag of words and bigrams" if genome.bigrams else "worst-case bag of words", genome)
 
 
 def _chain_in_words(genome: Genome) -> str:

@@ -21,6 +21,7 @@ from rosearch_engine.operations import operation
 from rosearch_engine.operations.inheritance_module import copy_norm, top
 from rosearch_engine.ragged import Ragged
 from rosearch_engine.student.anatomy import Anatomy, dissect
+from rosearch_engine.student.bag import Bag
 from rosearch_engine.student.modeling import RoSearchConfig, RoSearchForSequenceClassification
 
 
@@ -49,6 +50,7 @@ def student_config(genome: Genome, frame: Frame, classes: tuple[str, ...], pad: 
         vocab_size=frame.vocabulary,
         max_position_embeddings=frame.positions,
         ledger_bound=0.0 if genome.is_bag else frame.ledger_bound,
+        bigrams=genome.bigrams,
         pad_token_id=pad,
         id2label=dict(enumerate(classes)),
         label2id={name: index for index, name in enumerate(classes)},
@@ -73,7 +75,7 @@ def build(
     seed: int,
     pieces: Ragged | None = None,
     counts: np.ndarray | None = None,
-    ledger: tuple[torch.Tensor, torch.Tensor] | None = None,
+    ledger: Bag | None = None,
     heads: np.ndarray | None = None,
 ) -> RoSearchForSequenceClassification:
     """The student of a genome, equal for equal seeds; with a teacher it starts from the teacher's weights.
@@ -81,7 +83,7 @@ def build(
     Args:
         pieces: which of the teacher's word pieces each of the student's is made of; None: it has the teacher's.
         counts: how often each of the student's word pieces occurs in the task's sentences; None: all alike.
-        ledger: weights `(vocabulary, classes)` and bias `(classes,)` that its ledger begins with; None: zeros.
+        ledger: the weights that its ledger begins with; None: zeros.
         heads: `(vocabulary,)` the group that its graph reads each token as, numbered as in the table of words; None:
             each as itself.
     """
@@ -102,21 +104,20 @@ def build(
     if model.ledger is not None:
         with torch.no_grad():
             # The evidence that coefficients weigh stays small and random: it has nothing to begin with.
-            model.ledger.evidence[:, 0].copy_(ledger[0]) if ledger else model.ledger.evidence[:, 0].zero_()
-            model.ledger.bias.copy_(ledger[1]) if ledger else model.ledger.bias.zero_()
+            model.ledger.evidence[:, 0].copy_(ledger.table) if ledger else model.ledger.evidence[:, 0].zero_()
+            model.ledger.bias.copy_(ledger.bias) if ledger else model.ledger.bias.zero_()
+            if model.ledger.bigrams is not None:
+                model.ledger.bigrams.weight.zero_()
+                if ledger and ledger.bigrams is not None and ledger.keys is not None:
+                    model.ledger.bigrams.weight.copy_(ledger.bigrams)
+                    model.ledger.keys.copy_(torch.from_numpy(ledger.keys))
     return model
 
 
-def build_bag(
-    table: torch.Tensor, bias: torch.Tensor, frame: Frame, classes: tuple[str, ...], pad: int
-) -> RoSearchForSequenceClassification:
-    """A student that is nothing but a ledger: a bag of words with weights `(vocabulary, classes)`."""
-    model = RoSearchForSequenceClassification(student_config(Genome.bag("plain"), frame, classes, pad))
-    assert model.ledger is not None
-    with torch.no_grad():
-        model.ledger.table.weight.copy_(table)
-        model.ledger.bias.copy_(bias)
-    return model
+def build_bag(bag: Bag, frame: Frame, classes: tuple[str, ...], pad: int) -> RoSearchForSequenceClassification:
+    """A student that is nothing but a ledger: a bag of words."""
+    rows = 0 if bag.bigrams is None else len(bag.bigrams)
+    return build(Genome.bag("plain", bigrams=rows), frame, classes, pad, teacher=None, seed=0, ledger=bag)
 
 
 def _means(table: torch.Tensor, rows: Ragged) -> torch.Tensor:

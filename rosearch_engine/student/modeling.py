@@ -27,7 +27,8 @@ class RoSearchConfig(PretrainedConfig):
     ledger reads it as it is.
     `invariant`: these groups hold all that swaps can make of a word, so that none changes what the graph reads; its
     ledger then weighs words by so many `coefficients` that the graph gives each.
-    Without edges there is no graph: the ledger alone decides, a bag of words.
+    Without edges there is no graph: the ledger alone decides, a bag of words. `bigrams`: rows of its table of pairs of
+    neighbouring tokens; 0: it reads tokens alone.
     """
 
     model_type = "rosearch_student"
@@ -49,6 +50,7 @@ class RoSearchConfig(PretrainedConfig):
         groups: int | None = None,
         invariant: bool = False,
         coefficients: int = 0,
+        bigrams: int = 0,
         layer_norm_eps: float = 1e-12,
         **kwargs: Any,
     ) -> None:
@@ -68,6 +70,7 @@ class RoSearchConfig(PretrainedConfig):
         self.groups = groups
         self.invariant = invariant
         self.coefficients = coefficients
+        self.bigrams = bigrams
         self.layer_norm_eps = layer_norm_eps
 
 
@@ -139,6 +142,11 @@ class Ledger(nn.Module):
     With coefficients, what a word says is weighed by where it stands: its own evidence, plus one more a coefficient
     (a varying-coefficient model, Hastie & Tibshirani 1993). Since it stays a sum over words, its worst case over any
     swaps that leave the coefficients as they are is exact, see `attack.certificate`.
+
+    With bigrams, pairs of neighbouring tokens add what they say as well. They are hashed into the rows of a table, but
+    unlike in feature hashing (Weinberger et al. 2009) a row belongs to one pair, `keys` says to which, and pairs
+    without a row say nothing: else swaps could reach whatever row does most harm. A swap touches two pairs, and the
+    worst case is a shortest path through a chain: still exact.
     """
 
     def __init__(self, config: RoSearchConfig) -> None:
@@ -146,6 +154,12 @@ class Ledger(nn.Module):
         self.shape = (1 + config.coefficients, config.num_labels)
         self.table = nn.Embedding(config.vocab_size, math.prod(self.shape))
         self.bias = nn.Parameter(torch.zeros(config.num_labels))
+        self.bigrams: nn.Embedding | None = None
+        self.keys: torch.Tensor
+        if config.bigrams:
+            # The last row is that of pairs without one, and stays zero.
+            self.bigrams = nn.Embedding(config.bigrams, config.num_labels, padding_idx=config.bigrams - 1)
+            self.register_buffer("keys", torch.full((config.bigrams - 1,), -1))
 
     @property
     def evidence(self) -> torch.Tensor:
@@ -158,7 +172,40 @@ class Ledger(nn.Module):
         words = said[..., 0, :]
         if coefficients is not None:
             words = words + (said[..., 1:, :] * coefficients.float()[..., None]).sum(dim=-2)
-        return (words * mask[..., None]).sum(dim=1) + self.bias.float()
+        logits = (words * mask[..., None]).sum(dim=1) + self.bias.float()
+        if self.bigrams is not None:
+            pairs = self.bigrams(bigram_rows(ids[:, :-1], ids[:, 1:], self.keys)).float()
+            logits = logits + (pairs * (mask[:, :-1] & mask[:, 1:])[..., None]).sum(dim=1)
+        return logits
+
+
+def bigram_key(left: Any, right: Any) -> Any:
+    """A number for each pair of tokens, from their numbers: tensors or arrays of integers."""
+    return _wide(left) * 2**24 + _wide(right)
+
+
+def _wide(numbers: Any) -> Any:
+    """As 64-bit integers: products of token numbers fit no others."""
+    return numbers.long() if isinstance(numbers, torch.Tensor) else numbers.astype("int64")
+
+
+def bigram_slot(left: Any, right: Any, slots: int) -> Any:
+    """Where in a table of so many slots each pair of tokens would stand.
+
+    Fibonacci hashing (Knuth, "The Art of Computer Programming", vol. 3, 6.4): pairs of small numbers, which frequent
+    words have, lie as far from each other as can be.
+    """
+    return (_wide(left) * (round(slots * 0.6180339887) | 1) + _wide(right)) % slots
+
+
+def bigram_rows(left: Any, right: Any, keys: Any) -> Any:
+    """The row of each pair of neighbouring tokens, the last one for pairs that have none.
+
+    Args:
+        keys: `(rows - 1,)` the `bigram_key` of the pair that each row belongs to, -1 for none.
+    """
+    slot = bigram_slot(left, right, len(keys))
+    return slot + (len(keys) - slot) * (keys[slot] != bigram_key(left, right))
 
 
 @dataclass

@@ -26,7 +26,7 @@ SETTINGS = ["space.vocabulary=words", "distil.kappa=0.5", "distil.epochs=1"]
 CONTEXTS = {"bounded": ["space.ledger_bound=0.2"], "invariant": ["space.context=invariant", "space.coefficients=3"]}
 MOST = 4_000  # combinations of a short sentence that are all tried
 SHORT = 4  # words
-BAG, INVARIANT = "bag of words", "words weighed by an invariant graph"
+BAG, BIGRAMS, INVARIANT = "bag of words", "bag of words and bigrams", "words weighed by an invariant graph"
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,11 @@ def context(contexts: dict[str, Context]) -> Context:
     return contexts["bounded"]
 
 
-@pytest.fixture(scope="module", params=[BAG, "ledger beside a graph", INVARIANT])
+@pytest.fixture(scope="module", params=[BAG, BIGRAMS, "ledger beside a graph", INVARIANT])
 def trained(request: pytest.FixtureRequest, contexts: dict[str, Context], made_workshop: Any) -> Victim:
     context = contexts["invariant" if request.param == INVARIANT else "bounded"]
-    genome = Genome.bag("plain") if request.param == BAG else context.space.chain(1)
+    bags = {BAG: Genome.bag("plain"), BIGRAMS: Genome.bag("plain", bigrams=997)}
+    genome = bags.get(request.param) or context.space.chain(1)
     with made_workshop.entered():
         model, _ = train(genome, context.config.search.seed, context, Progress())
     pieces = context.readings["plain"].pieces
@@ -91,7 +92,7 @@ def test_nothing_refutes_a_certificate(trained: Victim, lexicon: Lexicon, senten
     assert whole > 3, "with fewer, no exhaustive try was made"
 
 
-@pytest.mark.parametrize("trained", [BAG, INVARIANT], indirect=True)
+@pytest.mark.parametrize("trained", [BAG, BIGRAMS, INVARIANT], indirect=True)
 def test_a_sum_that_no_swap_moves_is_certified_exactly(
     trained: Victim, lexicon: Lexicon, sentences: list[Target]
 ) -> None:

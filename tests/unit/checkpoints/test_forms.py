@@ -25,6 +25,7 @@ from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome, Node
 from rosearch_engine.operations import names
 from rosearch_engine.student.build import random_student
+from rosearch_engine.student.modeling import bigram_key, bigram_slot
 from tests.conftest import Workshop, sentences
 from tests.property.strategies import FRAME
 
@@ -52,7 +53,7 @@ class Written:
         return self.read[form].logits(self.texts if texts is None else texts)
 
 
-@pytest.fixture(scope="module", params=["every operation", "invariant, pairs", "bag"])
+@pytest.fixture(scope="module", params=["every operation", "invariant, pairs", "bag", "bigrams"])
 def written(request: pytest.FixtureRequest, made_workshop: Workshop, tmp_path_factory: Any) -> Written:
     from rosearch_engine.checkpoints.onnx_write import write_int8, write_onnx
 
@@ -63,6 +64,8 @@ def written(request: pytest.FixtureRequest, made_workshop: Workshop, tmp_path_fa
         genome = Genome.of(**GRAPH, nodes=EVERY, edges=EDGES)
     elif request.param == "bag":
         genome, frame = Genome.bag("plain"), replace(frame, ledger_bound=0.2)
+    elif request.param == "bigrams":
+        genome = Genome.bag("plain", bigrams=499)
     else:
         genome, frame = Genome.of(**GRAPH, nodes=EVERY[:2], edges=[(0, 1), (1, 2), (2, 3)]), replace(frame, **INVARIANT)
         texts = list(zip(texts, texts[1:] + texts[:1], strict=True))
@@ -74,6 +77,10 @@ def written(request: pytest.FixtureRequest, made_workshop: Workshop, tmp_path_fa
         if frame.invariant:
             # Every two tokens are of one group: what a swap between them leaves as it is.
             model.embedding.heads.copy_(torch.arange(len(tokenizer)) // 2 * 2)
+        if genome.bigrams:
+            for text in texts[:40]:
+                ids = torch.tensor(tokenizer(text)["input_ids"])
+                model.ledger.keys[bigram_slot(ids[:-1], ids[1:], 498)] = bigram_key(ids[:-1], ids[1:])
     model.config.calibration_temperature = 1.5
     # `transformers` keeps a checkpoint's code under the name of its folder.
     folder = tmp_path_factory.mktemp("forms") / f"forms_{request.param.split(',')[0].replace(' ', '_')}"
@@ -116,6 +123,9 @@ def test_the_ledger_is_not_rounded(written: Written) -> None:
         ledger: Any = written.read[form].model.ledger
         assert torch.equal(ledger.evidence, written.model.ledger.evidence)
         assert torch.equal(ledger.bias, written.model.ledger.bias)
+        if ledger.bigrams is not None:
+            assert torch.equal(ledger.bigrams.weight, written.model.ledger.bigrams.weight)
+            assert torch.equal(ledger.keys, written.model.ledger.keys)
 
 
 def test_attacked_from_its_files_each_form_fares_the_same(written: Written, workshop: Workshop) -> None:

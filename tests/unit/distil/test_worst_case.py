@@ -157,7 +157,7 @@ def test_a_bag_trained_on_its_worst_case_holds_and_is_the_same_again(context: Co
     shares = []
     for kappa in (0.0, 0.5, 0.5):
         bag = train_bag(corpus, *size, kappa, seed=1)
-        model = build_bag(bag.table, bag.bias, context.frame, context.data.classes, context.pad)
+        model = build_bag(bag, context.frame, context.data.classes, context.pad)
         logits = torch.from_numpy(predict(model, corpus.sentences))
         lost = WorstCase(corpus.swaps, torch.device("cpu")).losses(bag.table, rows, labels)
         margins = logits.gather(1, labels[:, None]) - logits + lost
@@ -177,7 +177,7 @@ def test_no_combination_of_swaps_flips_a_certified_sentence(context: Context, le
     model = student(context.space.chain(1), 0, context)
     bag = context.bag(Genome.bag("plain"))
     assert bag is not None
-    alone = build_bag(bag.table, bag.bias, context.frame, context.data.classes, context.pad)
+    alone = build_bag(bag, context.frame, context.data.classes, context.pad)
     split, rng = context.data.search_attack, np.random.default_rng(0)
     for one in (alone.eval(), model.eval()):
         victim = Victim(one, context.tokenizer, 128, 1.0, pieces=Pieces(context.tokenizer, 128, reading.code))
@@ -216,7 +216,7 @@ def test_a_certificate_says_which_word_moves_how_far(context: Context, lexicon: 
     reading = context.readings["plain"]
     trained = context.bag(Genome.bag("plain"))
     assert trained is not None
-    bag = build_bag(trained.table, trained.bias, context.frame, context.data.classes, context.pad)
+    bag = build_bag(trained, context.frame, context.data.classes, context.pad)
     certifier = Certifier(bag, reading.pieces, 128, lexicon)
     split = context.data.search_attack
     for proof in certifier.certify(split.texts, split.labels.tolist()):
