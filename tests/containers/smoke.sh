@@ -25,7 +25,7 @@ RAY_AUTH_TOKEN=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
 
 say() { printf '%s %s\n' "$(date -u +%H:%M:%S)" "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
-compose() { $COMPOSE -f compose.yaml -p "$project" "$@"; }
+compose() { $COMPOSE --env-file /dev/null -f compose.yaml -p "$project" "$@"; }
 inside() { local service=$1; shift; "$ENGINE" exec -i "$(container "$service")" "$@"; }
 container() {
   "$ENGINE" ps --quiet --filter "label=com.docker.compose.project=$project" \
@@ -52,13 +52,18 @@ wait_for() {
   say "$service is healthy"
 }
 
+take_down() {
+  compose down --volumes --timeout 10
+  "$ENGINE" volume rm --force "${project}_data" "${project}_store"  # what was made before `up` may be left
+} >/dev/null 2>&1
+
 finish() {
   local status=$?
   if [ $status != 0 ]; then
     "$ENGINE" ps --all --filter "label=com.docker.compose.project=$project" || true
     compose logs --tail 30 2>&1 | sed "s/$POSTGRES_PASSWORD/***/g; s/$RAY_AUTH_TOKEN/***/g" || true
   fi
-  [ "${KEEP-}" = 1 ] || compose down --volumes --timeout 10 >/dev/null 2>&1 || true
+  [ "${KEEP-}" = 1 ] || take_down || true
   if [ $status = 0 ]; then say "1 passed, 0 failed"; else say "0 passed, 1 failed"; fi
 }
 trap finish EXIT
@@ -83,9 +88,10 @@ fi
 if (unset POSTGRES_PASSWORD; compose config) >/dev/null 2>&1; then fail "compose.yaml starts without a password"; fi
 if (unset RAY_AUTH_TOKEN; compose config) >/dev/null 2>&1; then fail "compose.yaml starts without a token"; fi
 
-compose down --volumes --timeout 10 >/dev/null 2>&1 || true
+take_down || true
 if [ -n "${RESOURCES-}" ]; then
-  "$ENGINE" volume create --label "com.docker.compose.project=$project" "${project}_data" >/dev/null
+  "$ENGINE" volume create --label "com.docker.compose.project=$project" \
+    --label com.docker.compose.volume=data "${project}_data" >/dev/null
   "$ENGINE" run --rm --user 0 --volume "${project}_data:/data" --volume "$RESOURCES:/from:ro" "$ROSEARCH_IMAGE" \
     sh -c 'cp -r /from /data/resources && chown -R rosearch:rosearch /data'
 fi
@@ -111,8 +117,8 @@ from wire import visiting
 
 with visiting("http://127.0.0.1:8501") as visitor:
     page = visitor.run()
-assert page.texts, "the page is empty"
 assert not page.exceptions, page.exceptions
+assert any("Pareto" in text for text in page.texts), page.texts  # of the recorded run, which the store now has
 PYTHON
 say "the first page opens"
 
