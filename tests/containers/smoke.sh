@@ -146,17 +146,18 @@ inside app timeout 1500 python -m rosearch_engine search --run smoke --json --ex
 say "searched in $((SECONDS - began)) s"
 
 inside app python -m rosearch_engine status smoke --json | grep -q '"state": "finished"' || fail "it has not finished"
-students=$(sql "select count(*) from candidate where status = 'done'")
+of_run="from candidate where run_id = (select id from run where name = 'smoke')"
+students=$(sql "select count(*) $of_run and status = 'done'")
 [ "$students" -ge 6 ] || fail "PostgreSQL has $students students"
 nodes=$(sql "select text from event where text like '%ready on 2 nodes%'")
 [ -n "$nodes" ] || fail "only one worker took part"
 weights=0
-for sha256 in $(sql "select sha256 from artifact"); do
+for sha256 in $(sql "select sha256 from artifact where id in (select artifact_id $of_run)"); do
   inside ray-worker-1 sh -c "sha256sum /data/weights/$sha256.safetensors" | grep -q "^$sha256 " ||
     fail "the shared volume has not the weights $sha256"
   weights=$((weights + 1))
 done
-[ "$weights" -ge 2 ] || fail "there are $weights files of weights"
+[ "$weights" = "$students" ] || fail "there are $weights files of weights of $students students"
 say "$students students in PostgreSQL, $weights files of weights in the shared volume; workers: $nodes"
 
 began=$SECONDS
