@@ -82,7 +82,9 @@ def test_packages_are_those_of_the_lock(steps: list[tuple[str, str]]) -> None:
     extras = next(rest for rest in of(steps, "ARG") if rest.startswith("EXTRAS="))
     for extra in extras.partition("=")[2].strip('"').split():
         assert (ROOT / f"requirements-{extra}.txt").exists()
-    ray = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]["ray"]
+    ray = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"][
+        "ray"
+    ]
     lines = (ROOT / "requirements-ray.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not line.startswith("#")] == ray
 
@@ -104,7 +106,9 @@ def test_the_image_says_whether_it_is_well(steps: list[tuple[str, str]]) -> None
     compile(command[2], "HEALTHCHECK", "exec")
 
 
-def test_a_container_starts_by_a_script_of_the_repository(steps: list[tuple[str, str]], services: dict[str, Any]) -> None:
+def test_a_container_starts_by_a_script_of_the_repository(
+    steps: list[tuple[str, str]], services: dict[str, Any]
+) -> None:
     (place,) = of(steps, "WORKDIR")
     (entry,) = (json.loads(rest)[0] for rest in of(steps, "ENTRYPOINT"))
     script = ROOT / Path(entry).relative_to(place)
