@@ -1,34 +1,46 @@
-# Build:  docker build -t rosearch .
-# Run:    docker run --init -p 127.0.0.1:8501:8501 -v rosearch:/data rosearch
-# A shared demo, unless told otherwise (-e ROSEARCH_MODE=team); docs/deploy.md tells of all three ways.
+# One image: the app, the command line, a head or a worker of a Ray cluster (docker/start.sh). docs/deploy.md tells more.
+#   docker build -t rosearch .                               for CPUs
+#   docker build -t rosearch:cuda --build-arg TORCH=cuda .   for NVIDIA GPUs, several GB more
 ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}
 
 # What pygraphviz's wheel leaves to the system.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libglib2.0-0 libxext6 libxrender1 \
-    && rm -rf /var/lib/apt/lists/*
-
-RUN useradd --create-home --uid 1000 rosearch \
-    && mkdir /data /opt/rosearch /opt/venv \
-    && chown rosearch:rosearch /data /opt/rosearch /opt/venv
-USER rosearch
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 rosearch \
+    && install -d -o rosearch -g rosearch /data \
+    && python3 -m venv /opt/venv
 WORKDIR /opt/rosearch
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 ROSEARCH_HOME=/data HF_HOME=/data/hub \
-    ROSEARCH_MODE=demo
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    ROSEARCH_HOME=/data HF_HOME=/data/hub ROSEARCH_MODE=demo
 
-# The packages change seldom: a layer of their own, below the source's. PIP_EXTRA_INDEX_URL may name an index
-# with torch's CPU build, which saves several GB.
-ARG PIP_EXTRA_INDEX_URL
-COPY --chown=rosearch:rosearch requirements.txt requirements-server.txt requirements.lock ./
-RUN python3 -m venv /opt/venv && pip install --no-cache-dir -r requirements.txt -r requirements-server.txt -c requirements.lock
+# The packages change seldom: layers of their own, below the source's, and torch, the largest, below the others.
+# On Linux the default package index has torch for CUDA, PyTorch's own one for CPUs.
+ARG TORCH=cpu
+ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
+COPY requirements.lock ./
+RUN case "$TORCH" in \
+        cpu) pip install torch -c requirements.lock --no-deps --index-url "$TORCH_CPU_INDEX" ;; \
+        cuda) pip install torch -c requirements.lock ;; \
+        *) echo "TORCH is cpu or cuda, not '$TORCH'." >&2; exit 1 ;; \
+    esac
 
-COPY --chown=rosearch:rosearch . .
+# Each extra is the name of a requirements file.
+ARG EXTRAS="server ray"
+COPY requirements.txt requirements-server.txt requirements-ray.txt ./
+RUN set --; for extra in $EXTRAS; do set -- "$@" -r "requirements-$extra.txt"; done; \
+    pip install -r requirements.txt "$@" -c requirements.lock
+
+# Whoever gets in by the app can change neither it nor the packages: they are root's, and it runs as somebody else.
+COPY . .
+RUN python -m compileall -q app pages rosearch_engine
+USER rosearch
 
 VOLUME /data
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5m \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 
-# Resources go to the volume: fetched by the first start, found there by every later one.
-CMD ["sh", "-c", "python -m rosearch_engine fetch; exec streamlit run app/main.py --server.address=0.0.0.0 --server.port=8501 --server.headless=true --browser.gatherUsageStats=false"]
+ENTRYPOINT ["/opt/rosearch/docker/start.sh"]
+CMD ["app"]
