@@ -13,7 +13,7 @@ from pathlib import Path
 from rosearch_engine.atomic import new_file
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home, home_path
-from rosearch_engine.weights.address import given, shown
+from rosearch_engine.weights.address import VARIABLE, given, shown
 from rosearch_engine.weights.places import Remote
 from rosearch_engine.weights.shelf import Shelf, elsewhere, of_home, require
 
@@ -119,7 +119,11 @@ def _from(shelf: Shelf, sha256: str, student: str) -> bytes:
         content = shelf.get(file_name(sha256))
     except OSError as error:
         raise damaged(student, str(error.strerror)) from None
-    place = "" if shelf.is_home else f" in {shelf.place.shown}"
+    except UserError as error:
+        # Visitors of a demo read this too: the place and what its server says are for `doctor`.
+        remedy = f"Try again; `doctor` tells what is wrong with the place that {error.field} names."
+        raise UserError("student", f"the weights of {student} cannot be read.", remedy) from error
+    place = "" if shelf.is_home else f" where {VARIABLE} says"
     if content is None:
         raise UserError("student", f"the weights of {student} are missing{place}.", "Choose another student.")
     if not _is(content, sha256):

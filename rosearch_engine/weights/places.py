@@ -127,8 +127,11 @@ class Remote:
         return bool(self._system.exists(self._path(name)))
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
+        try:
             self._system.rm_file(self._path(name))
+        except Exception:  # not every file system says FileNotFoundError of a file that is not there
+            if self.has(name):
+                raise
 
     def ages(self, folder: str = "") -> dict[str, float | None]:
         self._system.invalidate_cache()
