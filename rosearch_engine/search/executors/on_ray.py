@@ -282,7 +282,7 @@ def _connect(config: ExecutorConfig) -> str:
             remedy = "Install the same version of Ray, and use the same Python, on all machines."
         raise UserError("executor.address", f"Ray cannot be used: {why}.", remedy) from None
     finally:
-        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+        os.environ.pop("PYTHONPATH", None) if before is None else os.environ.update(PYTHONPATH=before)
         if main:
             signal.signal(signal.SIGTERM, handler)  # Ray puts its own there
 
