@@ -97,7 +97,8 @@ def read(sha256: str, student: str) -> bytes:
     name = file_name(sha256)
     first, *others = shelves()
     cache = Path(home(), "cached-weights", name) if isinstance(first.place, Remote) else None
-    for file in (*(Path(own.place.shown, name) for own in others), *([cache] if cache else ())):
+    near = [Path(own.place.shown, name) for own in others] + ([] if cache is None else [cache])
+    for file in near:
         with suppress(OSError):  # what is missing or damaged here may be whole there
             content = file.read_bytes()
             if _is(content, sha256):
