@@ -113,6 +113,7 @@ def at_home(folder: Path, name: str) -> Iterator[None]:
     (place / "resources").symlink_to(fetched)
     os.environ.update(ROSEARCH_HOME=str(place), ROSEARCH_RECORDED="", NLTK_DATA=str(fetched / "nltk_data"))
     os.environ.pop("ROSEARCH_STORE", None)
+    os.environ.pop("ROSEARCH_WEIGHTS", None)
     try:
         yield
     finally:

@@ -41,6 +41,7 @@ def main() -> None:
         if (folder / "rosearch.db").exists():
             os.environ["ROSEARCH_HOME"] = str(folder)
             os.environ.pop("ROSEARCH_STORE", None)
+            os.environ.pop("ROSEARCH_WEIGHTS", None)
         else:
             own_home(folder)
             began = time.perf_counter()

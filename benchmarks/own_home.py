@@ -14,5 +14,5 @@ def own_home(folder: Path) -> None:
     and what was fetched for attacks."""
     shutil.copytree(home() / "resources", folder / "resources", symlinks=True)
     os.environ["ROSEARCH_HOME"] = str(folder)
-    for name in ("ROSEARCH_STORE", "ROSEARCH_RECORDED"):
+    for name in ("ROSEARCH_STORE", "ROSEARCH_WEIGHTS", "ROSEARCH_RECORDED"):
         os.environ.pop(name, None)

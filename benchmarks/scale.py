@@ -73,6 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ROSEARCH_HOME"], os.environ["ROSEARCH_RECORDED"] = folder, ""
         os.environ.pop("ROSEARCH_STORE", None)
+        os.environ.pop("ROSEARCH_WEIGHTS", None)
         drive(given.students)
         print(f"\ndatabase: {(Path(folder) / 'rosearch.db').stat().st_size / 1e6:.1f} MB", flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rosearch_engine import resources
+from rosearch_engine import resources, weights
 from rosearch_engine.attack.recipes.catalogue import ready_recipe, settle
 from rosearch_engine.config import FINE_TUNING_TOKENS, TIES, ExecutorConfig, RunConfig, TeacherConfig, stored
 from rosearch_engine.data import Preview, preview
@@ -84,9 +84,11 @@ def check(config: RunConfig) -> Checked:
     """Look at everything that the settings name.
 
     Raises:
-        UserError: if the data, the extra sentences, the teacher, the recipe, a resource or the workers cannot be had.
+        UserError: if the data, the extra sentences, the teacher, the recipe, a resource, the workers or the place for
+            weights cannot be had.
     """
     _require_executor(config.executor)
+    weights.require()
     attack = config.attack.model_copy(update={"recipe": settle(config.attack.recipe, config.attack.level)})
     data = config.data.model_copy(update={"name": whole(config.data.name, "data.name")})
     teacher = config.teacher.model_copy(update={"name": whole(config.teacher.name, "teacher.name")})

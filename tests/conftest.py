@@ -53,6 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("ROSEARCH_HOME", str(folder))
     monkeypatch.delenv("ROSEARCH_STORE", raising=False)
+    monkeypatch.delenv("ROSEARCH_WEIGHTS", raising=False)
     return folder
 
 
@@ -163,6 +164,7 @@ class Workshop:
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             patch.delenv("ROSEARCH_STORE", raising=False)
+            patch.delenv("ROSEARCH_WEIGHTS", raising=False)
             yield
 
 

@@ -33,15 +33,34 @@ def server() -> Iterator[str]:
         if owner:
             os.chown(place, owner.pw_uid, owner.pw_gid)
         _run(owner, folder / "initdb", "-D", place / "data", "-A", "trust", "-U", "rosearch", "--no-sync")
-        options = f"-k {place} -h '' -c fsync=off -c max_connections=40"
-        start = ("-D", place / "data", "-o", options, "-l", place / "log", "-w", "-t", "60")
-        _run(owner, folder / "pg_ctl", "start", *start)
+        _start(place)
         try:
             yield str(place)
         finally:
             _run(owner, folder / "pg_ctl", "stop", "-D", place / "data", "-m", "immediate")
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def halted(socket: str) -> Iterator[None]:
+    """The server is away, as if its machine had lost power, and back at the end of the block."""
+    folder, place = binaries(), Path(socket)
+    assert folder is not None
+    _run(_owner(), folder / "pg_ctl", "stop", "-D", place / "data", "-m", "immediate")
+    try:
+        yield
+    finally:
+        _start(place)
+
+
+def _start(place: Path) -> None:
+    folder = binaries()
+    assert folder is not None
+    # Commits are on the disk, so that a server that is halted comes back with them.
+    options = f"-k {place} -h '' -c max_connections=40"
+    start = ("-D", place / "data", "-o", options, "-l", place / "log", "-w", "-t", "60")
+    _run(_owner(), folder / "pg_ctl", "start", *start)
 
 
 def address(socket: str, database: str = "postgres") -> str:

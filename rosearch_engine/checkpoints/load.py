@@ -16,13 +16,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from rosearch_engine import weights
 from rosearch_engine.attack.pieces import Pieces
 from rosearch_engine.attack.victim import Victim
 from rosearch_engine.codes import PLAIN, Code, read_code, read_tokenizer
 from rosearch_engine.device import device
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Frame, Genome
-from rosearch_engine.paths import damaged_weights, read_weights
 from rosearch_engine.sealed import broken
 from rosearch_engine.store.models import TEACHER
 from rosearch_engine.store.repo import Store
@@ -165,7 +165,7 @@ def _student(run: RunRow, facts: MeasuredStudent) -> RoSearchForSequenceClassifi
     genome = Genome.from_dict(facts["genome"])
     model = random_student(genome, Frame(**run["frame"]), tuple(run["dataset"]["classes"]), run["teacher"]["pad"])
     try:
-        model.load_state_dict(read_tensors(read_weights(facts["weights_sha256"] or "", facts["name"])))
+        model.load_state_dict(read_tensors(weights.read(facts["weights_sha256"] or "", facts["name"])))
     except (SafetensorError, RuntimeError) as error:
-        raise damaged_weights(facts["name"], str(error).splitlines()[0]) from None
+        raise weights.damaged(facts["name"], str(error).splitlines()[0]) from None
     return model

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from safetensors.torch import save
 
-from rosearch_engine.atomic import new_file
-from rosearch_engine.paths import weights_path
+from rosearch_engine import weights
 from rosearch_engine.student.modeling import RoSearchForSequenceClassification
 
 
@@ -17,8 +14,10 @@ def content_of(model: RoSearchForSequenceClassification) -> bytes:
 
 
 def save_weights(content: bytes) -> tuple[str, int]:
-    """Write weights under the SHA-256 of their content; returns it and the size in bytes."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    with new_file(weights_path(sha256)) as draft:
-        draft.write_bytes(content)
-    return sha256, len(content)
+    """Keep weights under the SHA-256 of their content; returns it and the size in bytes.
+
+    Raises:
+        OSError: if the home folder cannot be written.
+        UserError: if another place for weights cannot.
+    """
+    return weights.put(content), len(content)

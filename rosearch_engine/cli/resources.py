@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
 from rosearch_engine import __version__
 from rosearch_engine.cli.console import say, say_json, table
 from rosearch_engine.cli.options import AsJson
+from rosearch_engine.errors import UserError
 
 app = typer.Typer()
 
@@ -40,9 +41,12 @@ def doctor(as_json: AsJson = False) -> None:
 
     if as_json:
         rows = [_resource(status) for status in resources.status()]
-        say_json({"home": str(resources.home()), "resources": rows, "recipes": recipes(every=True)})
+        said = {"home": str(resources.home()), "weights": _weights(), "resources": rows, "recipes": recipes(every=True)}
+        say_json(said)
         return
     say(f"RoSearch Explorer {__version__}; all downloads and results are stored in {resources.home()}")
+    if (place := _weights())["place"] is not None:
+        say(f"Students' weights: {place['place']}; {place['note']}")
     _print_resources(resources.status(), as_json=False)
     runnable = recipes()
     table(
@@ -64,6 +68,30 @@ def doctor(as_json: AsJson = False) -> None:
         ["recipe", "missing", "alternative"],
         [[row["name"], "; ".join(row["missing"]), row["note"]] for row in recipes(every=True)[len(runnable) :]],
     )
+
+
+class WeightsRow(TypedDict):
+    """Where students' weights lie.
+
+    Attributes:
+        place: as `ROSEARCH_WEIGHTS` names it, without secrets; None where it names none: in the home folder.
+        note: why nothing can be kept there, and what to do; or that it can.
+    """
+
+    place: str | None
+    ready: bool
+    note: str
+
+
+def _weights() -> WeightsRow:
+    from rosearch_engine import weights
+
+    place = weights.where() if weights.given() else None
+    try:
+        weights.require()
+    except UserError as error:
+        return {"place": place, "ready": False, "note": f"{error.problem} {error.remedy}"}
+    return {"place": place, "ready": True, "note": "they can be written, read and deleted there" if place else ""}
 
 
 def _print_resources(rows: list[Any], as_json: bool) -> None:

@@ -20,6 +20,7 @@ from rosearch_engine.config import TIES, CodeName
 from rosearch_engine.data import Split
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path
+from rosearch_engine.weights.reading import borrow_code, lend_code
 
 # Words that a misspelt one may become; the index of as many takes some 50 MB in every process.
 _MOST_WORDS = 80_000
@@ -76,7 +77,7 @@ def make_code(
         joined: words with a hyphen or apostrophe that are to be one word to the tokenizer too.
 
     Raises:
-        UserError: if WordNet is needed and missing.
+        UserError: if WordNet is needed and missing, or the place for weights cannot be written to.
     """
     joins = _joins(joined)
     if name == "plain" and not joins:
@@ -110,6 +111,7 @@ def read_code(digest: str) -> Code:
     """
     path = code_path(digest)
     try:
+        borrow_code(digest)
         content = gzip.decompress(path.read_bytes())
         if hashlib.sha256(content).hexdigest()[:16] != digest:
             raise ValueError("its content has changed")
@@ -151,3 +153,4 @@ def whole_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
 def _keep(code: Code) -> None:
     with new_file(code_path(code.digest)) as draft:
         draft.write_bytes(gzip.compress(_content(code.name, code.canonical), mtime=0))
+    lend_code(code.digest)

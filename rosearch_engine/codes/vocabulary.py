@@ -16,6 +16,7 @@ from rosearch_engine.codes.tokenizer import settings_of
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import tokenizer_folder
 from rosearch_engine.ragged import Ragged
+from rosearch_engine.weights.reading import borrow_tokenizer, lend_tokenizer
 
 
 def trimmed(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray) -> tuple[PreTrainedTokenizerBase, Ragged]:
@@ -94,12 +95,17 @@ def split_words(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
 
 
 def keep_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Save a tokenizer under the digest of its content; returns that."""
+    """Save a tokenizer under the digest of its content; returns that.
+
+    Raises:
+        UserError: if the place for weights cannot be written to.
+    """
     digest = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()[:16]
     folder = tokenizer_folder(digest)
     if not folder.exists():
         with new_folder(folder, keep=True) as draft:
             tokenizer.save_pretrained(draft)
+    lend_tokenizer(digest)
     return digest
 
 
@@ -107,9 +113,14 @@ def read_tokenizer(digest: str) -> PreTrainedTokenizerBase:
     """A tokenizer that `keep_tokenizer` saved.
 
     Raises:
-        UserError: if it is not there, or damaged.
+        UserError: if it is not there, or damaged, or cannot be brought from where weights lie.
     """
     folder, remedy = tokenizer_folder(digest), "`resume` the run to recreate it."
+    try:
+        borrow_tokenizer(digest)
+    except OSError as error:
+        problem = f"{folder} cannot be written ({error.strerror})."
+        raise UserError("tokenizer", problem, "Free some disk space and try again.") from None
     if not folder.is_dir():
         raise UserError("tokenizer", f"the folder {folder} of the students' tokenizer is missing.", remedy)
     try:

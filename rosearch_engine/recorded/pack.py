@@ -23,13 +23,16 @@ from rosearch_engine.config import PRESETS, build, opened
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
-from rosearch_engine.paths import code_path, damaged_weights, read_weights, tokenizer_folder
+from rosearch_engine.paths import code_path, tokenizer_folder
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, PARTS, ROWS, VERSION, Manifest, Provenance, Source
 from rosearch_engine.resources import RESOURCES, is_ready, require
 from rosearch_engine.runs.process import state
 from rosearch_engine.store.repo import Store, check_name
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 from rosearch_engine.store.whole import take_out
+from rosearch_engine.weights import damaged as damaged_weights
+from rosearch_engine.weights import read as read_weights
+from rosearch_engine.weights.reading import borrow_code, borrow_tokenizer
 
 _LICENCES = {"movie-reviews": "CITATION.txt", "minilm": "README.md", "mpnet-base": "README.md", "wordnet": "LICENSE"}
 
@@ -116,7 +119,9 @@ def _parts(run: RunRow, chosen: Sequence[StudentRow]) -> dict[str, bytes]:
     codes = {teacher["codes"][row["genome"]["code"]] for row in chosen if row["genome"]["code"] != "plain"}
     try:
         for digest in sorted(codes):
+            borrow_code(digest)
             parts[f"codes/{digest}.json.gz"] = code_path(digest).read_bytes()
+        borrow_tokenizer(tokenizer)
         for path in sorted(tokenizer_folder(tokenizer).iterdir()):
             parts[f"tokenizers/{tokenizer}/{path.name}"] = path.read_bytes()
     except OSError as error:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from filelock import FileLock
 from sqlalchemy import select
 
+from rosearch_engine import weights
 from rosearch_engine.atomic import new_file, new_folder
 from rosearch_engine.errors import UserError
 from rosearch_engine.paths import code_path, tokenizer_folder, weights_path
-from rosearch_engine.recorded.layout import PARTS
+from rosearch_engine.recorded.layout import MOST_IN_MEMORY, PARTS
 from rosearch_engine.recorded.parcel import Parcel, read
 from rosearch_engine.resources import home
+from rosearch_engine.store.database import database
 from rosearch_engine.store.models import Shipped
+from rosearch_engine.store.neighbours import sign
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.whole import put_in
+from rosearch_engine.weights.reading import lend_code, lend_tokenizer
 
 
 def shipped() -> Path | None:
@@ -53,12 +58,15 @@ def unpack(path: Path) -> str:
     A name that is taken gets a number. The same file twice gives one run.
 
     Raises:
-        UserError: if it is no such file, is damaged, or was made by a later version of this program.
+        UserError: if it is no such file, is damaged, or was made by a later version of this program; or if
+            the place for weights cannot be used.
     """
+    weights.require()
     parcel = read(path)
     with FileLock(home() / "unpack.lock"):
         store = Store.write()
         try:
+            sign(database())
             files = {run["name"]: run["provenance"] and run["provenance"].get("file") for run in store.runs()}
             with _laid(parcel), store.transaction() as session:
                 if path == shipped():
@@ -82,34 +90,53 @@ def _names(wanted: str) -> Iterator[str]:
 @contextmanager
 def _laid(parcel: Parcel) -> Iterator[None]:
     """Lay a file's parts below the home folder; those that were not there before go again if what follows fails."""
-    new: list[Path] = []
+    new: list[Callable[[], None]] = []
     try:
+        is_here = weights.shelves()[0].is_home
         folders: dict[Path, dict[str, str]] = {}
         for part in parcel.kept:
             match = PARTS.fullmatch(part)
             assert match is not None
-            if match["weights"] or match["code"]:
+            if match["weights"] and not is_here:
+                new += [] if weights.has(match["weights"]) else [partial(weights.drop, match["weights"])]
+                weights.put(_content(parcel, part))
+            elif match["weights"] or match["code"]:
                 path = weights_path(match["weights"]) if match["weights"] else code_path(match["code"])
-                new += [] if path.exists() else [path]
+                new += [] if path.exists() else [partial(path.unlink, missing_ok=True)]
                 with new_file(path) as draft:
                     _copy(parcel, part, draft)
+                if match["code"]:
+                    lend_code(match["code"])
             else:
                 folders.setdefault(tokenizer_folder(match["tokenizer"]), {})[match["file"]] = part
         for folder, named in folders.items():
             if not folder.exists():
-                new.append(folder)
+                new.append(partial(shutil.rmtree, folder))
                 with new_folder(folder, keep=True) as draft:
                     for name, part in named.items():
                         _copy(parcel, part, draft / name)
+            lend_tokenizer(folder.name)
         yield
     except BaseException as error:
-        for path in new:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for undo in new:
+            with suppress(UserError):  # of a place that cannot be used any more, nothing can be taken back
+                undo()
         if isinstance(error, OSError):
             raise UserError(
                 "file", f"it cannot be unpacked ({error.strerror}).", "Free some disk space and try again."
             ) from None
         raise
+
+
+def _content(parcel: Parcel, part: str) -> bytes:
+    """Weights, compared once more, as `_copy` does."""
+    with parcel.part(part) as stream:
+        content = stream.read(MOST_IN_MEMORY + 1)
+    if len(content) > MOST_IN_MEMORY:
+        raise UserError("file", f"'{part}' is too large.", "Get the file again; nothing was imported.")
+    if hashlib.sha256(content).hexdigest() != parcel.manifest.files[part]:
+        raise _has_changed()
+    return content
 
 
 def _copy(parcel: Parcel, part: str, to: Path) -> None:
@@ -118,4 +145,8 @@ def _copy(parcel: Parcel, part: str, to: Path) -> None:
         shutil.copyfileobj(stream, file)
     with to.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != parcel.manifest.files[part]:
-            raise UserError("file", "it has just changed.", "Try again.")
+            raise _has_changed()
+
+
+def _has_changed() -> UserError:
+    return UserError("file", "it has just changed.", "Try again.")

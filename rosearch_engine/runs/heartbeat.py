@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -83,7 +84,7 @@ def _beat(store: Store, run_id: int, progress: Progress, done: threading.Event) 
             store.update_run(run_id, heartbeat=time.time(), progress=facts)
         except Exception as error:
             # A missed beat is no reason to lose a student: the disk may be full for a moment.
-            print(f"heartbeat: {error}", flush=True)
+            print(f"heartbeat: {error}", file=sys.stderr, flush=True)  # what a command prints may be JSON
 
 
 @contextmanager

@@ -20,10 +20,9 @@ from typing import Any, Literal
 import psutil
 from sqlalchemy.exc import DatabaseError
 
-from rosearch_engine import spawn
+from rosearch_engine import spawn, weights
 from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
-from rosearch_engine.paths import weights_path
 from rosearch_engine.resources import home_path
 from rosearch_engine.runs import jobs
 from rosearch_engine.runs.identity import holder, mark
@@ -38,6 +37,8 @@ ALIVE: frozenset[State] = frozenset({"queued", "running", "stalled", "stopping"}
 # A search beats once a second, even while a student trains.
 STALLED_AFTER = 30.0
 START_WITHIN = 60.0
+
+_LEFT = ".left"  # a note beside weights that were too young to be deleted
 
 
 def start(name: str, config: RunConfig) -> None:
@@ -184,7 +185,7 @@ def remove(name: str) -> None:
     """Forget a run for good: its students, their measurements, its log, and weights that no other run has.
 
     Raises:
-        UserError: if there is no such run, or it is alive.
+        UserError: if there is no such run, or it is alive, or the place for weights cannot be used.
     """
     store = Store.write()
     # A damaged run can be deleted too.
@@ -193,6 +194,7 @@ def remove(name: str) -> None:
     if now in ALIVE:
         raise UserError("run", f"'{name}' is {now}.", "Stop it first.")
     jobs.check_idle(name)
+    weights.require()  # while the run is still there: nobody would know of its weights afterwards
     _sweep(store, store.delete_run(name, run))
     shutil.rmtree(log_path(name).parent, ignore_errors=True)
 
@@ -217,19 +219,22 @@ def rename(seen: RunRow, name: str) -> None:
 
 def _sweep(store: Store, orphans: Collection[str]) -> None:
     """Delete weights that no run of any store has any more, by their SHA-256, and those that an earlier sweep left."""
-    left = {note.stem for note in weights_path("").parent.glob("*.left")}
-    asked = left | set(orphans)
-    in_use = store.known_weights(asked) | used_elsewhere(database(), asked)
-    for sha256 in asked:
-        path = weights_path(sha256)
-        note = path.with_suffix(".left")
-        # Another search may just be writing the very same student, whose row is yet to come: the next sweep will tell.
-        if sha256 not in in_use and path.exists() and time.time() - path.stat().st_mtime <= START_WITHIN:
-            note.touch()
-            continue
-        if sha256 not in in_use:
-            path.unlink(missing_ok=True)
-        note.unlink(missing_ok=True)
+    for shelf in weights.shelves():
+        ages = shelf.ages()
+        left = {name.removesuffix(_LEFT) for name in ages if name.endswith(_LEFT)}
+        asked = left | set(orphans)
+        in_use = store.known_weights(asked) | used_elsewhere(database(), asked, shelf)
+        for sha256 in asked:
+            name, note = weights.file_name(sha256), f"{sha256}{_LEFT}"
+            # Another search may just be writing the very same student, whose row is yet to come: the next sweep will
+            # tell. Of unknown age, it may always be.
+            if sha256 not in in_use and name in ages and (ages[name] or 0.0) <= START_WITHIN:
+                shelf.put(note, b"")
+                continue
+            if sha256 not in in_use and name in ages:
+                shelf.remove(name)
+            if sha256 in left:
+                shelf.remove(note)
 
 
 def _kill(process: psutil.Process, within: float = 10.0) -> None:

@@ -19,6 +19,8 @@ from rosearch_engine.search.evaluate import Clock
 from rosearch_engine.search.executors import Executor, make_executor
 from rosearch_engine.search.journal import Journal
 from rosearch_engine.search.outcome import Failed, Lost, OfTeacher, Outcome, Reached
+from rosearch_engine.store.database import database
+from rosearch_engine.store.neighbours import sign
 from rosearch_engine.store.repo import Store
 
 LIVES = 3
@@ -43,6 +45,7 @@ def search(name: str, progress: Progress | None = None, clock: Clock = time.perf
         in_charge(store, run, progress),
         make_executor(config.executor, progress, partial(store.log, run["id"], "workers"), clock) as executor,
     ):
+        sign(database())
         context = prepare(config, progress)
         journal = Journal(store, run["id"], context, progress)
         executor.prepare(context, name)

@@ -195,7 +195,7 @@ class Event(Base):
 
 
 class Artifact(Base):
-    """A file of weights, named by the SHA-256 of its content, below `ROSEARCH_HOME`/weights."""
+    """A file of weights, named by the SHA-256 of its content: `rosearch_engine.weights` knows where it lies."""
 
     __tablename__ = "artifact"
 

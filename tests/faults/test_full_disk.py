@@ -109,3 +109,58 @@ def test_a_search_that_finds_the_disk_full_loses_nothing(
         assert comparable(mine) == comparable(theirs)
         assert examples(store, mine) == examples(calm_store, theirs)
     assert not list(kept.rglob("*.draft"))
+
+
+# A home folder with room, and a shared folder for weights that fills up.
+SHARES = """
+import json, subprocess, sys
+
+plan = json.loads(sys.argv[1])
+told = []
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={plan['sizes'][0]}", "tmpfs", plan["folder"]], check=True)
+for size, command in zip(plan["sizes"], (["search", "--run", "full", *plan["settings"]], ["resume", "full"])):
+    subprocess.run(["mount", "-o", f"remount,size={size}", plan["folder"]], check=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "rosearch_engine", *command, "--json"], capture_output=True, text=True
+    )
+    told.append({"code": ended.returncode, "out": ended.stdout, "err": ended.stderr})
+print(json.dumps(told))
+"""
+
+
+def test_a_search_that_finds_the_shared_folder_for_weights_full_loses_nothing(
+    calm: str, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = size(workshop.home / "weights")
+    home, folder = tmp_path / "home", tmp_path / "shared"
+    folder.mkdir()
+    plan = {
+        "folder": str(folder),
+        "sizes": (weights // 2, 4 * weights + 10_000_000),
+        "settings": [part for setting in workshop.settings for part in ("--set", setting)],
+    }
+    own = {"ROSEARCH_HOME": str(home), "ROSEARCH_WEIGHTS": str(folder), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [*OWN_MOUNTS, sys.executable, "-c", SHARES, json.dumps(plan)],
+        env=os.environ | workshop.environment | own,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    full, mended = json.loads(ended.stdout)
+    error = json.loads(full["out"])["error"]
+    assert (full["code"], error["field"], error["problem"]) == (2, "ROSEARCH_WEIGHTS", f"{folder} is full.")
+    assert "Traceback" not in full["err"]
+    assert (mended["code"], json.loads(mended["out"])["state"]) == (0, "finished"), mended
+
+    calm_store = Store.read()
+    undisturbed = calm_store.students(calm_store.run(calm)["id"])
+    monkeypatch.setenv("ROSEARCH_HOME", str(home))
+    store = Store.read()
+    run = store.run("full")
+    assert any(event["kind"] == "crashed" for event in store.events(run["id"]))
+    for mine, theirs in zip(store.students(run["id"]), undisturbed, strict=True):
+        assert comparable(mine) == comparable(theirs)
+        assert examples(store, mine) == examples(calm_store, theirs)
+    assert not (home / "weights").exists()

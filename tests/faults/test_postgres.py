@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +27,7 @@ from rosearch_engine.store.models import Artifact, Base, Candidate
 from tests import postgres
 from tests.conftest import ROOT, Workshop, rosearch
 from tests.faults import test_processes as processes
+from tests.resume.test_ray import wait_until
 from tests.unit.store import test_store as contract
 from tests.unit.store.test_store import add, finish, measured
 
@@ -161,6 +166,47 @@ def test_a_real_search_ends_as_on_sqlite(
     theirs = calm_store.students(calm_store.run(calm)["id"])
     for name in ("digest", "accuracy", "robustness", "weights_sha256", "told", "status"):
         assert [one[name] for one in mine] == [one[name] for one in theirs], name
+
+
+def test_a_search_whose_server_goes_away_ends_in_words_and_goes_on_when_it_is_back(
+    calm: str, workshop: Workshop, socket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm_store = Store.read()
+    theirs = calm_store.students(calm_store.run(calm)["id"])
+    address = new_database(socket)
+    monkeypatch.setenv("ROSEARCH_STORE", address)
+    settings = [part for setting in workshop.settings for part in ("--set", setting)]
+    search = subprocess.Popen(
+        [sys.executable, "-m", "rosearch_engine", "search", "--run", "away", "--json", *settings],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: finished(address) >= 2, lambda: search.poll() is None)
+        with postgres.halted(socket):
+            out, err = search.communicate(timeout=300)
+    finally:
+        search.kill()
+    assert search.returncode == 2, err
+    error = json.loads(out)["error"]
+    assert (error["field"], "cannot be used" in error["problem"]) == ("database", True), error
+    assert "Traceback" not in err
+    survived = finished(address)
+    assert 2 <= survived < len(theirs)
+    answer = rosearch("resume", "away", "--json")
+    assert answer.code == 0, answer.out + answer.err
+    store = Store.read()
+    mine = store.students(store.run("away")["id"])
+    for name in ("digest", "accuracy", "robustness", "weights_sha256", "told", "status"):
+        assert [one[name] for one in mine] == [one[name] for one in theirs], name
+
+
+def finished(address: str) -> int:
+    """Students of the run that are measured."""
+    store = Store.read(address)
+    try:
+        return sum(run["students"] for run in store.runs() if run["name"] == "away")
+    finally:
+        store.close()
 
 
 def test_a_server_that_does_not_answer_is_said_without_its_password(home: Path) -> None:
