@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -122,9 +123,12 @@ def put(address: str, path: str, content: bytes, name: str = "mine.csv") -> int:
         "X-Xsrftoken": token,
         "Cookie": f"_streamlit_xsrf={token}",
     }
-    request = urllib.request.Request(f"{address}{path}", body, headers, method="PUT")
+    server = urlsplit(address)
+    connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=60)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
+        # A server may refuse before it has read all of the body; its answer is there all the same.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("PUT", path, body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
