@@ -263,7 +263,7 @@ def lead(tokens, label, other):
 def worst_margin(places, label, other):
     # places: for each word of the sentence in order, and for [CLS] and [SEP], the list of its options: the token
     # numbers of the word itself and of its substitutes, at least one token each
-    bias = float(model.ledger.bias[label] - model.ledger.bias[other])
+    bias = float((model.ledger.bias[label] - model.ledger.bias[other]).detach())
     least = {tuple(option): lead(option, label, other) for option in places[0]}
     for options in places[1:]:
         least = {

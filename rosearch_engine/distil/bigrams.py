@@ -2,7 +2,8 @@
 
 A swap changes a word and the two pairs that it stands in, so that what swaps do together is no sum over words. But
 which option is best for a word depends on its neighbours alone: the least margin that any combination leaves is found
-from left to right, one step a word (dynamic programming; Viterbi 1967).
+from left to right, one step a word (dynamic programming; Viterbi 1967). Swaps that are read as several tokens, or as an
+unknown one, are left out here; certificates (`attack.chain`) have them all.
 """
 
 from __future__ import annotations

@@ -321,7 +321,7 @@ def test_a_server_that_never_answers_is_not_waited_for(home: Path, monkeypatch: 
             weights.require()
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None or not can_mount(), reason="no user namespaces here")
+@mounts
 def test_a_folder_that_may_not_be_written_to_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir(mode=0o555)
