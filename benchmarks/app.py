@@ -105,7 +105,7 @@ def _attacks(browser: Browser, address: str, run: str) -> list[float]:
         box.fill(sentence)
         began = time.perf_counter()
         box.press("Control+Enter")
-        page.get_by_test_id("stHtml").filter(has_text=word).first.wait_for(timeout=300_000)
+        page.get_by_test_id("stHtml").filter(has_text=word, visible=True).first.wait_for(timeout=300_000)
         page.get_by_text("Class probabilities").wait_for()
         times.append(time.perf_counter() - began)
     page.context.close()

@@ -11,7 +11,7 @@ class Ragged:
     """Rows of numbers, end to end, and where each begins.
 
     Attributes:
-        values: `(total,)`, int64.
+        values: `(total,)` integers.
         starts: `(rows + 1,)` offsets into `values`.
     """
 
@@ -19,6 +19,20 @@ class Ragged:
         kept = [np.asarray(row, dtype=np.int64) for row in rows]
         self.values = np.concatenate([np.zeros(0, dtype=np.int64), *kept])
         self.starts = np.concatenate([[0], np.cumsum([len(row) for row in kept], dtype=np.int64)])
+
+    @classmethod
+    def of(cls, values: np.ndarray, starts: np.ndarray) -> Ragged:
+        """Rows that stand end to end already."""
+        made = cls(())
+        made.values, made.starts = values, starts
+        return made
+
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The rows of all, in order."""
+        ends = np.cumsum([0, *(len(part.values) for part in parts)])
+        starts = [part.starts[1:] + end for part, end in zip(parts, ends[:-1], strict=True)]
+        return cls.of(np.concatenate([part.values for part in parts]), np.concatenate([[0], *starts]))
 
     def __len__(self) -> int:
         return len(self.starts) - 1

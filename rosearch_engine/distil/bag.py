@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from rosearch_engine.batching import Encoded
 from rosearch_engine.device import device
-from rosearch_engine.distil.bigrams import bigram_keys, lattice, least_margins
+from rosearch_engine.distil.bigrams import Lattice, bigram_keys, lattice, least_margins
 from rosearch_engine.distil.corpus import Corpus
 from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.ragged import Ragged
@@ -155,6 +155,7 @@ def train_bag(
     optimiser = torch.optim.Adam(weights, lr=LEARNING_RATE)
     tokens = Ragged(np.split(sentences.ids, sentences.starts[1:-1]))
     worst = WorstCase(swaps, where) if swaps else None
+    options = lattice(sentences, swaps, keys, corpus.special.unknown) if swaps and kappa and bigrams else None
     every = torch.from_numpy(labels).long().to(where)
     # Of what frames a sentence nothing is learnt, and of the unknown nothing is known.
     silent = torch.tensor([corpus.special.unknown, *corpus.special.protected], dtype=torch.long, device=where)
@@ -175,9 +176,9 @@ def train_bag(
         loss = loss + (1 - weight) * F.cross_entropy(logits, own)
         if worst and weight:
             lost = (
-                worst.losses(table, rows, own)
-                if pairs is None
-                else _lost(logits, rows, corpus, Bag(table, bias, pairs, keys), own)
+                _lost(logits, rows, options, Bag(table, bias, pairs, keys), own)
+                if options
+                else worst.losses(table, rows, own)
             )
             loss = loss + weight * worst_case_loss(logits, lost, own, spare)
         optimiser.zero_grad()
@@ -202,10 +203,9 @@ def _of_bigrams(
     )
 
 
-def _lost(logits: torch.Tensor, rows: np.ndarray, corpus: Corpus, weights: Bag, own: torch.Tensor) -> torch.Tensor:
+def _lost(logits: torch.Tensor, rows: np.ndarray, options: Lattice, weights: Bag, own: torch.Tensor) -> torch.Tensor:
     """What `WorstCase.losses` gives, of words and bigrams; logits `(batch, classes)` of the sentences as they are."""
-    assert corpus.swaps is not None
-    least = least_margins(lattice(rows, corpus.sentences, corpus.swaps), weights, own)
+    least = least_margins(options, rows, weights, own)
     alone = logits - weights.bias
     return least - (alone.gather(1, own[:, None]) - alone)
 

@@ -15,6 +15,7 @@ import torch
 
 from rosearch_engine.batching import Encoded
 from rosearch_engine.distil.swaps import SwapTable
+from rosearch_engine.ragged import Ragged
 from rosearch_engine.student.bag import Bag
 from rosearch_engine.student.modeling import bigram_key, bigram_rows, bigram_slot
 
@@ -43,92 +44,173 @@ def bigram_keys(sentences: Encoded, rows: int, unknown: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Lattice:
-    """The options of every token of some sentences, and the pairs that neighbouring options make.
+    """What may stand at each place of some sentences, as a graph whose paths are the combinations of swaps.
 
-    Nodes stand place by place: all options at the sentences' first tokens, then all at their second ones.
+    Options whose pairs with all that may stand beside them have no row differ only in what they say by themselves: of
+    each place they are one node. Where a place has one node alone, every path goes through it, so that there a sentence
+    falls into parts, each with a shortest path of its own.
 
     Attributes:
-        tokens: `(nodes,)`.
-        owners: `(nodes,)` the sentence of each, among those asked for.
-        layers: `(places + 1,)` where the nodes of each place begin.
-        before, after: `(edges,)` the nodes that each pair joins.
-        edges: `(places + 1,)` where the pairs begin that lead to each place; none lead to the first.
-        last: `(nodes,)` whether it stands at its sentence's last token.
+        tokens: of each sentence, its options.
+        nodes: of each sentence, the node that each option belongs to, counted from its first one.
+        layers: of each sentence, how many places each node is after the last one that every path goes through.
+        before, after: of each sentence, the nodes that each edge joins.
+        rows: of each sentence, the row that each edge adds.
     """
 
-    tokens: np.ndarray
-    owners: np.ndarray
-    layers: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    edges: np.ndarray
-    last: np.ndarray
+    tokens: Ragged
+    nodes: Ragged
+    layers: Ragged
+    before: Ragged
+    after: Ragged
+    rows: Ragged
 
 
-def lattice(rows: np.ndarray, sentences: Encoded, swaps: SwapTable) -> Lattice:
-    """Of the sentences `rows`: each token, and what may stand in its place (swaps of one known token)."""
-    lengths = sentences.lengths[rows]
-    place = np.concatenate([np.arange(length) for length in lengths])
-    owner = np.repeat(np.arange(len(rows)), lengths)
-    order = np.lexsort((owner, place))
-    place, owner = place[order], owner[order]
-    at = sentences.starts[rows][owner] + place
-    forms = swaps.places[at]
-    counts = np.ones(len(at), dtype=np.int64)
-    can = forms >= 0
-    counts[can] += swaps.candidates.lengths[forms[can]]
-    first = np.cumsum(counts) - counts  # the token itself, before its swaps
-    tokens = np.zeros(int(counts.sum()), dtype=np.int64)
-    is_own = np.zeros(len(tokens), dtype=bool)
-    is_own[first] = True
-    tokens[first] = sentences.ids[at]
-    tokens[~is_own] = swaps.candidates.take(forms[can])[0]
-    # Of each token that is not its sentence's first, the one before it.
-    number = np.empty((int(lengths.max(initial=0)), len(rows)), dtype=np.int64)
-    number[place, owner] = np.arange(len(at))
-    later = np.flatnonzero(place > 0)
-    earlier = number[place[later] - 1, owner[later]]
-    pairs = counts[earlier] * counts[later]
-    inside = np.arange(int(pairs.sum())) - np.repeat(np.cumsum(pairs) - pairs, pairs)
-    width = np.repeat(counts[later], pairs)
-    places = np.arange(len(number) + 1)
-    return Lattice(
-        tokens=tokens,
-        owners=np.repeat(owner, counts),
-        layers=np.searchsorted(np.repeat(place, counts), places),
-        before=np.repeat(first[earlier], pairs) + inside // width,
-        after=np.repeat(first[later], pairs) + inside % width,
-        edges=np.searchsorted(np.repeat(place[later], pairs), places),
-        last=np.repeat(place == lengths[owner] - 1, counts),
+CHUNK = 1_000
+"""Sentences whose pairs of options are looked up at once."""
+
+
+def lattice(sentences: Encoded, swaps: SwapTable, keys: np.ndarray, unknown: int) -> Lattice:
+    """Of each token itself, and of what may stand in its place (swaps of one known token).
+
+    Args:
+        keys: see `student.modeling.bigram_rows`.
+        unknown: number of the unknown token, which stands in no pair that has a row.
+    """
+    count = len(sentences.lengths)
+    parts = [
+        _part(np.arange(first, min(count, first + CHUNK)), sentences, swaps, keys, unknown)
+        for first in range(0, count, CHUNK)
+    ]
+    return Lattice(*(Ragged.joined(ragged) for ragged in zip(*parts, strict=True)))
+
+
+def _part(
+    some: np.ndarray, sentences: Encoded, swaps: SwapTable, keys: np.ndarray, unknown: int
+) -> tuple[Ragged, Ragged, Ragged, Ragged, Ragged, Ragged]:
+    """The lattice of some neighbouring sentences, as its fields in order."""
+    own, forms, sentence = _framed(some, sentences, swaps)
+    places, is_frame = np.arange(len(own)), own < 0
+    counts = np.where(forms >= 0, 1 + swaps.candidates.lengths[np.maximum(forms, 0)], ~is_frame)
+    place = np.repeat(places, counts)
+    is_own = np.arange(len(place)) == np.repeat(np.cumsum(counts) - counts, counts)
+    tokens = np.empty(len(place), dtype=np.int64)
+    tokens[is_own] = own[~is_frame]
+    tokens[~is_own] = swaps.candidates.take(forms[forms >= 0])[0]
+    later = places[1:][sentence[1:] == sentence[:-1]]
+    # Which options stand in a pair that has a row.
+    left, right, _ = _between(later, counts)
+    has_row = bigram_rows(tokens[left], tokens[right], keys) < len(keys)
+    stands = np.zeros(len(tokens), dtype=bool)
+    stands[left[has_row]] = stands[right[has_row]] = True
+    # One node for each of them, and before these one for all others of a place.
+    others = is_frame | (np.bincount(place[~stands], minlength=len(own)) > 0)
+    nodes_of = np.bincount(place[stands], minlength=len(own)) + others
+    first = np.cumsum(nodes_of) - nodes_of
+    earlier = np.cumsum(stands)  # with the option itself
+    before_place = np.cumsum(nodes_of - others) - (nodes_of - others)
+    node = first[place] + stands * (others[place] + earlier - 1 - before_place[place])
+    stands_for = np.full(int(nodes_of.sum()), unknown)
+    stands_for[node[stands]] = tokens[stands]
+    # How far each place is from the last one with a single node before it.
+    is_cut = nodes_of == 1
+    layer = places - np.maximum.accumulate(np.where(is_cut, places, 0))
+    before, after, into = _between(later, nodes_of)
+    rows = bigram_rows(stands_for[before], stands_for[after], keys)
+    says = (rows < len(keys)) | ~(is_cut[into] & is_cut[into - 1])
+    before, after, into, rows = before[says], after[says], into[says], rows[says]
+    here = sentence - sentence[0]
+    begin = first[np.flatnonzero(np.diff(here, prepend=-1))]  # first node of each sentence
+    return (
+        _by_sentence(tokens, here[place]),
+        _by_sentence(node - begin[here[place]], here[place]),
+        _by_sentence(np.repeat(layer, nodes_of), np.repeat(here, nodes_of)),
+        _by_sentence(before - begin[here[into]], here[into], len(some)),
+        _by_sentence(after - begin[here[into]], here[into], len(some)),
+        _by_sentence(rows, here[into], len(some)),
     )
 
 
-def least_margins(options: Lattice, bag: Bag, labels: torch.Tensor) -> torch.Tensor:
+def _framed(some: np.ndarray, sentences: Encoded, swaps: SwapTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens, forms and sentences of all places, with one that has no token (-1) before and after each sentence."""
+    lengths = sentences.lengths[some] + 2
+    sentence = np.repeat(some, lengths)
+    ends = np.cumsum(lengths)
+    inside = np.ones(len(sentence), dtype=bool)
+    inside[ends - 1] = inside[ends - lengths] = False
+    read = slice(sentences.starts[some[0]], sentences.starts[some[-1] + 1])
+    tokens, forms = np.full(len(sentence), -1), np.full(len(sentence), -1)
+    tokens[inside], forms[inside] = sentences.ids[read], swaps.places[read]
+    return tokens, forms, sentence
+
+
+def _between(later: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs of what stands at neighbouring places: one of each, and the later place.
+
+    Args:
+        later: places that have one before them.
+        counts: how many stand at each place; they are numbered from the first place on.
+    """
+    first = np.cumsum(counts) - counts
+    sizes = counts[later - 1] * counts[later]
+    inside = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    into = np.repeat(later, sizes)
+    return first[into - 1] + inside // counts[into], first[into] + inside % counts[into], into
+
+
+def _by_sentence(values: np.ndarray, owners: np.ndarray, count: int = 0) -> Ragged:
+    """Values in the order of their sentences, in half the memory of wide integers."""
+    starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=count))])
+    return Ragged.of(values.astype(np.int32), starts)
+
+
+def least_margins(options: Lattice, rows: np.ndarray, bag: Bag, labels: torch.Tensor) -> torch.Tensor:
     """What the worst combination of swaps leaves of each margin, without the bias, `(sentences, classes)`.
 
     The margin of class j is what the sentence's own class is ahead of it; its own column is 0.
 
     Args:
-        bag: with bigrams.
+        rows: the sentences.
+        bag: with bigrams, whose last row is 0.
         labels: `(sentences,)`.
     """
     assert bag.bigrams is not None
-    assert bag.keys is not None
     where = bag.table.device
-    own = labels[_on(options.owners, where)]
-    said = bag.table[_on(options.tokens, where)]
-    said = said.gather(1, own[:, None]) - said  # (nodes, classes)
-    rows = bigram_rows(options.tokens[options.before], options.tokens[options.after], bag.keys)
-    pair = bag.bigrams[_on(rows, where)]
-    pair = pair.gather(1, own[_on(options.after, where)][:, None]) - pair  # (edges, classes)
-    before, after = _on(options.before, where), _on(options.after, where)
-    layers = [said[: options.layers[1]]]
-    for place in range(1, len(options.layers) - 1):
-        (first, last), (begin, end) = options.layers[place : place + 2], options.edges[place : place + 2]
-        reached = layers[-1][before[begin:end] - int(options.layers[place - 1])] + pair[begin:end]
-        layers.append(said[first:last] + _least(reached, after[begin:end] - int(first), int(last - first)))
-    ends = _on(np.flatnonzero(options.last), where)
-    return _least(torch.cat(layers)[ends], _on(options.owners, where)[ends], len(labels))
+    tokens, of_token = options.tokens.take(rows)
+    layers, of_node = options.layers.take(rows)
+    edges, of_edge = options.rows.take(rows)
+    shift = np.cumsum(options.layers.lengths[rows]) - options.layers.lengths[rows]
+    # Nodes, and edges by the node they lead to, in the order of their layers.
+    order = np.argsort(layers, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    owner = _on(of_node[order], where)
+    bounds = np.searchsorted(layers[order], np.arange(int(layers.max(initial=0)) + 2))
+    node = place[options.nodes.take(rows)[0] + shift[of_token]]
+    before = place[options.before.take(rows)[0] + shift[of_edge]]
+    after = place[options.after.take(rows)[0] + shift[of_edge]]
+    in_order = np.argsort(after, kind="stable")
+    before, after, edges, of_edge = before[in_order], after[in_order], edges[in_order], of_edge[in_order]
+    edge_bounds = np.searchsorted(after, bounds)
+    own = labels[_on(of_token, where)]
+    said = bag.table[_on(tokens, where)]
+    said = _least(said.gather(1, own[:, None]) - said, _on(node, where), len(order))
+    said = torch.where(said.isinf(), 0.0, said)  # what frames a sentence has no option
+    pair = bag.bigrams[_on(edges, where)]
+    pair = pair.gather(1, labels[_on(of_edge, where)][:, None]) - pair
+    at_before, at_after = _on(before, where), _on(after, where)
+    # From layer to layer; what leads to a node of layer 0 ends there, and what comes after it begins anew.
+    values = [torch.zeros_like(said[: bounds[1]])]
+    for layer in range(1, len(bounds) - 1):
+        (first, last), (begin, end) = bounds[layer : layer + 2], edge_bounds[layer : layer + 2]
+        reached = values[-1][at_before[begin:end] - int(bounds[layer - 1])] + pair[begin:end]
+        values.append(said[first:last] + _least(reached, at_after[begin:end] - int(first), int(last - first)))
+    ending = edge_bounds[1]
+    ends, to_end = np.unique(after[:ending], return_inverse=True)
+    reached = _least(torch.cat(values)[at_before[:ending]] + pair[:ending], _on(to_end, where), len(ends))
+    total = torch.zeros(len(rows), said.shape[1], dtype=said.dtype, device=where)
+    total = total.index_add(0, owner[: bounds[1]], said[: bounds[1]])
+    return total.index_add(0, owner[_on(ends, where)], reached)
 
 
 def _least(values: torch.Tensor, owners: torch.Tensor, count: int) -> torch.Tensor:
@@ -138,4 +220,4 @@ def _least(values: torch.Tensor, owners: torch.Tensor, count: int) -> torch.Tens
 
 
 def _on(values: np.ndarray, where: torch.device) -> torch.Tensor:
-    return torch.from_numpy(values).to(where)
+    return torch.from_numpy(values).long().to(where)

@@ -59,6 +59,7 @@ def test_the_least_margins_are_those_of_every_combination(context: Context) -> N
     assert swaps is not None
     draw = torch.Generator().manual_seed(0)
     words, pairs = (torch.randn(rows, 3, generator=draw) for rows in (len(context.read.pieces), ROWS))
+    pairs[-1] = 0.0  # of pairs that have no row
     bag = Bag(words, torch.zeros(3), pairs, bigram_keys(sentences, ROWS, corpus.special.unknown))
 
     def options(row: int) -> list[list[int]]:
@@ -72,7 +73,8 @@ def test_the_least_margins_are_those_of_every_combination(context: Context) -> N
     rows = np.array([row for row, size in enumerate(sizes) if 4 < size < 3_000][:10])
     assert len(rows) == 10
     labels = torch.randint(3, (len(rows),), generator=draw)
-    found = least_margins(lattice(rows, sentences, swaps), bag, labels)
+    assert bag.keys is not None
+    found = least_margins(lattice(sentences, swaps, bag.keys, corpus.special.unknown), rows, bag, labels)
     for place, row in enumerate(rows):
         every = [
             margins_of(np.array(chosen), bag, int(labels[place])) for chosen in itertools.product(*options(int(row)))
