@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rosearch_engine.resources import home
 
-
 FETCHED = home() / "resources"
 """The person's own, wherever a benchmark keeps its things later."""
 

@@ -24,3 +24,9 @@ def put(page: Path, name: str, text: str) -> None:
 def made_on() -> str:
     """The machine of a table, in words."""
     return f"{cpu_name()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def said_setting(setting: str) -> str:
+    """A setting without the folders that lead to a file."""
+    name, _, value = setting.partition("=")
+    return f"{name}={Path(value).name}" if name in ("data.name", "distil.extra") else setting

@@ -4,6 +4,9 @@ Every row is one way to train a student, measured on held-out sentences that no 
 that hold under each attack, and what is certified. A trial (row, seed) that was measured before is not measured again,
 so that the command may be stopped and started at will. It writes `benchmarks/results/worst_case.json` (its trials, and
 the rows with the means of their seeds) and prints the rows as a table.
+
+`--student RUN/NAME` measures a student that a search found, trained anew with each seed, instead of the rows; `--kappa`
+beside it the bag of words that reads as that student does, with this weight of the worst case: a baseline of its kind.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -18,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.page import said_setting
 from rosearch_engine.attack.certificate import Certifier
 from rosearch_engine.attack.lexicon import named_lexicon
 from rosearch_engine.attack.protocol import swap_store_key
@@ -26,7 +31,7 @@ from rosearch_engine.attack.run import Attacker
 from rosearch_engine.attack.swap_store import SwapStore
 from rosearch_engine.batching import encode_split
 from rosearch_engine.bench.machine import machine
-from rosearch_engine.config import RunConfig, build
+from rosearch_engine.config import RunConfig, as_settings, build, stored
 from rosearch_engine.data.held_out import load_held_out
 from rosearch_engine.genome import Genome, Node, Space, cost
 from rosearch_engine.inference import accuracy, predict
@@ -34,8 +39,8 @@ from rosearch_engine.objectives import wilson
 from rosearch_engine.progress import Progress
 from rosearch_engine.resources import home, is_ready
 from rosearch_engine.search.context import prepare, targets
-from rosearch_engine.search.evaluate import train
-from rosearch_engine.student.build import build_bag
+from rosearch_engine.search.evaluate import student, train
+from rosearch_engine.store import Store
 
 RESULTS = Path(__file__).parent / "results" / "worst_case.json"
 SIZES = ("compression", "weights", "seconds", "teacher")
@@ -80,9 +85,11 @@ class Row:
     operation: str = "transformer"
 
     def genome(self, space: Space) -> Genome:
-        """Its chain; of a bag of words one that nobody builds."""
+        """Its chain, or the bag of words."""
+        if not self.layers:
+            return Genome.bag(self.code)
         if self.operation == "transformer":
-            return replace(space.chain(max(1, self.layers), self.code), rank=self.rank)
+            return replace(space.chain(self.layers, self.code), rank=self.rank)
         nodes = [Node(self.operation, activation="gelu") for _ in range(self.layers)]
         edges = [(i, i + 1) for i in range(self.layers + 1)]
         width = min(space.widths)
@@ -149,9 +156,13 @@ def main() -> None:
     options.add_argument("--attacks", default=",".join(ATTACKS))
     options.add_argument("--set", action="append", default=[], help="stage.field=value, for all rows")
     options.add_argument("--tag", default="", help="suffix for the names of the rows")
+    options.add_argument("--student", action="append", default=[], metavar="RUN/NAME")
+    options.add_argument("--kappa", action="append", type=float, default=[])
     options.add_argument("--to", type=Path, default=RESULTS)
     given = options.parse_args()
-    for task in given.task or list(TASKS):
+    for name in given.student:
+        _measure_searched(given, *name.split("/"))
+    for task in given.task or (list(TASKS) if not given.student else ()):
         folder = {"sst2": given.sst2, "ag_news": given.ag_news}.get(task)
         if task != "movie-reviews" and not folder:
             print(f"{task}: no folder given, skipped")
@@ -159,31 +170,57 @@ def main() -> None:
         common = [*TASKS[task], *([f"data.name={folder}"] if folder else []), *given.set]
         for row in ROWS:
             if given.only in row.name:
-                for seed in range(given.seeds):
-                    _measure_once(given, task, row, seed, common)
+                own = [*row.settings, *common]
+                settings = ["attack.recipe=pwws", *own, f'space.codes=["{row.code}"]']
+                config = build("standard", settings=settings)
+                said = [said_setting(one) for one in own]
+                _measure_seeds(given, task, row.name + given.tag, config, row.genome, said)
     if given.to.exists():
         print(table(json.loads(given.to.read_text())["rows"]))
 
 
-def _measure_once(given: Any, task: str, row: Row, seed: int, common: list[str]) -> None:
-    trials = json.loads(given.to.read_text())["trials"] if given.to.exists() else []
-    key = {"task": task, "name": row.name + given.tag, "seed": seed, "n": given.n}
-    found = next((old for old in trials if key.items() <= old.items()), None)
-    attacks = [name for name in given.attacks.split(",") if name in RECIPES and all(map(is_ready, RECIPES[name].needs))]
-    if found and set(attacks) <= set(found["held"]):
-        return
-    settings = ["attack.recipe=pwws", *row.settings, *common, f"search.seed={seed}", f'space.codes=["{row.code}"]']
-    config = build("standard", settings=settings)
-    measured = (
-        key
-        | measure(config, row, seed, given.n, attacks)
-        | {"settings": [_said(one) for one in (*row.settings, *common)]}
-    )
-    given.to.parent.mkdir(exist_ok=True)
-    kept = [*(old for old in trials if old is not found), measured]
-    content = {"machine": machine(), "rows": summed_up(kept), "trials": kept}
-    given.to.write_text(json.dumps(content, indent=1) + "\n")
-    print(json.dumps({name: value for name, value in measured.items() if name != "settings"}), flush=True)
+def _measure_searched(given: Any, run_name: str, student_name: str) -> None:
+    store = Store.read()
+    run = store.run(run_name)
+    config = stored(run["config"])
+    found = Genome.stored(store.student(run["id"], student_name)["genome"])
+    task = next(task for task in TASKS if task.replace("_", "") in config.data.name.lower().replace("_", ""))
+    said = [said_setting(one) for one in as_settings(config)]
+    several = f"{found.bigrams:,} rows of bigrams" if found.bigrams else f"{len(found.nodes)} operations"
+    name = f"searched: {several}, context {found.context}, code {found.code}, kappa {found.kappa:g}"
+    _measure_seeds(given, task, name + given.tag, config, _always(found), said)
+    for kappa in given.kappa:
+        name = f"bag of words as that search trains it, code {found.code}, kappa {kappa:g}"
+        _measure_seeds(given, task, name + given.tag, config, _always(Genome.bag(found.code, kappa)), said)
+
+
+def _always(genome: Genome) -> Callable[[Space], Genome]:
+    return lambda _: genome
+
+
+def _measure_seeds(
+    given: Any, task: str, name: str, config: RunConfig, genome: Callable[[Space], Genome], settings: list[str]
+) -> None:
+    """A row's trials, one a seed; what was measured before is not measured again."""
+    for seed in range(given.seeds):
+        trials = json.loads(given.to.read_text())["trials"] if given.to.exists() else []
+        key = {"task": task, "name": name, "seed": seed, "n": given.n}
+        found = next((old for old in trials if key.items() <= old.items()), None)
+        attacks = [name for name in given.attacks.split(",") if is_known(name)]
+        if found and set(attacks) <= set(found["held"]):
+            continue
+        seeded = config.model_copy(update={"search": config.search.model_copy(update={"seed": seed})})
+        measured = key | measure(seeded, genome, seed, given.n, attacks) | {"settings": settings}
+        given.to.parent.mkdir(exist_ok=True)
+        kept = [*(old for old in trials if old is not found), measured]
+        content = {"machine": machine(), "rows": summed_up(kept), "trials": kept}
+        given.to.write_text(json.dumps(content, indent=1) + "\n")
+        print(json.dumps({name: value for name, value in measured.items() if name != "settings"}), flush=True)
+
+
+def is_known(attack: str) -> bool:
+    """Whether it is there on this machine."""
+    return attack in RECIPES and all(map(is_ready, RECIPES[attack].needs))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -204,12 +241,6 @@ def _cell(row: dict[str, Any], figure: str) -> str:
     low, high = (round(100 * end) for end in row["intervals"][figure])
     interval = f" ({low} to {high})" if figure in ("clean", "pwws") else ""
     return f"{100 * row[figure]:.1f}{interval}"
-
-
-def _said(setting: str) -> str:
-    """A setting without the folders that lead to a file."""
-    name, _, value = setting.partition("=")
-    return f"{name}={Path(value).name}" if name in ("data.name", "distil.extra") else setting
 
 
 def summed_up(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -246,25 +277,21 @@ def summed_up(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def measure(config: RunConfig, row: Row, seed: int, n: int, attacks: list[str]) -> dict[str, Any]:
-    """Train a row's student and attack it on held-out sentences."""
+def measure(
+    config: RunConfig, genome_of: Callable[[Space], Genome], seed: int, n: int, attacks: list[str]
+) -> dict[str, Any]:
+    """Train a student and attack it on held-out sentences."""
     context = prepare(config, Progress())
-    reading, held_out = context.readings[row.code], load_held_out(config.data)
-    genome = row.genome(context.space)
+    genome = genome_of(context.space)
+    reading, held_out = context.readings[genome.code], load_held_out(config.data)
     began = time.perf_counter()
-    if row.layers:
-        model, _ = train(genome, seed, context, Progress())
-        weights = cost(genome, context.frame).weights
-    else:
-        bag = context.bag(Genome.bag(row.code))
-        assert bag is not None
-        model = build_bag(bag, context.frame, context.data.classes, context.pad).eval()
-        weights = sum(one.numel() for one in model.parameters())
+    model = student(genome, seed, context).eval() if genome.is_bag else train(genome, seed, context, Progress())[0]
+    weights = cost(genome, context.frame).weights
     seconds = time.perf_counter() - began
     validation = predict(model, reading.validation)
     sentences = encode_split(held_out, context.tokenizer, context.teacher.max_length, reading.code)
     right = predict(model, sentences).argmax(axis=1) == held_out.labels
-    victim = context.victim(model, validation, row.code)
+    victim = context.victim(model, validation, genome.code)
     some = targets(held_out.head(n), context.data.columns)
     held, every = {}, np.ones(len(some), dtype=bool)
     for name in attacks:

@@ -520,8 +520,8 @@ class RunConfig(Section):
 
 
 # What won the ablations (benchmarks/worst_case.md): whole words, their exact worst case, typos corrected, and more
-# sentences that the teacher labels. How much the worst case weighs, and what a graph may say beside a ledger, each
-# student tries for itself.
+# sentences that the teacher labels. How much the worst case weighs, whether pairs of words count, and what a graph may
+# say beside a ledger, each student tries for itself.
 _ROBUST: dict[str, dict[str, Any]] = {
     "space": {
         "codes": ["plain", "characters"],
@@ -529,6 +529,7 @@ _ROBUST: dict[str, dict[str, Any]] = {
         "contexts": ["none", "free", "bounded"],
         "bounds": [0.5, 1.0],
         "kappas": [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6],
+        "bigrams": [0, 65_536],
     },
     "distil": {"adversary": "gradient", "kappa": 0.4, "copies": 4, "swapped": 0.3},
 }
@@ -635,17 +636,21 @@ MADE_BY = "made_by"
 """Beside the stages in a file of settings: the version of the program that wrote it."""
 
 
-def as_command(settings: RunConfig, preset: str = "standard") -> str:
-    """The command that searches with these settings: a preset, and what is other than in it."""
-    base, parts = build(preset), ["python -m rosearch_engine search --preset", preset]
-    own, usual = settings.model_dump(mode="json"), base.model_dump(mode="json")
+def as_settings(settings: RunConfig, preset: str = "standard") -> list[str]:
+    """What is other than in a preset, as `stage.field=value`."""
+    own, usual = settings.model_dump(mode="json"), build(preset).model_dump(mode="json")
     said = [(stage, field) for stage in own for field in own[stage] if own[stage][field] != usual[stage][field]]
     said += [gene for one, gene in _INSTEAD.items() if one in said and gene not in said]
-    for stage, field in dict.fromkeys(said):
-        value = own[stage][field]
-        text = value if isinstance(value, str) else json.dumps(value)
-        parts.append(f"--set {shlex.quote(f'{stage}.{field}={text}')}")
-    return " ".join(parts)
+    values = [(stage, field, own[stage][field]) for stage, field in dict.fromkeys(said)]
+    return [
+        f"{stage}.{field}={value if isinstance(value, str) else json.dumps(value)}" for stage, field, value in values
+    ]
+
+
+def as_command(settings: RunConfig, preset: str = "standard") -> str:
+    """The command that searches with these settings: a preset, and what is other than in it."""
+    options = [f"--set {shlex.quote(one)}" for one in as_settings(settings, preset)]
+    return " ".join(["python -m rosearch_engine search --preset", preset, *options])
 
 
 def as_json(settings: RunConfig) -> str:

@@ -19,7 +19,17 @@ from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, meas
 # What changes the time in ways that no count of sentences foretells.
 _UNSCALED = {
     "teacher": ("name", "max_length"),
-    "space": ("max_nodes", "operations", "widths", "feed_forwards", "codes", "vocabulary", "contexts", "kappas"),
+    "space": (
+        "max_nodes",
+        "operations",
+        "widths",
+        "feed_forwards",
+        "codes",
+        "vocabulary",
+        "contexts",
+        "kappas",
+        "bigrams",
+    ),
     "distil": ("tokens", "adversary", "copies", "extra"),
     "attack": ("recipe", "level", "one_swap", "precision", "query_budget"),
 }
