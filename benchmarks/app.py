@@ -88,9 +88,13 @@ def measure(students: int) -> dict[str, Any]:
             found["attacks"] = _attacks(browser, address, load.model)
             found["pages"] = {name: _page(browser, server, address, *page) for name, page in PAGES.items()}
             found["refresh"] = _refresh(browser, server, address, load)
-            found["visitors"] = _visitors(browser, server, address)
+            found["visitors"] = _visitors(browser, server, address, *PAGES["Front"])
             found["memory"] = server.memory_info().rss / 1e6
             found["torch"] = any("libtorch" in file.path for file in server.memory_maps())
+        empty = Path(folder) / "empty.py"
+        empty.write_text("import streamlit\n\nstreamlit.title('Empty')\n")
+        with serving(Path(folder), empty) as (address, server), chromium() as browser:
+            found["empty"] = _visitors(browser, server, address, "", {}, "h1")
     return found
 
 
@@ -172,13 +176,15 @@ def _refresh(browser: Browser, server: psutil.Popen, address: str, load: Load, s
     return {"refreshes": refreshes, "server": spent / max(1, refreshes)}
 
 
-def _visitors(browser: Browser, server: psutil.Popen, address: str) -> dict[str, float]:
+def _visitors(
+    browser: Browser, server: psutil.Popen, address: str, name: str, query: dict[str, str], awaited: str
+) -> dict[str, float]:
     """Memory that each further visitor takes, and how long all of them wait when they ask for a page at once."""
     before = server.memory_info().rss
     tabs = []
     for _ in range(VISITORS):
         tabs.append(_tab(browser))
-        _open(tabs[-1], address, *PAGES["Front"])
+        _open(tabs[-1], address, name, query, awaited)
         _wait(tabs[-1])
     each = (server.memory_info().rss - before) / VISITORS / 1e6
     spent = _processor(server)
@@ -210,7 +216,8 @@ def _print(students: int, found: dict[str, Any]) -> None:
     )
     print(
         f"  usable after {visitors['median']:.1f} s (median), {visitors['slowest']:.1f} s (slowest); "
-        f"{visitors['server']:.2f} s of the server each"
+        f"{visitors['server']:.2f} s of the server each; a Streamlit page with a title alone: "
+        f"{found['empty']['median']:.1f} s (median), {found['empty']['slowest']:.1f} s (slowest)"
     )
     print(f"- the server at the end: {found['memory']:.0f} MB; torch in it: {'yes' if found['torch'] else 'no'}\n")
     print("| page | first paint | heading | usable | server CPU | first visit: usable |")

@@ -17,16 +17,17 @@ MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
+def serving(folder: Path, script: Path = MAIN, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
     """The app's address and its process, which ends with the block.
 
     Args:
         folder: where the command is typed, and where `served.txt` takes what the server writes.
+        script: another than the app.
         settings: environment variables beside those in force; `STREAMLIT_SERVER_PORT` is any free one unless set.
     """
     port = settings.get("STREAMLIT_SERVER_PORT") or str(free_port())
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
-    command = [str(Path(sys.executable).with_name("streamlit")), "run", str(MAIN), "--server.headless", "true"]
+    command = [str(Path(sys.executable).with_name("streamlit")), "run", str(script), "--server.headless", "true"]
     with (folder / "served.txt").open("ab") as log:
         server = psutil.Popen([*command, "--server.port", port], cwd=folder, env=environment, stdout=log, stderr=log)
         try:
