@@ -6,8 +6,9 @@ the gradient's adversary ("adversary"), and the adversary for a graph that may m
 (operations and edges), a third in the genes of the whole student (width, rank, pooling, merge), a third in both.
 
 For each: variance between students over variance between seeds, one-way analysis of variance, with F's 95% interval.
-Below about 2 a search of those genes finds luck. A trial that was measured before is not measured again; the table
-goes to `benchmarks/search.md`.
+Below about 2 a search of those genes finds luck. Then which features go with what the students hold and get right, by
+rank correlation over the means of their seeds. A trial that was measured before is not measured again; the tables go
+to `benchmarks/search.md`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy import stats
@@ -24,10 +26,14 @@ from benchmarks.page import put
 from rosearch_engine.bench.machine import machine
 from rosearch_engine.config import build
 from rosearch_engine.genome import Genome, Space
+from rosearch_engine.genome.dag import GenomeRow
+from rosearch_engine.genome.features import features, words
 from rosearch_engine.genome.operators import sample
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context, prepare
 from rosearch_engine.search.evaluate import evaluate
+from rosearch_engine.statistics.effect import CORRECTION, Effect, corrected
+from rosearch_engine.statistics.ranks import Effort, Ranks
 
 TO = Path(__file__).parent / "results" / "pretest.json"
 FAMILIES = ("graph", "whole student", "both")
@@ -43,6 +49,7 @@ REGIMES = {
     "adversary": ('space.contexts=["free"]', "space.kappas=[0.5]", "distil.adversary=gradient"),
     "bounded": ('space.contexts=["bounded"]', "space.bounds=[0.5]", "space.kappas=[0.4]", "distil.adversary=gradient"),
 }
+FEWEST = 20  # students from which a correlation is told
 FIGURES = {"held": "held under PWWS", "clean": "clean accuracy"}
 
 
@@ -108,14 +115,14 @@ def main() -> None:
                 score = found.scores[-1]
                 trial = key | {
                     "family": family,
-                    "digest": genome.digest,
+                    "genome": genome.as_dict(),
                     "held": score.robustness,
                     "clean": score.accuracy,
                     "seconds": round(sum(found.seconds.values()), 1),
                 }
                 _keep(trial)
                 print(json.dumps(trial), flush=True)
-    said = table(_trials())
+    said = f"{table(_trials())}\n\n{correlations(_trials())}"
     print(said)
     if given.write:
         put(Path(__file__).parent / "search.md", "pretest", said)
@@ -139,6 +146,53 @@ def table(trials: list[dict[str, object]]) -> str:
                 cells += [f"{grids[figure].mean():.1%}", "{:.1f} ({:.1f} to {:.1f})".format(*ratio(grids[figure]))]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def correlations(trials: list[dict[str, object]]) -> str:
+    """The features that go with a figure under some regime, as Markdown: those that are told from chance."""
+    found = corrected(
+        {
+            (regime, figure, name): effect
+            for regime in REGIMES
+            for (figure, name), effect in _effects([one for one in trials if one["regime"] == regime]).items()
+        }
+    )
+    asked = [
+        (regime, figure)
+        for regime in REGIMES
+        for figure in FIGURES
+        if any(key[:2] == (regime, figure) for key in found)
+    ]
+    heads = ["feature", *(f"{regime}: {FIGURES[figure]}" for regime, figure in asked)]
+    lines = [heads, ["---"] * len(heads)]
+    for name, known in words().items():
+        effects = [found.get((*one, name)) for one in asked]
+        if any(effect and effect.found for effect in effects):
+            lines.append([known.name, *(_said(effect) if effect else "" for effect in effects)])
+    shown = sum(effect.found for effect in found.values())
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{shown} of {len(found)} effects are told from chance (bold; {CORRECTION})."
+
+
+def _said(effect: Effect) -> str:
+    mark = "**" if effect.found else ""
+    return f"{mark}{effect.size:+.2f}{mark} ({effect.interval[0]:+.2f} to {effect.interval[1]:+.2f})"
+
+
+def _effects(trials: list[dict[str, object]]) -> dict[tuple[str, str], Effect]:
+    """Spearman's correlation of each feature with each figure, over the means of the students' seeds."""
+    genomes = {trial["student"]: trial["genome"] for trial in trials}
+    if len(genomes) < FEWEST:
+        return {}
+    rows = [features(Genome.stored(cast(GenomeRow, genome))) for genome in genomes.values()]
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    for figure in FIGURES:
+        means = [np.mean([float(str(t[figure])) for t in trials if t["student"] == number]) for number in genomes]
+        columns[figure] = np.array(means)
+    ranks = Ranks(columns, (), np.zeros(len(rows), dtype=int), Effort())
+    return {
+        (figure, name): effect for figure in FIGURES for name, effect in ranks.correlate(list(rows[0]), figure).items()
+    }
 
 
 def _grid(trials: list[dict[str, object]], figure: str) -> np.ndarray:
