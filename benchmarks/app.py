@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks.load import LOAD, Load
 from benchmarks.own_home import own_home
 from tests.browser.screen import chromium
-from tests.serving import serving
+from tests.serving import serving, serving_script
 
 # Page, its query beside the run, and what must be there for it to be of use.
 PAGES: dict[str, tuple[str, dict[str, str], str]] = {
@@ -93,7 +93,7 @@ def measure(students: int) -> dict[str, Any]:
             found["torch"] = any("libtorch" in file.path for file in server.memory_maps())
         empty = Path(folder) / "empty.py"
         empty.write_text("import streamlit\n\nstreamlit.title('Empty')\n")
-        with serving(Path(folder), empty) as (address, server), chromium() as browser:
+        with serving_script(empty, Path(folder), {}) as (address, server), chromium() as browser:
             found["empty"] = _visitors(browser, server, address, "", {}, "h1")
     return found
 

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -17,16 +17,22 @@ MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 
 
 @contextlib.contextmanager
-def serving(folder: Path, script: Path = MAIN, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
+def serving(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Popen]]:
     """The app's address and its process, which ends with the block.
 
     Args:
         folder: where the command is typed, and where `served.txt` takes what the server writes.
-        script: another than the app.
         settings: environment variables beside those in force; `STREAMLIT_SERVER_PORT` is any free one unless set.
     """
+    with serving_script(MAIN, folder, settings) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def serving_script(script: Path, folder: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, psutil.Popen]]:
+    """The same of another script than the app's."""
     port = settings.get("STREAMLIT_SERVER_PORT") or str(free_port())
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | settings
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict(settings)
     command = [str(Path(sys.executable).with_name("streamlit")), "run", str(script), "--server.headless", "true"]
     with (folder / "served.txt").open("ab") as log:
         server = psutil.Popen([*command, "--server.port", port], cwd=folder, env=environment, stdout=log, stderr=log)
