@@ -98,18 +98,9 @@ def _part(
     tokens[is_own] = own[~is_frame]
     tokens[~is_own] = swaps.candidates.take(forms[forms >= 0])[0]
     later = places[1:][sentence[1:] == sentence[:-1]]
-    # Which options stand in a pair that has a row.
-    left, right, _ = _between(later, counts)
-    has_row = bigram_rows(tokens[left], tokens[right], keys) < len(keys)
-    stands = np.zeros(len(tokens), dtype=bool)
-    stands[left[has_row]] = stands[right[has_row]] = True
-    # One node for each of them, and before these one for all others of a place.
-    others = is_frame | (np.bincount(place[~stands], minlength=len(own)) > 0)
-    nodes_of = np.bincount(place[stands], minlength=len(own)) + others
+    stands = _stand_in_pairs(tokens, later, counts, keys)
+    nodes_of, node = _nodes(place, stands, is_frame)
     first = np.cumsum(nodes_of) - nodes_of
-    earlier = np.cumsum(stands)  # with the option itself
-    before_place = np.cumsum(nodes_of - others) - (nodes_of - others)
-    node = first[place] + stands * (others[place] + earlier - 1 - before_place[place])
     stands_for = np.full(int(nodes_of.sum()), unknown)
     stands_for[node[stands]] = tokens[stands]
     # How far each place is from the last one with a single node before it.
@@ -122,9 +113,9 @@ def _part(
     here = sentence - sentence[0]
     begin = first[np.flatnonzero(np.diff(here, prepend=-1))]  # first node of each sentence
     return (
-        _by_sentence(tokens, here[place]),
-        _by_sentence(node - begin[here[place]], here[place]),
-        _by_sentence(np.repeat(layer, nodes_of), np.repeat(here, nodes_of)),
+        _by_sentence(tokens, here[place], len(some)),
+        _by_sentence(node - begin[here[place]], here[place], len(some)),
+        _by_sentence(np.repeat(layer, nodes_of), np.repeat(here, nodes_of), len(some)),
         _by_sentence(before - begin[here[into]], here[into], len(some)),
         _by_sentence(after - begin[here[into]], here[into], len(some)),
         _by_sentence(rows, here[into], len(some)),
@@ -144,6 +135,31 @@ def _framed(some: np.ndarray, sentences: Encoded, swaps: SwapTable) -> tuple[np.
     return tokens, forms, sentence
 
 
+def _stand_in_pairs(tokens: np.ndarray, later: np.ndarray, counts: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """`(options,)` whether each makes a pair that has a row with anything that may stand beside it."""
+    left, right, _ = _between(later, counts)
+    has_row = bigram_rows(tokens[left], tokens[right], keys) < len(keys)
+    stands = np.zeros(len(tokens), dtype=bool)
+    stands[left[has_row]] = stands[right[has_row]] = True
+    return stands
+
+
+def _nodes(place: np.ndarray, stands: np.ndarray, is_frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many nodes each place has, `(places,)`, and the node of each option: first one for all that stand in no pair.
+
+    Args:
+        place: `(options,)` of each option.
+        stands: `(options,)` whether it stands in a pair, and so has a node of its own.
+        is_frame: `(places,)` places without an option, which have a node all the same.
+    """
+    alone = np.bincount(place[stands], minlength=len(is_frame))
+    others = is_frame | (np.bincount(place[~stands], minlength=len(is_frame)) > 0)
+    counts = alone + others
+    first = np.cumsum(counts) - counts
+    number = np.cumsum(stands) - 1 - (np.cumsum(alone) - alone)[place]  # among those of its place
+    return counts, first[place] + stands * (others[place] + number)
+
+
 def _between(later: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of what stands at neighbouring places: one of each, and the later place.
 
@@ -158,7 +174,7 @@ def _between(later: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndar
     return first[into - 1] + inside // counts[into], first[into] + inside % counts[into], into
 
 
-def _by_sentence(values: np.ndarray, owners: np.ndarray, count: int = 0) -> Ragged:
+def _by_sentence(values: np.ndarray, owners: np.ndarray, count: int) -> Ragged:
     """Values in the order of their sentences, in half the memory of wide integers."""
     starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=count))])
     return Ragged.of(values.astype(np.int32), starts)

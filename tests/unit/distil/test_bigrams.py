@@ -12,13 +12,16 @@ import torch
 
 from rosearch_engine.attack.chain import said, worst_path
 from rosearch_engine.attack.lexicon import Lexicon
+from rosearch_engine.batching import Encoded
 from rosearch_engine.config import build as settings_of
 from rosearch_engine.distil.bigrams import bigram_keys, lattice, least_margins
+from rosearch_engine.distil.swaps import SwapTable
 from rosearch_engine.errors import UserError
 from rosearch_engine.genome import Genome, Space, cost
 from rosearch_engine.genome.operators import crossover, mutate, sample
 from rosearch_engine.inference import predict
 from rosearch_engine.progress import Progress
+from rosearch_engine.ragged import Ragged
 from rosearch_engine.search.context import Context, prepare
 from rosearch_engine.search.evaluate import student
 from rosearch_engine.student.bag import Bag
@@ -80,6 +83,30 @@ def test_the_least_margins_are_those_of_every_combination(context: Context) -> N
             margins_of(np.array(chosen), bag, int(labels[place])) for chosen in itertools.product(*options(int(row)))
         ]
         assert torch.allclose(found[place], torch.stack(every).amin(dim=0), atol=1e-4)
+
+
+def test_the_least_margins_of_random_sentences_are_exact() -> None:
+    """Short ones too, with swaps that are the word itself, and rows that neighbours share with nobody."""
+    rng, draw = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    for _ in range(60):
+        lengths = rng.integers(0, 5, size=4)
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        ids, forms = rng.integers(1, 12, size=starts[-1]), rng.integers(-1, 4, size=starts[-1])
+        others = [rng.integers(1, 12, size=rng.integers(3)) for _ in range(4)]
+        swaps = SwapTable(Ragged([]), Ragged([]), Ragged([]), forms, Ragged(others))
+        keys = np.full(36, -1)
+        left, right = rng.integers(1, 12, size=(2, 30))
+        keys[bigram_slot(left, right, 36)] = bigram_key(left, right)
+        bag = Bag(torch.randn(12, 2, generator=draw), torch.zeros(2), torch.randn(37, 2, generator=draw), keys)
+        bag.bigrams[-1] = 0.0  # type: ignore[index]
+        rows = rng.permutation(4)
+        options = lattice(Encoded(ids, ids, starts, 0), swaps, keys, unknown=0)
+        found = least_margins(options, rows, bag, torch.zeros(4, dtype=torch.long))
+        for place, row in enumerate(rows):
+            of = range(starts[row], starts[row + 1])
+            parts = [[ids[at], *(others[forms[at]] if forms[at] >= 0 else ())] for at in of]
+            every = [margins_of(np.array(chosen, dtype=int), bag, 0) for chosen in itertools.product(*parts)]
+            assert torch.allclose(found[place], torch.stack(every).amin(dim=0), atol=1e-4)
 
 
 def test_the_worst_path_is_the_least_of_all_and_what_words_take_adds_up() -> None:
