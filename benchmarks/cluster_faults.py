@@ -83,7 +83,7 @@ def kill_worker(folder: Path, chance: random.Random) -> dict[str, Any]:
             if some := workers(driver.pid):
                 with suppress(psutil.NoSuchProcess):
                     chance.choice(some).kill()
-                seen = wait(driver, 0)
+                seen = wait(driver, 0) | {"after": seen["after"]}
                 break
             time.sleep(0.02)
         driver.wait(PATIENCE)
