@@ -72,6 +72,7 @@ def main() -> None:
     given = options.parse_args()
     context = prepare(build("standard", settings=[*SETTINGS, *given.set]), Progress())
     said_settings = "".join(f" --set {said_setting(one)}" for one in given.set)
+    said_settings += "".join(f" --arm {kappa:g}:{rows}" for kappa, rows in given.arm or ())
     lines = [
         f"`python -m benchmarks.bigrams --seeds {given.seeds}{said_settings}`, {made_on()}; n = {_count(context):,}.",
         "",

@@ -184,10 +184,15 @@ def _measure_searched(given: Any, run_name: str, student_name: str) -> None:
     run = store.run(run_name)
     config = stored(run["config"])
     found = Genome.stored(store.student(run["id"], student_name)["genome"])
-    task = next(task for task in TASKS if task.replace("_", "") in config.data.name.lower().replace("_", ""))
+    data = config.data.name.lower().replace("_", "")
+    task = next((task for task in TASKS if task.replace("_", "") in data), None)
+    if task is None:
+        raise SystemExit(f"{run_name}: its data, {config.data.name}, is none of {', '.join(TASKS)}.")
     said = [said_setting(one) for one in as_settings(config)]
-    several = f"{found.bigrams:,} rows of bigrams" if found.bigrams else f"{len(found.nodes)} operations"
-    name = f"searched: {several}, context {found.context}, code {found.code}, kappa {found.kappa:g}"
+    graph = "no graph" if found.is_bag else f"{len(found.nodes)} operations, context {found.context}"
+    pairs = f", {found.bigrams:,} rows of bigrams" if found.bigrams else ""
+    kappa = config.distil.kappa if found.kappa is None else found.kappa
+    name = f"searched: {graph}{pairs}, code {found.code}, kappa {kappa:g}"
     _measure_seeds(given, task, name + given.tag, config, _always(found), said)
     for kappa in given.kappa:
         name = f"bag of words as that search trains it, code {found.code}, kappa {kappa:g}"

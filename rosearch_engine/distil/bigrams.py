@@ -66,8 +66,8 @@ class Lattice:
     rows: Ragged
 
 
-CHUNK = 1_000
-"""Sentences whose pairs of options are looked up at once."""
+CHUNK = 200
+"""Sentences whose pairs of options are looked up at once: a long text has tens of thousands."""
 
 
 def lattice(sentences: Encoded, swaps: SwapTable, keys: np.ndarray, unknown: int) -> Lattice:
