@@ -29,7 +29,7 @@ GLOSSARY = {
     "success rate": "Share of initially correct sentences that the attack turned wrong.",
     "mean queries": "Average number of model queries the attack made per sentence. More means harder to fool.",
     "front": "Pareto-optimal students: no other student is at least as good in robustness, accuracy and size and "
-    "better in one of them.",
+    "better in one of them. Robustness is after-attack accuracy, or the certified share in a run that searched for it.",
     "knee": "The best compromise: the student on the Pareto front that is closest to the best value of every "
     "objective.",
     "hypervolume": "How much of the space of robustness x accuracy x saved parameters the Pareto front covers. It is "

@@ -81,6 +81,7 @@ class Load:
             "seed": 0,
             "protocol": model["protocol"],
             "floor": model["floor"],
+            "measure": model["measure"],
             "accuracy": right / model["accuracy_n"],
             "accuracy_n": model["accuracy_n"],
             "robustness": held / attacked,

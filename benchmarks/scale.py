@@ -177,6 +177,7 @@ def figures(context: Context, accuracy: float, held: int) -> NewMeasurement:
         "seed": 0,
         "protocol": context.protocol,
         "floor": context.floor,
+        "measure": "held",
     }
 
 

@@ -20,17 +20,18 @@ st.caption(cards.about(run, rows))
 if nothing := untried(run, measured(rows)[0]["attacked"]):
     st.warning(nothing, icon=":material/warning:")
 left, right = st.columns([11, 5], gap="large")
+first = component.first_plane(rows)
 with left:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         plane = st.segmented_control(
             "Plane",
             list(component.PLANES),
-            default=component.FIRST_PLANE,
+            default=first,
             key="plane",
             bind="query-params",
             required=True,
             wrap=True,
-            help="Which two of the three objectives to plot. Up and right is better.",
+            help="Which two figures to plot. Up and right is better.",
         )
         colour = st.selectbox(
             "Colour",
@@ -51,7 +52,7 @@ with left:
     live.picture(
         run["name"],
         drawn=len(measured(rows)),
-        plane=plane or component.FIRST_PLANE,
+        plane=plane or first,
         colour=colour,
         dominated=dominated,
         shown=None if len(shown) == len(rows) else [row["name"] for row in shown],

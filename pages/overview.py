@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import access, cards, recorded, run_table, state
-from app.front_chart import live
+from app.front_chart import component, live
 from app.overview import finding
 from rosearch_engine.runs import process
 from rosearch_engine.store.rows import measured
@@ -44,7 +44,13 @@ else:
     left, right = st.columns([5, 3], gap="large")
     with left:
         st.markdown("**All students: a point for each**")
-        live.picture(run["name"], drawn=len(measured(rows)), height=380, file=f"{run['name']}-front")
+        live.picture(
+            run["name"],
+            drawn=len(measured(rows)),
+            plane=component.first_plane(rows),
+            height=380,
+            file=f"{run['name']}-front",
+        )
     with right:
         student = state.student()
         if student is not None:

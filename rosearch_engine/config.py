@@ -43,6 +43,7 @@ ContextGene = Literal["none", "free", "bounded", "invariant"]
 GREATEST_BOUND = 100
 FEWEST_BIGRAMS, GREATEST_BIGRAMS = 2, 4_194_304
 Adversary = Literal["off", "gradient"]
+Measure = Literal["held", "certified"]
 ExecutorName = Literal["inline", "ray"]
 GREATEST_RANK = 4096
 GREATEST_SEED = 2**53 - 1  # what a browser can count to
@@ -410,6 +411,12 @@ class ObjectivesConfig(Section):
         le=1000,
         description="Weight of the fraction of the teacher's parameters that is saved, in the scalar fitness.",
     )
+    measure: Measure = Field(
+        "held",
+        description="What the search counts as robustness. 'held': after-attack accuracy. 'certified': the share of "
+        "attacked sentences that provably no combination of the attack's swaps can flip; a student without a ledger "
+        "has none.",
+    )
     edge: float = Field(
         0.5,
         ge=0,
@@ -512,6 +519,12 @@ class RunConfig(Section):
     search: SearchConfig = SearchConfig()
     executor: ExecutorConfig = ExecutorConfig()
 
+    @model_validator(mode="after")
+    def _something_can_be_certified(self) -> RunConfig:
+        if self.objectives.measure == "certified" and not (self.space.has_ledger or self.search.bag):
+            raise PydanticCustomError("needs_ledger", "No student of this space can be certified.")
+        return self
+
     @property
     def ties_synonyms(self) -> bool:
         """Whether an input code, the adversary or the ledger draws on WordNet."""
@@ -576,6 +589,9 @@ def validate(values: Mapping[str, Any]) -> RunConfig:
         if first["type"] == "needs_words":
             remedy = "Set that, or choose other contexts: space.contexts=[] space.context=bounded."
             raise UserError("space.vocabulary", first["msg"], remedy) from None
+        if first["type"] == "needs_ledger":
+            remedy = "Add 'bounded' or 'none' to space.contexts, or set objectives.measure=held."
+            raise UserError("objectives.measure", first["msg"], remedy) from None
         raise UserError(field, f"{first['msg']} (got {first['input']!r}).", "Change it and try again.") from None
 
 

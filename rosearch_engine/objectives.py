@@ -1,8 +1,8 @@
 """Measurements become what the search climbs.
 
 Three objectives, all to be made large, all in [0, 1]:
-robustness (after-attack accuracy over all attacked sentences), clean accuracy, and the share of the
-teacher's weights that the student saves.
+robustness (the share of all attacked sentences that hold under attack or, where the run's settings say so, that are
+certified), clean accuracy, and the share of the teacher's weights that the student saves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from rosearch_engine.config import ObjectivesConfig
+from rosearch_engine.config import Measure, ObjectivesConfig
 
 NAMES = ("robustness", "accuracy", "saved")
 # A failed student is worse than any measured one.
@@ -32,7 +32,11 @@ class Worth(Standing):
     """What a measured student is worth is worked out from. A row of `Store.students` has it all."""
 
     robustness: float
+    certified: int | None
+    attacked: int
     compression: float
+    # None in runs of before it could be chosen: "held".
+    measure: Measure | None
 
 
 def saved(compression: float) -> float:
@@ -80,6 +84,13 @@ def counts(student: Standing) -> bool:
     return student["accuracy"] > (student.get("floor") or 0.0)
 
 
+def robust_share(student: Worth) -> float:
+    """What the student's run counts as its robustness."""
+    if student.get("measure") == "certified":
+        return (student["certified"] or 0) / student["attacked"]
+    return student["robustness"]
+
+
 def vector(student: Worth) -> np.ndarray:
     """Objectives `(3,)` of a measured student, as `Store.students` names its numbers.
 
@@ -92,7 +103,7 @@ def vector(student: Worth) -> np.ndarray:
 def vectors(students: Sequence[Worth]) -> np.ndarray:
     """Objectives `(students, 3)` of some measured students."""
     worth = [
-        (student["robustness"], student["accuracy"], saved(student["compression"])) if counts(student) else FAILED
+        (robust_share(student), student["accuracy"], saved(student["compression"])) if counts(student) else FAILED
         for student in students
     ]
     return np.asarray(np.array(worth, dtype=float).reshape(-1, len(NAMES)))

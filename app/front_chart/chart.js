@@ -101,6 +101,7 @@ class Chart {
     if (this.view && this.view.plane.join() !== view.plane.join()) this.zoom = null;
     Object.assign(this, { view, run });
     this.rows = run.points.map(values => Object.fromEntries(FIELDS.map((field, i) => [field, values[i]])));
+    for (const row of this.rows) { row.provable = row.certified !== null; row.certified ??= 0; }
     const names = new Set(this.rows.map(row => row.name));
     if (this.known) for (const name of names) if (!this.known.has(name)) this.fresh.set(name, performance.now());
     this.known = names;
@@ -141,7 +142,7 @@ class Chart {
     const bottom = view.small ? 40 : BOTTOM, top = view.small ? 10 : TOP, right = width - RIGHT, floor = height - bottom;
     const best = this.inPlane(xk, yk);
     const rows = view.dominated ? this.rows : this.rows.filter(row => best.has(row) || row.flags & ON_FRONT);
-    const teacher = run.teacher && { ...run.teacher, compression: 1 };
+    const teacher = run.teacher && { ...run.teacher, compression: 1, certified: 0 };
     const again = view.again.map(values => ({ ...this.rows.find(row => row.name === values[0]), now: {
       accuracy: values[1], robustness: values[2], low: values[3], high: values[4], attacked: values[5] } })).filter(row => row.name);
     const all = [...rows, ...(teacher ? [teacher] : [])];
@@ -202,7 +203,7 @@ class Chart {
       if (yb) d += `M${px},${y.at(yb[0])}V${y.at(yb[1])}`;
     }
     make('path', { class: 'whisker', d }, inside);
-    const proved = yk === 'robustness' ? whiskers.filter(row => row.certified !== null) : [];
+    const proved = yk === 'robustness' ? whiskers.filter(row => row.provable) : [];
     if (proved.length) make('path', { class: 'proved', d: proved.map(row => `M${x.at(row[xk]) - 9},${y.at(row.certified)}h18`).join('') }, inside);
     for (const row of again) {
       const [ax, ay] = [x.at(row.now[xk] ?? row[xk]), y.at(row.now[yk] ?? row[yk])];
@@ -294,7 +295,7 @@ class Chart {
     if (this.run.teacher) items.push(sign(3, GREY) + 'teacher');
     if (rows.some(row => row.flags & KNEE)) items.push('<b style="color: #d9480f">★</b> knee: best compromise');
     items.push(line('#2f6fe0', '2 3') + 'Pareto front of these two');
-    if (yk === 'robustness' && rows.some(row => row.certified !== null)) items.push(line('#21915f', '') + 'certified share');
+    if (yk === 'robustness' && rows.some(row => row.provable)) items.push(line('#21915f', '') + 'certified share');
     if (view.again.length) items.push(sign(2, '#d9480f', true, 5) + 'held-out sentences');
     this.legend.innerHTML = items.map(item => `<span>${item}</span>`).join('');
     view.others.forEach((other, i) => {
@@ -377,7 +378,7 @@ class Chart {
     if (!row) return;
     const lines = [KINDS[row.kind], `clean ${percent(row.accuracy)}`,
       `after attack ${percent(row.robustness)} (${between(row.low, row.high)}, n = ${row.attacked})`];
-    if (row.certified !== null) lines.push(`proved ${percent(row.certified)}`);
+    lines.push(row.provable ? `proved ${percent(row.certified)}` : 'nothing can be proved: no ledger');
     lines.push(`${row.compression.toFixed(1)}× smaller than the teacher`);
     if (!(row.flags & COUNTS)) lines.push('below the accuracy floor');
     if (!(row.flags & WEIGHTS)) lines.push('weights not included');

@@ -11,7 +11,8 @@ from typing import Any
 import streamlit as st
 
 from app.front_chart.points import Objective, front_of
-from rosearch_engine.store.rows import StudentRow
+from rosearch_engine.config import Measure
+from rosearch_engine.store.rows import StudentRow, measured
 
 HERE = Path(__file__).parent
 _view = st.components.v2.component(
@@ -24,16 +25,18 @@ _view = st.components.v2.component(
 AXES: dict[Objective, dict[str, Any]] = {
     "accuracy": {"title": "Clean accuracy (%)", "share": True, "log": False},
     "robustness": {"title": "After-attack accuracy (%)", "share": True, "log": False},
+    "certified": {"title": "Certified share (%)", "share": True, "log": False},
     "compression": {"title": "Compression vs teacher (×)", "share": False, "log": True},
 }
 
 # The plane's name, as the reader and the address see it: (x, y, what a third colour shows).
 PLANES: dict[str, tuple[Objective, Objective, Objective]] = {
     "Robustness vs accuracy": ("accuracy", "robustness", "compression"),
+    "Proof vs accuracy": ("accuracy", "certified", "robustness"),
     "Robustness vs size": ("compression", "robustness", "accuracy"),
     "Accuracy vs size": ("compression", "accuracy", "robustness"),
 }
-FIRST_PLANE = next(iter(PLANES))
+PLANE_OF: dict[Measure, str] = {"held": "Robustness vs accuracy", "certified": "Proof vs accuracy"}
 COLOURS = {"kind": "Kind of student", "code": "Input code", "third": "Third objective"}
 
 
@@ -55,7 +58,7 @@ class View:
 
     of: str
     picked: str | None = None
-    plane: str = FIRST_PLANE
+    plane: str = PLANE_OF["held"]
     colour: str = "kind"
     dominated: bool = True
     shown: Sequence[str] | None = None
@@ -75,6 +78,11 @@ class View:
         told |= {"empty": "Nothing passes." if self.shown is not None else "Students appear here by themselves."}
         told |= {"label": f"{self.plane}: a point for each student. The same figures stand in the table of students."}
         return json.dumps(told).encode()
+
+
+def first_plane(students: Sequence[StudentRow]) -> str:
+    """The plane that shows what a run's search looked for."""
+    return PLANE_OF[next((row["measure"] or "held" for row in measured(students)), "held")]
 
 
 def show(view: View, points: bytes, key: str) -> None:

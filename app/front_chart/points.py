@@ -14,7 +14,7 @@ from rosearch_engine.rescore.rows import HeldOutFigures
 from rosearch_engine.store.models import BAG, CHAIN
 from rosearch_engine.store.rows import MeasuredStudent, MeasurementRow, StudentRow, is_measured, measured, share
 
-Objective = Literal["accuracy", "robustness", "compression"]
+Objective = Literal["accuracy", "robustness", "certified", "compression"]
 
 ON_FRONT, KNEE, WEIGHTS, COUNTS = 1, 2, 4, 8
 KINDS = {BAG: 1, CHAIN: 2}
@@ -71,5 +71,12 @@ def held_out(found: Mapping[str, HeldOutFigures]) -> list[list[Any]]:
 def front_of(students: Sequence[StudentRow], x: Objective, y: Objective) -> list[tuple[float, float]]:
     """Another run's front in a plane, from left to right."""
     rows = measured(students)
-    values = np.array([(row[x], row[y]) if counts(row) else (0.0, 0.0) for row in rows], dtype=float).reshape(-1, 2)
-    return sorted((row[x], row[y]) for row, best in zip(rows, non_dominated(values), strict=True) if best)
+    places = [(place(row, x), place(row, y)) for row in rows]
+    values = [at if counts(row) else (0.0, 0.0) for row, at in zip(rows, places, strict=True)]
+    best = non_dominated(np.array(values, dtype=float).reshape(-1, 2))
+    return sorted(at for at, is_best in zip(places, best, strict=True) if is_best)
+
+
+def place(row: MeasuredStudent, axis: Objective) -> float:
+    """Where a student stands on an axis. One of which nothing can be proved stands at zero."""
+    return share(row, "certified") or 0.0 if axis == "certified" else row[axis]

@@ -65,6 +65,7 @@ LABELS: dict[str, str] = {
     "objectives.robustness": "Weight of after-attack accuracy",
     "objectives.accuracy": "Weight of clean accuracy",
     "objectives.compression": "Weight of saved parameters",
+    "objectives.measure": "Robustness is",
     "objectives.edge": "Accuracy floor (share of the teacher's lead)",
     "search.strategy": "Search strategy",
     "search.candidates": "Students to search",

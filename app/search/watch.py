@@ -10,6 +10,7 @@ from app import access, actions, cards, formats, glossary, state, words
 from app.cache import Step
 from app.front_chart import live
 from app.search import checklist, dialogs, stream
+from rosearch_engine.objectives import robust_share
 from rosearch_engine.runs import estimate, process
 from rosearch_engine.store.rows import MeasurementRow, RunRow, StudentRow, measured
 
@@ -118,7 +119,9 @@ def _left_in_words(left: estimate.Left | None) -> str:
 
 def _numbers(run: RunRow, rows: Sequence[StudentRow], steps: Sequence[Step]) -> None:
     planned, known = words.planned(run["config"]), glossary.GLOSSARY
-    best = max((row["robustness"] for row in measured(rows)), default=None)
+    proves = run["config"].get("objectives", {}).get("measure") == "certified"
+    best = max((robust_share(row) for row in measured(rows)), default=None)
+    title, term = ("Best certified share", "certified") if proves else ("Best after attack", "after attack")
     pace = estimate.pace(run["config"], planned, rows)
     with st.container(horizontal=True):
         st.metric(
@@ -134,7 +137,7 @@ def _numbers(run: RunRow, rows: Sequence[StudentRow], steps: Sequence[Step]) -> 
         st.metric(
             "On the Pareto front", sum(row["front"] for row in rows), border=True, height="stretch", help=known["front"]
         )
-        st.metric("Best after attack", formats.percent(best), border=True, height="stretch", help=known["after attack"])
+        st.metric(title, formats.percent(best), border=True, height="stretch", help=known[term])
         st.metric(
             "Hypervolume",
             f"{steps[-1].hypervolume:.3f}" if steps else "–",

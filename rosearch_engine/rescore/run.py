@@ -252,6 +252,7 @@ class _Work:
             "purpose": HELD_OUT,
             "rung": 0,
             "floor": None,
+            "measure": None,
             "seed": self._seed(training),
             "protocol": self.protocols[recipe],
         }

@@ -294,6 +294,7 @@ def measurement(what: Score, seed: int, context: Context, rung: int | None = Non
         "seed": seed,
         "protocol": context.protocol,
         "floor": context.floor,
+        "measure": context.config.objectives.measure,
     }
 
 

@@ -162,8 +162,11 @@ class Journal:
             {
                 "accuracy": score.accuracy,
                 "robustness": score.robustness,
+                "certified": score.certified,
+                "attacked": score.attacked,
                 "compression": cost(genome, self._context.frame).compression,
                 "floor": self._context.floor,
+                "measure": self._config.objectives.measure,
             }
         )
 
@@ -246,8 +249,11 @@ class Journal:
             worth: Worth = {
                 "accuracy": seen["accuracy"],
                 "robustness": seen["robustness"],
+                "certified": seen["certified"],
+                "attacked": seen["attacked"],
                 "compression": compressions[seen["number"]],
                 "floor": seen["floor"],
+                "measure": seen["measure"],
             }
             self._ladder.add(seen["rung"], vector(worth))
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
+from rosearch_engine.config import Measure
 from rosearch_engine.errors import UserError
 from rosearch_engine.store.models import Annotation, AttackExample, Base, Candidate, Event, Mark, Measurement, Run
 from rosearch_engine.store.rows import COUNTS, Outcome, Purpose, Reason, label
@@ -256,6 +257,7 @@ MEASUREMENT: dict[str, Any] = {
     "accuracy": (Share, ...),
     "accuracy_n": (Positive, ...),
     "floor": (Share | None, None),
+    "measure": (Measure | None, None),
     "robustness": (Share, ...),
     "held": (Count, ...),
     "attacked": (Positive, ...),

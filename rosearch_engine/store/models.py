@@ -101,7 +101,8 @@ class Measurement(Base):
     """What one attack said of one student (or, with no candidate, of the run's teacher).
 
     `purpose` is SEARCH, HELD_OUT, or RUNG for what was seen below the top of the fidelity ladder; `rung` counts its
-    rungs from 0. `floor` is the clean accuracy that a student must exceed to count.
+    rungs from 0. `floor` is the clean accuracy that a student must exceed to count, `measure` what
+    counts as robustness.
     """
 
     __tablename__ = "measurement"
@@ -116,6 +117,7 @@ class Measurement(Base):
     accuracy: Mapped[float]
     accuracy_n: Mapped[int]
     floor: Mapped[float | None]
+    measure: Mapped[str | None]
     robustness: Mapped[float]
     held: Mapped[int]
     attacked: Mapped[int]

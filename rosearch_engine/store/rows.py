@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeGuard, TypeVar, get_args
 
+from rosearch_engine.config import Measure
 from rosearch_engine.genome import GenomeRow
 from rosearch_engine.progress import Facts
 
@@ -27,6 +28,7 @@ Figure = Literal[
     "accuracy_n",
     "accuracy_interval",
     "floor",
+    "measure",
     "robustness",
     "robustness_interval",
     "held",
@@ -67,11 +69,13 @@ class Scored(TypedDict, Generic[Absent]):
 
 
 class Figures(Scored[Absent], Generic[Absent]):
-    """All of `FIGURES`: with Wilson's 95% intervals, and the clean accuracy that must be exceeded to count."""
+    """All of `FIGURES`: with Wilson's 95% intervals, the clean accuracy that must be exceeded to count, and what counts
+    as robustness in the search."""
 
     accuracy_interval: Interval | Absent
     robustness_interval: Interval | Absent
     floor: float | None
+    measure: Measure | None
 
 
 class Materials(TypedDict):
@@ -110,6 +114,7 @@ class NewMeasurement(Scored[Never]):
     seed: int
     protocol: ProtocolRow
     floor: NotRequired[float | None]
+    measure: NotRequired[Measure | None]
 
 
 class MeasurementRow(Figures[Never]):

@@ -8,6 +8,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from app.front_chart.component import PLANES
+from app.front_chart.points import place
 from rosearch_engine.front import non_dominated
 from rosearch_engine.objectives import counts
 from rosearch_engine.store import Store
@@ -45,7 +46,7 @@ def test_the_pictures_front_is_the_engines(screen: Screen, first: str, workshop:
     for plane, (x, y, _) in PLANES.items():
         screen.choose(plane)
         drawn = set(screen.chart.evaluate(f"host => [...host.chart.inPlane('{x}', '{y}')].map(row => row.name)"))
-        values = np.array([(row[x], row[y]) if counts(row) else (0.0, 0.0) for row in rows])
+        values = np.array([(place(row, x), place(row, y)) if counts(row) else (0.0, 0.0) for row in rows])
         assert drawn == {row["name"] for row, best in zip(rows, non_dominated(values), strict=True) if best}
 
 

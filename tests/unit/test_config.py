@@ -170,3 +170,12 @@ def test_one_choice_for_all_students_takes_the_place_of_a_presets_gene(tmp_path:
 def test_genes_out_of_their_range_are_refused(setting: str) -> None:
     with pytest.raises(UserError, match=setting.partition("=")[0]):
         build("standard", settings=[setting])
+
+
+def test_proof_is_no_objective_where_nothing_can_be_proved() -> None:
+    nothing = ['space.contexts=["free"]', "search.bag=false", "objectives.measure=certified"]
+    with pytest.raises(UserError, match=r"objectives\.measure") as refused:
+        build("standard", settings=nothing)
+    assert "space.contexts" in refused.value.remedy
+    for settings in (nothing[1:], [nothing[0], nothing[2]]):
+        assert build("standard", settings=settings).objectives.measure == "certified"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,11 @@ from rosearch_engine.objectives import FAILED, Worth, counts, fitness, floor, ho
 shares = st.floats(0, 1)
 
 
+def worth(**figures: Any) -> Worth:
+    usual = {"accuracy": 0.9, "certified": None, "attacked": 100, "compression": 4.0, "floor": None, "measure": None}
+    return cast(Worth, usual | figures)
+
+
 def test_saved_is_the_share_of_weights_done_without() -> None:
     assert saved(5.0) == pytest.approx(0.8)
     assert saved(1.0) == 0.0
@@ -22,8 +29,15 @@ def test_saved_is_the_share_of_weights_done_without() -> None:
 
 
 def test_the_vector_is_robustness_accuracy_saved() -> None:
-    student: Worth = {"robustness": 0.4, "accuracy": 0.9, "compression": 4.0, "floor": None}
+    student = worth(robustness=0.4)
     assert vector(student) == pytest.approx([0.4, 0.9, 0.75])
+
+
+def test_where_a_run_looks_for_proof_robustness_is_what_is_certified() -> None:
+    assert vector(worth(robustness=0.4, certified=25, measure="certified")) == pytest.approx([0.25, 0.9, 0.75])
+    assert vector(worth(robustness=0.4, certified=None, measure="certified"))[0] == 0, "nothing can be proved of it"
+    for measure in (None, "held"):
+        assert vector(worth(robustness=0.4, certified=25, measure=measure))[0] == 0.4
 
 
 @given(st.tuples(shares, shares, shares), st.floats(0.1, 10))
@@ -45,7 +59,7 @@ def test_a_student_that_answers_all_alike_is_worth_nothing() -> None:
     labels = np.array([0] * 6 + [1] * 4)
     least = floor(labels, teacher=0.9, edge=0.5)
     assert least == pytest.approx(0.6 + 0.5 * 0.3)
-    alike: Worth = {"robustness": 0.6, "accuracy": 0.6, "compression": 9.0, "floor": least}
+    alike = worth(robustness=0.6, accuracy=0.6, compression=9.0, floor=least)
     assert not counts(alike)
     assert (vector(alike) == FAILED).all()
     assert not counts({"accuracy": least, "floor": least}), "to reach the floor is not to exceed it"
@@ -63,7 +77,7 @@ def test_the_floor_is_never_below_answering_all_alike() -> None:
 
 
 def test_a_failed_student_is_worse_than_any_measured_one() -> None:
-    worst = vector({"robustness": 0.0, "accuracy": 0.01, "compression": 1.0, "floor": None})
+    worst = vector(worth(robustness=0.0, accuracy=0.01, compression=1.0))
     assert (worst >= FAILED).all()
     assert fitness(worst, ObjectivesConfig()) > fitness(FAILED, ObjectivesConfig())
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The version this program reads and writes."""
 
 _SCRIPTS = "rosearch_engine.store:migrations"

@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from app.words import planned
 from rosearch_engine.config import build
+from rosearch_engine.front import non_dominated
 from rosearch_engine.genome import Genome, cost
+from rosearch_engine.objectives import counts
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context, prepare
 from rosearch_engine.search.evaluate import student, train
 from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
-from rosearch_engine.store.rows import measured
+from rosearch_engine.store.rows import MeasuredStudent, measured
 
 GENES = [
     "space.vocabulary=words",
@@ -77,7 +80,8 @@ def test_kappa_is_that_of_the_genome(context: Context) -> None:
 
 
 def test_a_search_measures_a_chain_in_each_context_and_students_without_a_graph(workshop: Any) -> None:
-    store, config = Store.write(), build("standard", settings=[*workshop.settings, *GENES])
+    settings = [*workshop.settings, *GENES, "objectives.measure=certified"]
+    store, config = Store.write(), build("standard", settings=settings)
     run = store.create_run("genes", config)
     search("genes")
     rows = measured(store.students(run))
@@ -96,3 +100,10 @@ def test_a_search_measures_a_chain_in_each_context_and_students_without_a_graph(
     assert len({genome.digest for genome in genomes.values()}) == len(genomes), "none is measured twice"
     for row in rows:
         assert (row["certified"] is None) == (genomes[row["name"]].context == "free"), row["change"]
+    worth = np.array([[(row["certified"] or 0) / row["attacked"], row["accuracy"], saved(row)] for row in rows])
+    front = non_dominated(worth * np.array([[counts(row)] for row in rows]))
+    assert [row["front"] for row in rows] == front.tolist(), "the front is that of what is proved"
+
+
+def saved(row: MeasuredStudent) -> float:
+    return 1 - 1 / row["compression"]
