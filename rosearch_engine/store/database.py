@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from rosearch_engine.store.models import Base
 
 PATIENCE_MS = 10_000
 """How long a process waits while another writes to the same SQLite file."""
+
+AWAY = "ROSEARCH_STORE_AWAY"
+AWAY_SECONDS = 120.0
+AGAIN_SECONDS = 1.0  # between two tries to reach a server that is away
 
 _LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a PostgreSQL server takes
 
@@ -77,7 +82,9 @@ def writable(address: str) -> Engine:
     """A database to write to."""
     url = parsed(address)
     if url.get_backend_name() != "sqlite":
-        return _engine(url, pool_pre_ping=True)
+        engine = _engine(url, pool_pre_ping=True)
+        _Returning().watch(engine)
+        return engine
     engine = _engine(url)
     event.listen(engine, "connect", set_pragmas)
     return engine
@@ -106,6 +113,45 @@ def _read_json(text: str) -> Any:
 
 def _read_softly(connection: Any, _: Any) -> None:
     connection.text_factory = lambda content: content.decode("utf-8", "replace")
+
+
+class _Returning:
+    """Waits for a server that was there before and is away, so that a search outlives its server's restart.
+
+    Only connecting is tried again, never a statement: nothing is written twice.
+    """
+
+    def __init__(self) -> None:
+        self._was_there, self._patience = False, away_seconds()
+
+    def watch(self, engine: Engine) -> None:
+        event.listen(engine, "do_connect", self._connect)
+
+    def _connect(self, dialect: Any, _: Any, arguments: Any, options: Any) -> Any:
+        deadline = time.monotonic() + (self._patience if self._was_there else 0)
+        while True:
+            try:
+                found = dialect.connect(*arguments, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(AGAIN_SECONDS)
+            else:
+                self._was_there = True
+                return found
+
+
+def away_seconds() -> float:
+    """How long a server that was there may be away: `ROSEARCH_STORE_AWAY`, in seconds.
+
+    Raises:
+        UserError: if that is no number of seconds.
+    """
+    given = os.environ.get(AWAY) or AWAY_SECONDS
+    with suppress(ValueError):
+        if 0 <= float(given) <= 86_400:
+            return float(given)
+    raise UserError(AWAY, f"{given!r} is no number of seconds from 0 to 86,400.", "Set it to a number, or unset it.")
 
 
 def server_read_only(address: str) -> Engine:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,13 +169,15 @@ def test_a_real_search_ends_as_on_sqlite(
         assert [one[name] for one in mine] == [one[name] for one in theirs], name
 
 
-def test_a_search_whose_server_goes_away_ends_in_words_and_goes_on_when_it_is_back(
-    calm: str, workshop: Workshop, socket: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_back_in_time", [True, False])
+def test_a_search_whose_server_goes_away_waits_for_it_or_ends_in_words_and_can_go_on(
+    is_back_in_time: bool, calm: str, workshop: Workshop, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm_store = Store.read()
     theirs = calm_store.students(calm_store.run(calm)["id"])
     address = new_database(socket)
     monkeypatch.setenv("ROSEARCH_STORE", address)
+    monkeypatch.setenv("ROSEARCH_STORE_AWAY", "300" if is_back_in_time else "0")
     settings = [part for setting in workshop.settings for part in ("--set", setting)]
     search = subprocess.Popen(
         [sys.executable, "-m", "rosearch_engine", "search", "--run", "away", "--json", *settings],
@@ -183,17 +186,23 @@ def test_a_search_whose_server_goes_away_ends_in_words_and_goes_on_when_it_is_ba
     try:
         wait_until(lambda: finished(address) >= 2, lambda: search.poll() is None)
         with postgres.halted(socket):
-            out, err = search.communicate(timeout=300)
+            if is_back_in_time:
+                time.sleep(10)  # its power is cut for so long
+            else:
+                search.wait(timeout=300)
+        out, err = search.communicate(timeout=300)
     finally:
         search.kill()
-    assert search.returncode == 2, err
-    error = json.loads(out)["error"]
-    assert (error["field"], "cannot be used" in error["problem"]) == ("database", True), error
     assert "Traceback" not in err
-    survived = finished(address)
-    assert 2 <= survived < len(theirs)
-    answer = rosearch("resume", "away", "--json")
-    assert answer.code == 0, answer.out + answer.err
+    if is_back_in_time:
+        assert search.returncode == 0, out + err
+    else:
+        assert search.returncode == 2, err
+        error = json.loads(out)["error"]
+        assert (error["field"], "cannot be used" in error["problem"]) == ("database", True), error
+        assert 2 <= finished(address) < len(theirs)
+        answer = rosearch("resume", "away", "--json")
+        assert answer.code == 0, answer.out + answer.err
     store = Store.read()
     mine = store.students(store.run("away")["id"])
     for name in ("digest", "accuracy", "robustness", "weights_sha256", "told", "status"):
@@ -227,3 +236,11 @@ def test_who_may_make_no_tables_is_told_so(socket: str, home: Path) -> None:
     with pytest.raises(UserError, match="has no tables") as caught:
         Store.read(address.replace("rosearch@", "guest@"))
     assert "ROSEARCH_STORE" in caught.value.remedy
+
+
+def test_how_long_a_server_may_be_away_is_a_number_of_seconds(socket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = new_database(socket)
+    for value in ("soon", "-1", "nan", "1e9"):
+        monkeypatch.setenv("ROSEARCH_STORE_AWAY", value)
+        with pytest.raises(UserError, match="ROSEARCH_STORE_AWAY"):
+            Store.write(address)
