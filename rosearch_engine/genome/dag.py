@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, get_args
 
 from rosearch_engine.config import (
@@ -325,6 +325,10 @@ class Genome:
         """Renumber the inner nodes: by depth, then by colour, then to the least edge list."""
         if self.is_bag:
             return self
+        nodes, edges = _canonical_graph(self.nodes, self.edges)
+        return replace(self, nodes=nodes, edges=edges)
+
+    def _renumbered(self) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         depth = {0: 0}
         for number in range(1, self.head + 1):
             depth[number] = 1 + max(depth[a] for a in self.inputs(number))
@@ -336,7 +340,7 @@ class Genome:
             return tuple(sorted((new[a], new[b]) for a, b in self.edges))
 
         edges, order = min((renumbered(order), order) for order in self._orders(colours))
-        return replace(self, nodes=tuple(self.node(old) for old in order), edges=edges)
+        return tuple(self.node(old) for old in order), edges
 
     def _orders(self, colours: dict[int, str]) -> Iterator[list[int]]:
         """Every order of the inner nodes that local structure leaves open (individualise and refine)."""
@@ -368,6 +372,12 @@ class Genome:
     def _twins(self, group: list[int]) -> bool:
         """Whether the nodes have equal neighbours, so that their order cannot matter."""
         return len({(tuple(self.inputs(n)), tuple(self.outputs(n))) for n in group}) == 1
+
+
+@lru_cache(maxsize=4096)
+def _canonical_graph(nodes: tuple[Node, ...], edges: tuple[Edge, ...]) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+    """Nodes and edges in canonical form. Most children differ from a genome before them in other genes alone."""
+    return Genome(0, 0, "", "", "", nodes, edges)._renumbered()
 
 
 def _hash(*parts: object) -> str:
