@@ -24,6 +24,9 @@ _SAMPLE = 5
 FEW_STEPS = 50
 """Steps of fine-tuning below which a teacher often ends at chance level."""
 _ENOUGH_STEPS = 100
+# What a client of HTTP/2 says first, with empty settings, and an empty frame of settings: RFC 9113, 3.4 and 4.1.
+HTTP2_HEADER = b"\0\0\0\x04\0\0\0\0\0"
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + HTTP2_HEADER
 _PIECES_A_WORD = 1.3  # of English, with what marks a sentence's ends
 
 
@@ -150,9 +153,21 @@ def _require_executor(config: ExecutorConfig) -> None:
         return
     if importlib.util.find_spec("ray") is None:
         raise UserError("executor.kind", "Ray is not installed.", "Run: pip install '.[ray]'")
-    if config.address != "local" and not answers(*host_and_port(config.address)):
-        problem = f"nothing answers at {config.address}."
-        raise UserError("executor.address", problem, "Start a head with `ray start --head`, and give its HOST:PORT.")
+    if config.address != "local":
+        require_head(config.address)
+
+
+def require_head(address: str) -> None:
+    """Refuse an address at which no head of a Ray cluster can be: Ray itself would try it for minutes.
+
+    Raises:
+        UserError: if nothing answers at HOST:PORT, or something that is none.
+    """
+    place = host_and_port(address)
+    problem = "nothing answers" if not answers(*place) else "" if speaks_grpc(*place) else "no Ray head answers"
+    if problem:
+        remedy = "Start a head with `ray start --head`, and give its HOST:PORT."
+        raise UserError("executor.address", f"{problem} at {address}.", remedy)
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -174,6 +189,19 @@ def answers(host: str, port: int, within: float = 5.0) -> bool:
             return True
     except (OSError, UnicodeError):
         return False
+
+
+def speaks_grpc(host: str, port: int, within: float = 5.0) -> bool:
+    """Whether what listens there greets as every gRPC server does, which a Ray head is: with HTTP/2's settings."""
+    try:
+        with socket.create_connection((host, port), timeout=within) as connection:
+            connection.sendall(HTTP2_GREETING)
+            answer = b""
+            while len(answer) < len(HTTP2_HEADER) and (part := connection.recv(64)):
+                answer += part
+    except (OSError, UnicodeError):
+        return False
+    return len(answer) >= len(HTTP2_HEADER) and answer[3] == HTTP2_HEADER[3]
 
 
 def teacher_steps(config: RunConfig, sizes: Mapping[str, int], sample: Sequence[str]) -> int:

@@ -25,7 +25,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from rosearch_engine import spawn
-from rosearch_engine.check import answers, host_and_port
+from rosearch_engine.check import answers, host_and_port, require_head
 from rosearch_engine.config import ExecutorConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.progress import Progress, Stage
@@ -264,8 +264,8 @@ def _connect(config: ExecutorConfig) -> str:
         UserError: if it cannot be had.
     """
     is_own = config.address == "local"
-    if not is_own and not answers(*host_and_port(config.address)):
-        raise UserError("executor.address", f"nothing answers at {config.address}.", "Give the head's HOST:PORT.")
+    if not is_own:
+        require_head(config.address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM) if main else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,16 @@ def test_an_address_at_which_nothing_answers(home: Path) -> None:
         # The same when the cluster went away after the run was made.
         with pytest.raises(UserError, match="nothing answers at"):
             make_executor(ExecutorConfig(kind="ray", address=address), Progress(), print)
+
+
+def test_an_address_at_which_something_else_answers(home: Path) -> None:
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for port in (server.server_port, silent.getsockname()[1]):
+            problem = refused(*RAY, "--address", f"127.0.0.1:{port}")["problem"]
+            assert problem == f"no Ray head answers at 127.0.0.1:{port}."
+        server.shutdown()
