@@ -74,6 +74,7 @@ class Row:
     Attributes:
         settings: over those of the task.
         layers: of the chain; 0: the bag of words alone.
+        bigrams: rows of the bag's table of pairs; 0: it has none.
         operation: of each layer; other than the transformer, in the narrowest width of the space.
     """
 
@@ -83,11 +84,12 @@ class Row:
     code: str = "plain"
     rank: int = 64
     operation: str = "transformer"
+    bigrams: int = 0
 
     def genome(self, space: Space) -> Genome:
         """Its chain, or the bag of words."""
         if not self.layers:
-            return Genome.bag(self.code)
+            return Genome.bag(self.code, bigrams=self.bigrams)
         if self.operation == "transformer":
             return replace(space.chain(self.layers, self.code), rank=self.rank)
         nodes = [Node(self.operation, activation="gelu") for _ in range(self.layers)]
@@ -111,6 +113,7 @@ WORDS = ("space.vocabulary=words", *BARE)
 # A bag of words imitates no states: then the teacher is asked for none.
 STATELESS = ("distil.hidden_weight=0", "distil.relation_weight=0")
 COPIES = ("distil.copies=6", "distil.swapped=0.3", *STATELESS)
+MANY_COPIES = ("distil.copies=14", "distil.swapped=0.3", *STATELESS)
 INVARIANT = (
     *WORDS,
     "space.context=invariant",
@@ -127,6 +130,13 @@ ROWS = (
     Row("bag of words, kappa 0.5", (*WORDS, "distil.kappa=0.5"), 0),
     Row("bag of words, typos corrected", (*WORDS, "distil.kappa=0.4"), 0, "characters"),
     Row("bag of words, typos corrected, copies, kappa 0.25", (*WORDS, *COPIES, "distil.kappa=0.25"), 0, "characters"),
+    Row(
+        "bag of words and bigrams, typos corrected, copies, kappa 0.35",
+        (*WORDS, *MANY_COPIES, "distil.kappa=0.35"),
+        0,
+        "characters",
+        bigrams=262_144,
+    ),
     Row("ledger B = 0.5, both codes", (*WORDS, *BOUND), 2, "both"),
     Row("ledger B = 0.5", (*WORDS, *BOUND)),
     Row("invariant convolutions, typos corrected", INVARIANT, 2, "characters", operation="conv5"),
