@@ -13,6 +13,7 @@ from app.architecture.panels import frame_of
 from app.attack import fallen, form, models, told, verdicts
 from rosearch_engine.attack.diff import flat
 from rosearch_engine.genome import Genome
+from rosearch_engine.objectives import robust_share
 from rosearch_engine.store.rows import Count, ExampleRow, MeasuredStudent, RunRow, measured, share
 
 FEWEST, MOST = 2, 4
@@ -35,7 +36,7 @@ def pick(run: RunRow, student: MeasuredStudent) -> list[MeasuredStudent]:
     """The students to compare: at first the one in hand and the pinned ones, or else the most robust of the front."""
     known = {row["name"]: row for row in measured(state.students(run))}
     titles = {name: naming.student_name(row) for name, row in known.items()}
-    best = sorted((row for row in known.values() if row["front"]), key=lambda row: -row["robustness"])
+    best = sorted((row for row in known.values() if row["front"]), key=lambda row: -robust_share(row))
     first = [name for name in notes.pinned(run) if name in known] or [row["name"] for row in best]
     start = list(dict.fromkeys([student["name"], *first]))[: MOST if notes.pinned(run) else FEWEST]
     linked = [name for name in dict.fromkeys(st.query_params.get(LINK, "").split(",")) if name in known][:MOST]

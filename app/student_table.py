@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, glossary, state
+from rosearch_engine.objectives import robust_share
 from rosearch_engine.store.rows import AnnotationRow, Count, MeasuredStudent, StudentRow, measured
 
 PERCENTAGES = (
@@ -45,7 +46,7 @@ def build(
     pinned = [name for name, row in marks.items() if row["pinned"]]
     if ordered:
         rows = sorted(
-            rows, key=lambda row: (row["name"] not in pinned, not row["front"], -row["robustness"], -row["accuracy"])
+            rows, key=lambda row: (row["name"] not in pinned, not row["front"], -robust_share(row), -row["accuracy"])
         )
     table = _figures(rows)
     tags = [TAGS_APART.join(marks[row["name"]]["tags"]) if row["name"] in marks else "" for row in rows]

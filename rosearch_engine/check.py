@@ -98,6 +98,7 @@ def check(config: RunConfig) -> Checked:
     extra = config.distil.extra and whole(config.distil.extra, "distil.extra")
     distil = config.distil.model_copy(update={"extra": extra})
     config = config.model_copy(update={"attack": attack, "data": data, "teacher": teacher, "distil": distil})
+    _require_proofs(config)
     found = Checked(config, preview(data), look_at(teacher))
     _require_resources(config, found.teacher)
     if extra:
@@ -141,6 +142,23 @@ def _require_resources(config: RunConfig, teacher: Look) -> None:
     if teacher.tokenizer in ("", "WordPiece") and (config.distil.adversary != "off" or config.space.has_ledger):
         for name in config.distil.lexicons:
             ready_recipe(name)
+
+
+def _require_proofs(config: RunConfig) -> None:
+    """Refuse a search for proof under an attack of which nothing can be proved.
+
+    Raises:
+        UserError: if what the attack may put in a word's place depends on more than the word.
+    """
+    if config.objectives.measure == "certified":
+        from rosearch_engine.attack.lexicon import LEXICAL, lexicon_of  # it takes its time to import
+
+        if lexicon_of(config.attack.recipe) is None:
+            problem = (
+                f"nothing can be certified under '{config.attack.recipe}', whose swaps depend on more than the word."
+            )
+            remedy = f"Set it to held, or attack.recipe to one of: {', '.join(LEXICAL)}."
+            raise UserError("objectives.measure", problem, remedy)
 
 
 def _require_executor(config: ExecutorConfig) -> None:

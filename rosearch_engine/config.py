@@ -403,7 +403,7 @@ class AttackConfig(Section):
 class ObjectivesConfig(Section):
     """What the search looks for."""
 
-    robustness: float = Field(1.0, ge=0, le=1000, description="Weight of after-attack accuracy in the scalar fitness.")
+    robustness: float = Field(1.0, ge=0, le=1000, description="Weight of robustness in the scalar fitness.")
     accuracy: float = Field(1.0, ge=0, le=1000, description="Weight of clean accuracy in the scalar fitness.")
     compression: float = Field(
         0.3,

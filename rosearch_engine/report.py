@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, cast
 
 from rosearch_engine.genome.features import stored_features
-from rosearch_engine.objectives import counts
+from rosearch_engine.objectives import counts, robust_share
 from rosearch_engine.statistics import OUTCOMES, statistics, words_of
 from rosearch_engine.store.repo import Store
 from rosearch_engine.store.rows import (
@@ -124,7 +124,11 @@ def _number(student: StudentRow) -> int:
 
 
 def _place(student: StudentRow | Reported) -> tuple[bool, bool, float]:
-    return student["status"] != "done", not student["front"], -(student["robustness"] or 0)
+    return (
+        student["status"] != "done",
+        not student["front"],
+        -robust_share(student) if student["status"] == "done" else 0.0,
+    )
 
 
 def _with_figures(teacher: TeacherRow, figures: MeasurementRow | None) -> Mapping[str, object]:

@@ -142,8 +142,9 @@ class Chart {
     const bottom = view.small ? 40 : BOTTOM, top = view.small ? 10 : TOP, right = width - RIGHT, floor = height - bottom;
     const best = this.inPlane(xk, yk);
     const rows = view.dominated ? this.rows : this.rows.filter(row => best.has(row) || row.flags & ON_FRONT);
-    const teacher = run.teacher && { ...run.teacher, compression: 1, certified: 0 };
-    const again = view.again.map(values => ({ ...this.rows.find(row => row.name === values[0]), now: {
+    const ofProof = yk === 'certified';
+    const teacher = run.teacher && !ofProof && { ...run.teacher, compression: 1 };
+    const again = ofProof ? [] : view.again.map(values => ({ ...this.rows.find(row => row.name === values[0]), now: {
       accuracy: values[1], robustness: values[2], low: values[3], high: values[4], attacked: values[5] } })).filter(row => row.name);
     const all = [...rows, ...(teacher ? [teacher] : [])];
     const others = view.others.flatMap(other => other.points);
@@ -292,7 +293,7 @@ class Chart {
     }
     if (view.dominated) items.push(sign(0, GREY, false, 4) + 'dominated');
     if (rows.some(row => !(row.flags & WEIGHTS))) items.push(sign(0, 'currentColor', true, 5) + 'hollow: weights not included');
-    if (this.run.teacher) items.push(sign(3, GREY) + 'teacher');
+    if (this.run.teacher && yk !== 'certified') items.push(sign(3, GREY) + 'teacher');
     if (rows.some(row => row.flags & KNEE)) items.push('<b style="color: #d9480f">★</b> knee: best compromise');
     items.push(line('#2f6fe0', '2 3') + 'Pareto front of these two');
     if (yk === 'robustness' && rows.some(row => row.provable)) items.push(line('#21915f', '') + 'certified share');
@@ -378,7 +379,7 @@ class Chart {
     if (!row) return;
     const lines = [KINDS[row.kind], `clean ${percent(row.accuracy)}`,
       `after attack ${percent(row.robustness)} (${between(row.low, row.high)}, n = ${row.attacked})`];
-    lines.push(row.provable ? `proved ${percent(row.certified)}` : 'nothing can be proved: no ledger');
+    lines.push(row.provable ? `proved ${percent(row.certified)}` : 'nothing proved');
     lines.push(`${row.compression.toFixed(1)}× smaller than the teacher`);
     if (!(row.flags & COUNTS)) lines.push('below the accuracy floor');
     if (!(row.flags & WEIGHTS)) lines.push('weights not included');

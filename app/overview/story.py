@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app import formats, naming
 from app.cards import recipe
 from rosearch_engine.front import Front
-from rosearch_engine.objectives import counts, vector
+from rosearch_engine.objectives import counts, robust_share, vector
 from rosearch_engine.store.models import BAG, BASELINES, CHAIN
 from rosearch_engine.store.rows import Interval, MeasuredStudent, MeasurementRow, RunRow, StudentRow, measured, share
 
@@ -178,7 +178,7 @@ def _plain_chain(chains: Sequence[MeasuredStudent]) -> MeasuredStudent | None:
 
 
 def _most_robust(rows: Sequence[MeasuredStudent]) -> MeasuredStudent | None:
-    return max(rows, key=lambda row: (row["robustness"], row["accuracy"]), default=None)
+    return max(rows, key=lambda row: (robust_share(row), row["robustness"], row["accuracy"]), default=None)
 
 
 def _bar(row: MeasuredStudent) -> Bar:

@@ -97,10 +97,12 @@ def best_table(runs: Mapping[str, Sequence[StudentRow]]) -> pd.DataFrame:
 
 
 def _other_conditions(runs: Sequence[RunRow]) -> list[str]:
-    """Settings that differ and without which figures do not compare: data, teacher and attack."""
+    """Settings that differ and without which figures do not compare: data, teacher, attack, what robustness is."""
     found = settings_table(runs)
     found = found[found["stage"].isin(["data", "teacher", "attack"])]
-    return [f"{stage}: {setting}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
+    said = [f"{stage}: {setting}" for stage, setting in zip(found["stage"], found["setting"], strict=True)]
+    measures = {run["config"].get("objectives", {}).get("measure", "held") for run in runs}
+    return said + ["objectives: what robustness is"] * (len(measures) > 1)
 
 
 def _written(value: Any) -> str:

@@ -62,7 +62,7 @@ LABELS: dict[str, str] = {
     "attack.one_swap": "Check every single swap",
     "attack.precision": "Number format under attack",
     "attack.seconds": "Time per sentence (s, at most)",
-    "objectives.robustness": "Weight of after-attack accuracy",
+    "objectives.robustness": "Weight of robustness",
     "objectives.accuracy": "Weight of clean accuracy",
     "objectives.compression": "Weight of saved parameters",
     "objectives.measure": "Robustness is",

@@ -23,6 +23,7 @@ from rosearch_engine.config import PRESETS, build, opened
 from rosearch_engine.device import cpu_name
 from rosearch_engine.errors import UserError
 from rosearch_engine.given import given_path
+from rosearch_engine.objectives import robust_share
 from rosearch_engine.paths import code_path, tokenizer_folder
 from rosearch_engine.recorded.layout import FORMAT, MANIFEST, PARTS, ROWS, VERSION, Manifest, Provenance, Source
 from rosearch_engine.resources import RESOURCES, is_ready, require
@@ -89,10 +90,10 @@ def elect(rows: Sequence[StudentRow]) -> list[MeasuredStudent]:
     """The students of a front that show what it holds: knee, most robust, most accurate, smallest."""
     front = [row for row in measured(rows) if row["front"]]
     by: list[Callable[[MeasuredStudent], tuple[float, ...]]] = [
-        lambda row: (row["knee"], row["robustness"], row["accuracy"]),
-        lambda row: (row["robustness"], row["accuracy"]),
-        lambda row: (row["accuracy"], row["robustness"]),
-        lambda row: (row["compression"], row["robustness"], row["accuracy"]),
+        lambda row: (row["knee"], robust_share(row), row["accuracy"]),
+        lambda row: (robust_share(row), row["accuracy"]),
+        lambda row: (row["accuracy"], robust_share(row)),
+        lambda row: (row["compression"], robust_share(row), row["accuracy"]),
     ]
     best = {max(front, key=key)["number"] for key in by} if front else set()
     return [row for row in front if row["number"] in best]

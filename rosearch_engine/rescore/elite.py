@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rosearch_engine.errors import UserError
+from rosearch_engine.objectives import robust_share
 from rosearch_engine.store.models import BASELINES
 from rosearch_engine.store.rows import MeasuredStudent, StudentRow, measured
 
@@ -16,7 +17,7 @@ def elite(students: Sequence[StudentRow], top: int) -> list[MeasuredStudent]:
         students: as `Store.students` gives them.
     """
     done = measured(students)
-    front = sorted((s for s in done if s["front"]), key=lambda s: (-s["robustness"], s["number"]))
+    front = sorted((s for s in done if s["front"]), key=lambda s: (-robust_share(s), s["number"]))
     knees = [student for student in done if student["knee"]]
     return _once([*front[:top], *knees, *baselines(done)])
 

@@ -232,11 +232,12 @@ def screen(
 ) -> Score:
     """What a lower rung asks instead of the attack.
 
-    Where graphs read only what no swap can change: the exact worst case over all combinations of swaps
-    (`attack.certificate`). Else exact one-swap robustness (`attack.one_swap`); a recipe whose candidates are drawn at
-    random has no such set: then the sentences are attacked.
+    Where graphs read only what no swap can change, or the search looks for proof: the exact worst case over all
+    combinations of swaps (`attack.certificate`). Else exact one-swap robustness (`attack.one_swap`); a recipe whose
+    candidates are drawn at random has no such set: then the sentences are attacked.
     """
-    certifier = context.certifier(victim.model, genome.code) if context.frame.of(genome).invariant else None
+    proves = context.frame.of(genome).invariant or context.config.objectives.measure == "certified"
+    certifier = context.certifier(victim.model, genome.code) if proves else None
     if certifier:
         proofs = certifier.certify([one.text for one in sentences], [one.label for one in sentences])
         return score_proofs(right, n, proofs, victim.temperature)

@@ -27,6 +27,7 @@ PATIENCE_MS = 10_000
 
 AWAY = "ROSEARCH_STORE_AWAY"
 AWAY_SECONDS = 120.0
+_AWAY = (None, "57P03")  # nothing answers; it is starting up: PostgreSQL's `cannot_connect_now`
 AGAIN_SECONDS = 1.0  # between two tries to reach a server that is away
 
 _LOCK = int.from_bytes(b"rosearch")  # any number that no other program on a PostgreSQL server takes
@@ -132,8 +133,8 @@ class _Returning:
         while True:
             try:
                 found = dialect.connect(*arguments, **options)
-            except dialect.loaded_dbapi.OperationalError:
-                if time.monotonic() >= deadline:
+            except dialect.loaded_dbapi.OperationalError as error:
+                if time.monotonic() >= deadline or getattr(error, "sqlstate", None) not in _AWAY:
                     raise
                 time.sleep(AGAIN_SECONDS)
             else:

@@ -398,3 +398,11 @@ def test_a_name_that_is_no_path_is_refused(field: str, name: str, materials: Pat
     assert caught.value.field == field
     assert len(str(caught.value)) < 2000
     assert Store.read().runs() == []
+
+
+def test_a_search_for_proof_needs_an_attack_of_which_something_can_be_proved(workshop, rows: Path) -> None:
+    settings = [*workshop.settings, f"data.name={rows}", "space.vocabulary=words", "space.ledger_bound=0.5"]
+    settings += ["objectives.measure=certified"]
+    check.check(build("standard", None, [*settings, "attack.recipe=pwws"]))
+    with pytest.raises(UserError, match=r"objectives\.measure: nothing can be certified under 'deepwordbug'"):
+        check.check(build("standard", None, [*settings, "attack.recipe=deepwordbug"]))

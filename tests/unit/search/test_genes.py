@@ -14,10 +14,11 @@ from app.words import planned
 from rosearch_engine.config import build
 from rosearch_engine.front import non_dominated
 from rosearch_engine.genome import Genome, cost
+from rosearch_engine.inference import predict
 from rosearch_engine.objectives import counts
 from rosearch_engine.progress import Progress
 from rosearch_engine.search.context import Context, prepare
-from rosearch_engine.search.evaluate import student, train
+from rosearch_engine.search.evaluate import screen, student, train
 from rosearch_engine.search.loop import search
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import MeasuredStudent, measured
@@ -60,6 +61,18 @@ def test_a_student_has_the_context_of_its_genes(context: Context, kind: str) -> 
     assert (certifier is None) == (kind == "free"), "without a ledger nothing can be proved"
     if kind == "invariant":
         assert model.embedding.words.num_embeddings == context.frame.groups["plain"] < context.frame.vocabulary
+
+
+@pytest.mark.parametrize("measure", ["held", "certified"])
+def test_a_lower_rung_counts_proofs_where_the_search_looks_for_proof(context: Context, measure: str) -> None:
+    objectives = context.config.objectives.model_copy(update={"measure": measure})
+    asked = replace(context, config=context.config.model_copy(update={"objectives": objectives}))
+    genome = with_genes(context, "bounded")
+    model = student(genome, 0, context).eval()
+    victim = context.victim(model, predict(model, context.readings["plain"].validation), "plain")
+    found = screen(victim, genome, 0.8, 10, context.targets[:10], asked, Progress())
+    assert (found.certified is None) == (measure == "held")
+    assert found.attacked == 10
 
 
 def test_a_ledger_is_trained_for_the_students_own_kappa_and_bound(context: Context) -> None:
