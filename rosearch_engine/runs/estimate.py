@@ -7,12 +7,13 @@ changes the time and cannot be scaled is named, so that the figure is not taken 
 from __future__ import annotations
 
 import heapq
+import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rosearch_engine.config import RunConfig, stored
+from rosearch_engine.config import ExecutorConfig, RunConfig, opened, stored
 from rosearch_engine.progress import Stage, spent_by_stage
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
@@ -32,6 +33,7 @@ _UNSCALED = {
     ),
     "distil": ("tokens", "adversary", "copies", "extra"),
     "attack": ("recipe", "level", "one_swap", "precision", "query_budget"),
+    "executor": ("kind", "threads", "gpus"),
 }
 # Stages whose result is kept for later runs of the same data and teacher, and those that take what they take.
 _ONCE = (Stage.FINE_TUNING, Stage.OUTPUTS)
@@ -52,15 +54,25 @@ class Pace:
         of: students that say so, the last ones.
         each: seconds of work a student.
         left: seconds until the last student, at that pace.
+        at_once: students that are worked on at once.
     """
 
     of: int
     each: float
     left: float
+    at_once: int
 
     @property
     def an_hour(self) -> float:
-        return 3600 / self.each
+        return 3600 * self.at_once / self.each
+
+
+def at_once(executor: ExecutorConfig) -> int:
+    """Students that are worked on at once, as far as the settings tell: how large a cluster is they do not."""
+    if executor.kind == "inline":
+        return 1
+    room = len(os.sched_getaffinity(0)) // executor.threads if executor.address == "local" else 1
+    return executor.workers or max(1, room)
 
 
 def pace(config: Mapping[str, Any], planned: int, students: Sequence[StudentRow]) -> Pace | None:
@@ -82,7 +94,8 @@ def pace(config: Mapping[str, Any], planned: int, students: Sequence[StudentRow]
     if minutes is not None:
         # The student in hand when the time is up is still finished.
         left = min(left, max(0.0, 60 * minutes - sum(map(_seconds, worked))) + each)
-    return Pace(len(recent), each, left)
+    hands = at_once(opened(config).executor)
+    return Pace(len(recent), each, left / hands, hands)
 
 
 @dataclass(frozen=True)
@@ -131,7 +144,8 @@ def left(
             until = max(0.0, 60 * config.search.minutes - sum(map(_seconds, students)))
             low, high = min(low, until), min(high, until + _halves([_seconds(row) for row in own])[1])
         number = f"the last {len(own)} students" if len(own) > 1 else "one student"
-        return Left(low, high, number)
+        hands = at_once(config.executor)
+        return Left(low / hands, high / hands, number)
     for other, theirs in earlier:
         found = estimate(config, planned, other, theirs, [other])
         if found is None:
@@ -254,7 +268,7 @@ def estimate(
         "attacks": attacks * more_attacks,
         "rest": rest + spent[Stage.SAVING] / len(students),
     }
-    count = _in_time(planned, sum(each.values()), config.search.minutes)
+    count, hands = _in_time(planned, sum(each.values()), config.search.minutes), at_once(config.executor)
     # A process's own count of its attacks: what is over the students' is the teacher's. After a resume less is over.
     of_teacher = spent[Stage.ATTACK] - sum(row["seconds"].get("attack", 0.0) for row in students if row["seconds"])
     teacher, lacking = _teacher(config, runs, now["distillation"])
@@ -269,9 +283,9 @@ def estimate(
         students=count,
         seconds={
             "teacher": teacher,
-            "training": count * each["training"],
-            "attacks": count * each["attacks"] + max(0.0, of_teacher) * more_attacks,
-            "rest": count * each["rest"] + reading * more_sentences + sum(spent[stage] for stage in _LOADING),
+            "training": count * each["training"] / hands,
+            "attacks": (count * each["attacks"] + max(0.0, of_teacher) * more_attacks) / hands,
+            "rest": count * each["rest"] / hands + reading * more_sentences + sum(spent[stage] for stage in _LOADING),
         },
         sentences=now["distillation"],
         assumed=known is None,

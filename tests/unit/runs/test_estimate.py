@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
-from rosearch_engine.config import RunConfig, build
-from rosearch_engine.runs.estimate import Estimate, basis, estimate, pace, unlike
+from rosearch_engine.config import ExecutorConfig, RunConfig, build
+from rosearch_engine.runs.estimate import Estimate, at_once, basis, estimate, pace, unlike
 from rosearch_engine.store import Store
 from rosearch_engine.store.rows import MeasuredStudent, RunRow, StudentRow, measured
 
@@ -143,3 +144,29 @@ def test_the_pace_is_that_of_the_last_students(run: RunRow, students: list[Measu
     rushed = pace(short, 1000, students)
     assert rushed is not None
     assert rushed.left == pytest.approx(each), "the one in hand"
+
+
+def test_workers_share_what_is_to_do(run: RunRow, students: list[MeasuredStudent]) -> None:
+    alone, four = foretold(run, students), foretold(run, students, "executor.kind=ray", "executor.workers=4")
+    assert four.seconds["training"] == pytest.approx(alone.seconds["training"] / 4)
+    assert four.seconds["attacks"] == pytest.approx(alone.seconds["attacks"] / 4)
+    assert four.students == alone.students
+    assert "executor.kind" in four.unlike, "a worker's student takes other seconds than one on all cores"
+    config = of(run, "executor.kind=ray", "executor.workers=4").model_dump(mode="json")
+    one, many = pace(run["config"], 100, students), pace(config, 100, students)
+    assert one is not None
+    assert many is not None
+    assert many.an_hour == pytest.approx(4 * one.an_hour)
+    assert many.left == pytest.approx(one.left / 4)
+
+
+def test_workers_are_counted_as_far_as_the_settings_tell() -> None:
+    here = len(os.sched_getaffinity(0))
+    for settings, hands in (
+        ({}, 1),
+        ({"kind": "ray"}, here),
+        ({"kind": "ray", "threads": 2 * here}, 1),
+        ({"kind": "ray", "address": "10.0.0.1:6379"}, 1),
+        ({"kind": "ray", "address": "10.0.0.1:6379", "workers": 64}, 64),
+    ):
+        assert at_once(ExecutorConfig(**settings)) == hands, settings
