@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rosearch_engine import resources, weights
-from rosearch_engine.attack.recipes.catalogue import ready_recipe, settle
+from rosearch_engine.attack.recipes.catalogue import LEXICAL, lexicon_of, ready_recipe, settle
 from rosearch_engine.config import FINE_TUNING_TOKENS, TIES, ExecutorConfig, RunConfig, TeacherConfig, stored
 from rosearch_engine.data import Preview, preview
 from rosearch_engine.data.extra import load_extra
@@ -150,15 +150,10 @@ def _require_proofs(config: RunConfig) -> None:
     Raises:
         UserError: if what the attack may put in a word's place depends on more than the word.
     """
-    if config.objectives.measure == "certified":
-        from rosearch_engine.attack.lexicon import LEXICAL, lexicon_of  # it takes its time to import
-
-        if lexicon_of(config.attack.recipe) is None:
-            problem = (
-                f"nothing can be certified under '{config.attack.recipe}', whose swaps depend on more than the word."
-            )
-            remedy = f"Set it to held, or attack.recipe to one of: {', '.join(LEXICAL)}."
-            raise UserError("objectives.measure", problem, remedy)
+    if config.objectives.measure == "certified" and lexicon_of(config.attack.recipe) is None:
+        problem = f"nothing can be certified under '{config.attack.recipe}': its swaps depend on more than the word."
+        remedy = f"Set it to held, or attack.recipe to one of: {', '.join(LEXICAL)}."
+        raise UserError("objectives.measure", problem, remedy)
 
 
 def _require_executor(config: ExecutorConfig) -> None:

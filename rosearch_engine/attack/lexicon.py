@@ -19,22 +19,10 @@ from typing import Any
 from rosearch_engine.atomic import new_file
 from rosearch_engine.attack.pieces import Text
 from rosearch_engine.attack.recipes.build import assemble, make_ready
-from rosearch_engine.attack.recipes.catalogue import RECIPES, ready_recipe
+from rosearch_engine.attack.recipes.catalogue import LEXICAL, RECIPES, lexicon_of, ready_recipe
 from rosearch_engine.attack.task import Question
 from rosearch_engine.errors import UserError
 from rosearch_engine.resources import home, is_ready
-
-LEXICAL = ("pwws", "pwws-counter-fitted", "pwws-ppdb")
-"""Recipes whose candidates depend on the word alone."""
-
-_SAME_SWAPS = {"border-first": "pwws"}
-"""Recipes that put the same into a word's place as one of those, and only search in another way."""
-
-
-def lexicon_of(recipe: str) -> str | None:
-    """The one of `LEXICAL` that holds all that a recipe may put in a word's place; None where there is none such."""
-    name = _SAME_SWAPS.get(recipe, recipe)
-    return name if name in LEXICAL else None
 
 
 def is_lexicon_ready(name: str) -> bool:

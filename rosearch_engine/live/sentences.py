@@ -11,8 +11,9 @@ import numpy as np
 
 from rosearch_engine.attack.certificate import Certificate, Certifier
 from rosearch_engine.attack.diff import flat, words
-from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, lexicon_of, named_lexicon
+from rosearch_engine.attack.lexicon import Lexicon, is_lexicon_ready, named_lexicon
 from rosearch_engine.attack.protocol import score
+from rosearch_engine.attack.recipes.catalogue import lexicon_of
 from rosearch_engine.attack.result import refutation
 from rosearch_engine.attack.run import Result, Said, Swaps, Target
 from rosearch_engine.checkpoints.load import Loaded

@@ -14,6 +14,11 @@ Guide = Literal["ledger", "context"]
 KindOfEdit = Literal["words", "characters", "both"]
 # Raised whenever a recipe or a constraint of ours changes: results before and after do not compare.
 REVISION = 2
+LEXICAL = ("pwws", "pwws-counter-fitted", "pwws-ppdb")
+"""Recipes whose candidates depend on the word alone."""
+
+_SAME_SWAPS = {"border-first": "pwws"}
+"""Recipes that put the same into a word's place as one of those, and only search in another way."""
 
 
 @dataclass(frozen=True)
@@ -274,6 +279,12 @@ def _row_of_unavailable(recipe: Unavailable) -> dict[str, Any]:
         "strict": False,
         "strict_missing": list(recipe.lacks),
     }
+
+
+def lexicon_of(recipe: str) -> str | None:
+    """The one of `LEXICAL` that holds all that a recipe may put in a word's place; None where there is none such."""
+    name = _SAME_SWAPS.get(recipe, recipe)
+    return name if name in LEXICAL else None
 
 
 def _refusal(recipe: Unavailable) -> UserError:

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from rosearch_engine.attack.certificate import Certifier, _first_places
-from rosearch_engine.attack.lexicon import Lexicon, lexicon_of, named_lexicon
+from rosearch_engine.attack.lexicon import Lexicon, named_lexicon
 from rosearch_engine.attack.protocol import example, score
+from rosearch_engine.attack.recipes.catalogue import lexicon_of
 from rosearch_engine.attack.refute import Combinations, beam
 from rosearch_engine.attack.result import refutation
 from rosearch_engine.attack.run import Attacker, Target
