@@ -57,7 +57,6 @@ with left:
         dominated=dominated,
         shown=None if len(shown) == len(rows) else [row["name"] for row in shown],
         others={name: state.students(state.store().run(name)) for name in overlaid},
-        height=520,
         file=f"{run['name']}-front",
     )
     st.caption(
