@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ PATIENCE_MS = 10_000
 
 AWAY = "ROSEARCH_STORE_AWAY"
 AWAY_SECONDS = 120.0
+WAITING = "database: the server is away; it is waited for, at most"
 _AWAY = (None, "57P03")  # nothing answers; it is starting up: PostgreSQL's `cannot_connect_now`
 AGAIN_SECONDS = 1.0  # between two tries to reach a server that is away
 
@@ -129,13 +131,16 @@ class _Returning:
         event.listen(engine, "do_connect", self._connect)
 
     def _connect(self, dialect: Any, _: Any, arguments: Any, options: Any) -> Any:
-        deadline = time.monotonic() + (self._patience if self._was_there else 0)
+        deadline, is_told = time.monotonic() + (self._patience if self._was_there else 0), False
         while True:
             try:
                 found = dialect.connect(*arguments, **options)
             except dialect.loaded_dbapi.OperationalError as error:
                 if time.monotonic() >= deadline or getattr(error, "sqlstate", None) not in _AWAY:
                     raise
+                if not is_told:  # what a command prints may be JSON: not there
+                    print(f"{WAITING} {self._patience:g} s.", file=sys.stderr, flush=True)
+                is_told = True
                 time.sleep(AGAIN_SECONDS)
             else:
                 self._was_there = True

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from rosearch_engine.config import RunConfig
 from rosearch_engine.errors import UserError
 from rosearch_engine.recorded.unpack import unpack
 from rosearch_engine.store import Store, migrations
+from rosearch_engine.store.database import WAITING
 from rosearch_engine.store.models import Artifact, Base, Candidate
 from tests import postgres
 from tests.conftest import ROOT, Workshop, rosearch
@@ -171,7 +171,7 @@ def test_a_real_search_ends_as_on_sqlite(
 
 @pytest.mark.parametrize("is_back_in_time", [True, False])
 def test_a_search_whose_server_goes_away_waits_for_it_or_ends_in_words_and_can_go_on(
-    is_back_in_time: bool, calm: str, workshop: Workshop, socket: str, monkeypatch: pytest.MonkeyPatch
+    is_back_in_time: bool, calm: str, workshop: Workshop, socket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     calm_store = Store.read()
     theirs = calm_store.students(calm_store.run(calm)["id"])
@@ -179,20 +179,23 @@ def test_a_search_whose_server_goes_away_waits_for_it_or_ends_in_words_and_can_g
     monkeypatch.setenv("ROSEARCH_STORE", address)
     monkeypatch.setenv("ROSEARCH_STORE_AWAY", "300" if is_back_in_time else "0")
     settings = [part for setting in workshop.settings for part in ("--set", setting)]
-    search = subprocess.Popen(
-        [sys.executable, "-m", "rosearch_engine", "search", "--run", "away", "--json", *settings],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    told = tmp_path / "stderr"
+    with told.open("w") as stderr:
+        search = subprocess.Popen(
+            [sys.executable, "-m", "rosearch_engine", "search", "--run", "away", "--json", *settings],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        )  # fmt: skip
     try:
         wait_until(lambda: finished(address) >= 2, lambda: search.poll() is None)
         with postgres.halted(socket):
-            if is_back_in_time:
-                time.sleep(10)  # its power is cut for so long
+            if is_back_in_time:  # once the heartbeat and the search itself wait for it
+                wait_until(lambda: told.read_text().count(WAITING) >= 2, lambda: search.poll() is None)
             else:
                 search.wait(timeout=300)
-        out, err = search.communicate(timeout=300)
+        out, _ = search.communicate(timeout=300)
     finally:
         search.kill()
+    err = told.read_text()
     assert "Traceback" not in err
     if is_back_in_time:
         assert search.returncode == 0, out + err

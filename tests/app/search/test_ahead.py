@@ -46,7 +46,6 @@ def test_the_preview_tells_the_words_that_can_be_swapped(
     assert not app.exception
     deadline = time.monotonic() + PATIENCE
     while "Counting the words" in text_of(app) and time.monotonic() < deadline:
-        time.sleep(1)
         app.run()
     assert not app.error
     told = text_of(app).replace("\\", "")  # what is not ours is escaped for Markdown
